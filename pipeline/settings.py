@@ -1,0 +1,262 @@
+"""The only reader of the environment, of `coordination/unified_config.yaml` and of the state directory's secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pipeline.errors import Misconfigured
+from schemas.scorecard import ScorecardConfig, TierCuts
+
+CONFIG_FILE = Path(__file__).parent.parent / "coordination" / "unified_config.yaml"
+VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class DatabaseSettings(Section):
+    url: SecretStr
+    pool_size: int = Field(ge=1, le=200)
+    statement_timeout_s: float
+
+
+class RedisSettings(Section):
+    url: SecretStr
+
+
+class ApiSettings(Section):
+    host: str
+    port: int = Field(ge=0, le=65535)
+
+
+class FlowerSettings(Section):
+    port: int = Field(ge=0, le=65535)
+
+
+class WorkerSettings(Section):
+    scoring_processes: int = Field(ge=1, le=64)
+
+
+class IntakeSettings(Section):
+    body_limit: int
+    queue_requests: int
+    queue_bytes: int
+    group_size: int
+    message_leads: int
+    linger_ms: float
+    attribute_limit: int
+    text_limit: int
+
+
+class PublisherSettings(Section):
+    batch: int
+    poll_ms: float
+    linger_ms: float
+
+
+class StreamSettings(Section):
+    key: str
+    length: int
+
+
+class RelaySettings(Section):
+    origins: tuple[str, ...]
+    auth_timeout_s: float
+    heartbeat_s: float
+    flush_ms: float
+    ring: int
+    message_limit: int
+    buffer_limit: int
+    slow_after_s: float
+    pending_limit: int
+    sockets: int
+    sockets_per_user: int
+    sockets_before_auth: int
+    drain_s: float
+
+
+class UpkeepSettings(Section):
+    tick_s: float
+    grace_s: float
+    max_attempts: int
+    backoff_s: float
+    batch: int
+    delivery_days: float
+    history_months: int
+
+
+class TokenSettings(Section):
+    access_minutes: float
+
+
+class SourceSettings(Section):
+    """How one CRM's deliveries are read: which attributes mean stage, owner and outcome, and which words won or lost."""
+
+    vendor: Literal["standard"]
+    allow: tuple[str, ...] = ()
+    stage: tuple[str, ...] = ()
+    owner: tuple[str, ...] = ()
+    outcome: tuple[str, ...] = ()
+    won: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+
+
+class Settings(BaseSettings):
+    """Environment variables win over the configuration file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SERVICE6_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+    env: Literal["development", "production"] = "development"
+    state_dir: Path
+    secret_key: SecretStr
+    webhook_secrets: dict[str, tuple[SecretStr, ...]]
+    database: DatabaseSettings
+    redis: RedisSettings
+    api: ApiSettings
+    flower: FlowerSettings
+    workers: WorkerSettings
+    intake: IntakeSettings
+    publisher: PublisherSettings
+    stream: StreamSettings
+    relay: RelaySettings
+    upkeep: UpkeepSettings
+    tokens: TokenSettings
+    sources: dict[str, SourceSettings]
+    tiers: TierCuts
+    scorecard: ScorecardConfig
+
+    @property
+    def database_url(self) -> str:
+        return _known(self.database.url, "DATABASE_URL", self.state_dir)
+
+    @property
+    def redis_url(self) -> str:
+        return _known(self.redis.url, "REDIS_URL", self.state_dir)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+def load(state_dir: Path | None = None) -> Settings:
+    """Raises Misconfigured with the name of the setting that is missing or wrong."""
+    root = state_dir or default_state_dir()
+    variables = {**embedded_servers(root), **os.environ}
+    config = _config(variables)
+    secret = os.environ.get("SERVICE6_SECRET_KEY") or _secret_file(root, "secret-key")
+    if not secret:
+        if os.environ.get("SERVICE6_ENV") == "production":
+            raise Misconfigured("SERVICE6_SECRET_KEY is not set; make one with: openssl rand -base64 32")
+        secret = ""
+    secrets = {name: _webhook_secrets(name, root) for name in config.get("sources", {})}
+    try:
+        return Settings(**config, state_dir=root, secret_key=SecretStr(secret), webhook_secrets=secrets)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Misconfigured(f"configuration, {where}: {first['msg']}") from None
+
+
+def default_state_dir() -> Path:
+    """`.service6/` here; as root below a folder that others cannot enter, a folder of /var/lib instead.
+
+    PostgreSQL refuses to run as root, so its unprivileged account must be able to reach the directory.
+    """
+    chosen = os.environ.get("SERVICE6_STATE_DIR")
+    if chosen:
+        return Path(chosen).resolve()
+    here = Path(".service6").resolve()
+    if os.geteuid() != 0 or all(p.stat().st_mode & 0o001 for p in here.parents):
+        return here
+    digest = hashlib.sha256(str(here).encode()).hexdigest()[:12]
+    return Path("/var/lib/service6") / digest
+
+
+def embedded_servers(state_dir: Path) -> dict[str, str]:
+    """The addresses that `service6 up` left for the other commands; empty where none has run."""
+    try:
+        found: dict[str, str] = json.loads((state_dir / "servers.json").read_text())
+    except FileNotFoundError:
+        return {}
+    except PermissionError:
+        raise Misconfigured(f"{state_dir} belongs to another user; run as that user, or set --state-dir") from None
+    return found
+
+
+def _known(url: SecretStr, variable: str, state_dir: Path) -> str:
+    if not url.get_secret_value():
+        raise Misconfigured(
+            f"{variable} is not set and no embedded servers were ever started on {state_dir}; run `service6 up`"
+        )
+    return url.get_secret_value()
+
+
+def _config(variables: Mapping[str, str]) -> dict[str, Any]:
+    document = yaml.safe_load(CONFIG_FILE.read_text())
+    name = variables.get("SERVICE6_ENV", "development")
+    if name not in document["environments"]:
+        known = ", ".join(document["environments"])
+        raise Misconfigured(f"SERVICE6_ENV is {name!r}; it must be one of {known}")
+    merged: dict[str, Any] = _expand(_merge(document["defaults"], document["environments"][name]), variables)
+    return merged
+
+
+def _merge(below: Any, above: Any) -> Any:
+    if isinstance(below, dict) and isinstance(above, dict):
+        return {**below, **{key: _merge(below.get(key), value) for key, value in above.items()}}
+    return above
+
+
+def _expand(node: Any, variables: Mapping[str, str]) -> Any:
+    if isinstance(node, dict):
+        return {key: _expand(value, variables) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_expand(value, variables) for value in node]
+    if isinstance(node, str):
+        return VARIABLE.sub(lambda match: _variable(match, variables), node)
+    return node
+
+
+def _variable(match: re.Match[str], variables: Mapping[str, str]) -> str:
+    name, default = match.groups()
+    value = variables.get(name) or default
+    if value is None:
+        raise Misconfigured(f"the configuration needs the environment variable {name}, which is not set")
+    return value
+
+
+def _webhook_secrets(source: str, state_dir: Path) -> tuple[SecretStr, ...]:
+    variable = f"SERVICE6_WEBHOOK_SECRET_{source.upper()}"
+    text = os.environ.get(variable) or _secret_file(state_dir, f"webhook-secret-{source}") or ""
+    return tuple(SecretStr(part) for part in text.split()[:2])
+
+
+def _secret_file(state_dir: Path, name: str) -> str | None:
+    try:
+        return (state_dir / name).read_text().strip()
+    except (FileNotFoundError, PermissionError):
+        return None

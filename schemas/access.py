@@ -1,0 +1,35 @@
+"""Who asks, and what they may see."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from schemas.frozen import Frozen
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    EXECUTIVE = "executive"
+    AGENT = "agent"
+    VIEWER = "viewer"
+
+    @property
+    def sees_attributes(self) -> bool:
+        """A viewer learns scores and reasons, not what the lead told us."""
+        return self is not Role.VIEWER
+
+    @property
+    def sees_own_leads_only(self) -> bool:
+        return self is Role.AGENT
+
+
+class Claims(Frozen):
+    """What an access token says of its bearer; `owners` are those whose leads an agent sees."""
+
+    sub: str
+    role: Role
+    owners: tuple[str, ...] = ()
+    sid: str
+    expires_at: datetime
+
+    def may_see_lead_of(self, owner: str | None) -> bool:
+        return not self.role.sees_own_leads_only or (owner is not None and owner in self.owners)

@@ -1,0 +1,53 @@
+"""What travels from the outbox through the stream to the dashboards (see the relay's protocol)."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.frozen import Frozen
+from schemas.lead import ScoredLead
+
+EVENT_VERSION = 1
+
+
+class Position(Frozen):
+    """Where in the feed: the stream's epoch and an entry id. Compare ids as pairs of integers, never as text."""
+
+    epoch: str = Field(max_length=64)
+    id: str = Field(pattern=r"^\d{1,20}-\d{1,20}$")
+
+    @property
+    def order(self) -> tuple[int, int]:
+        ms, _, seq = self.id.partition("-")
+        return int(ms), int(seq)
+
+
+class Change(Frozen):
+    """`key` names what changed (`lead:<id>`); of two changes with one key the higher `rev` is the newer."""
+
+    key: str
+    rev: int
+    at: datetime
+    v: int = EVENT_VERSION
+
+
+class ScoreChanged(Change):
+    kind: Literal["score"] = "score"
+    body: ScoredLead
+
+
+class LeadRemoved(Change):
+    """The lead has left the reader's view: it belongs to another owner now."""
+
+    kind: Literal["removed"] = "removed"
+
+
+Event = Annotated[ScoreChanged | LeadRemoved, Field(discriminator="kind")]
+
+
+class Routing(Frozen):
+    """Who may see the change; the relay reads it and never sends it."""
+
+    owner: str | None = None
+    previous_owner: str | None = None

@@ -1,0 +1,77 @@
+"""The lead as we know it, and a change to it as any vendor may send it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from pydantic import Field
+
+from schemas.frozen import Frozen
+from schemas.score import LeadScore, Value
+
+
+class Outcome(StrEnum):
+    WON = "won"
+    LOST = "lost"
+
+
+class LeadChange(NamedTuple):
+    """What one delivery says of one lead. A tuple, because intake makes thousands a second.
+
+    `attributes` hold no personal data; that is in `contacts` alone. A missing key is no deletion.
+    """
+
+    source: str
+    external_id: str
+    delivery_id: str
+    occurred_at: datetime
+    attributes: dict[str, Value]
+    contacts: dict[str, Value]
+    stage: str | None = None
+    owner: str | None = None
+    outcome: str | None = None
+
+
+class WaitingLead(NamedTuple):
+    """A lead whose newest revision has no score yet, as the scorer needs it."""
+
+    id: int
+    source: str
+    external_id: str
+    revision: int
+    attributes: dict[str, Value]
+    stage: str | None
+    owner: str | None
+    outcome: str | None
+    active_at: datetime
+
+
+class ScoredLead(Frozen):
+    """A lead with its score, as lists and the live feed show it: no attributes, no personal data."""
+
+    id: str
+    source: str
+    external_id: str = Field(description="a pseudonym where the vendor's id looks like an e-mail or a phone number")
+    stage: str | None
+    owner: str | None
+    outcome: Outcome | None
+    active_at: datetime = Field(description="when the newest change happened at the vendor")
+    previous_score: float | None = Field(description="the score before this one")
+    score: LeadScore
+
+
+class LeadDetail(ScoredLead):
+    attributes: dict[str, Value] | None = Field(description="null for roles that do not see attributes")
+    received_at: datetime
+
+
+class ScoreHistoryEntry(Frozen):
+    score: float
+    confidence: float
+    tier: str
+    engine: str
+    model_version: str
+    lead_revision: int
+    rev: int
+    reason: str
+    at: datetime
