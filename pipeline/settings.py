@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.errors import Misconfigured
 from schemas.scorecard import ScorecardConfig, TierCuts
@@ -159,7 +159,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, init_settings
+        # What `load` found out for itself comes first, then the environment, then the configuration file.
+        given = dict(init_settings())
+        first = {name: given.pop(name) for name in ("state_dir", "secret_key", "webhook_secrets")}
+        return (
+            InitSettingsSource(settings_cls, first),
+            env_settings,
+            InitSettingsSource(settings_cls, given),
+        )
 
 
 def load(state_dir: Path | None = None) -> Settings:
@@ -203,7 +210,9 @@ def embedded_servers(state_dir: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except PermissionError:
-        raise Misconfigured(f"{state_dir} belongs to another user; run as that user, or set --state-dir") from None
+        raise Misconfigured(
+            f"{state_dir} belongs to another user; run as that user, or set --state-dir"
+        ) from None
     return found
 
 

@@ -1,0 +1,181 @@
+"""The tables as SQLAlchemy Core sees them. Migrations are the truth; `alembic check` compares the two."""
+
+from sqlalchemy import (
+    CHAR,
+    REAL,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+
+def _moment(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _now(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+leads = Table(
+    "leads",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("attributes", JSONB, nullable=False),
+    # per name the (microseconds since 1970, delivery id) that wrote it; stage, owner and outcome as $stage, …
+    Column("attribute_times", JSONB, nullable=False),
+    Column("stage", Text),
+    Column("owner", Text),
+    Column("outcome", Text),
+    _moment("outcome_at", nullable=True),
+    _moment("active_at"),
+    _now("received_at"),
+    Column("revision", BigInteger, nullable=False, server_default="1"),
+    UniqueConstraint("source", "external_id"),
+    postgresql_with={"fillfactor": "85"},
+)
+
+# Work owed. A row of its own, because a flag or a partial index on leads would end their HOT updates.
+unscored = Table(
+    "unscored",
+    metadata,
+    Column("lead_id", BigInteger, primary_key=True, autoincrement=False),
+    # the lead's revision that waits: saving a score deletes the row only if it is still this one
+    Column("lead_revision", BigInteger, nullable=False),
+    _now("since"),
+    _now("due"),  # when upkeep may enqueue it (again)
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("dead", Boolean, nullable=False, server_default=text("false")),
+    Column("error", Text),
+    Index(None, "due"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("source", Text, nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    _now("received_at"),
+    PrimaryKeyConstraint("source", "delivery_id"),
+    Index(None, "received_at", postgresql_using="brin"),
+)
+
+lead_contacts = Table(
+    "lead_contacts",
+    metadata,
+    Column("lead_id", BigInteger, ForeignKey(leads.c.id), primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("email_index", LargeBinary),
+    Column("phone_index", LargeBinary),
+    Index(None, "email_index"),
+    Index(None, "phone_index"),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("version", Text, nullable=False, unique=True),
+    Column("engine", Text, nullable=False),
+    Column("stage", Text, nullable=False),  # candidate, champion or retired
+    Column("artefact", JSONB, nullable=False),
+    _now("created_at"),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("lead_id", BigInteger, ForeignKey(leads.c.id), primary_key=True, autoincrement=False),
+    Column("score", REAL, nullable=False),
+    Column("previous_score", REAL),
+    Column("confidence", REAL, nullable=False),
+    Column("tier", CHAR(1), nullable=False),
+    Column("factors", LargeBinary, nullable=False),
+    Column("model_id", Integer, nullable=False),
+    Column("lead_revision", BigInteger, nullable=False),
+    Column("rev", BigInteger, nullable=False, server_default="1"),
+    Column("owner", Text),  # as announced: who sees the lead is decided by this, so that lists and feed agree
+    Column("previous_owner", Text),
+    _now("updated_at"),
+    # Room for HOT updates; so no index on a column that changes with a score.
+    postgresql_with={"fillfactor": "70"},
+)
+
+score_history = Table(
+    "score_history",
+    metadata,
+    Column("lead_id", BigInteger, nullable=False),
+    Column("score", REAL, nullable=False),
+    Column("confidence", REAL, nullable=False),
+    Column("tier", CHAR(1), nullable=False),
+    Column("model_id", Integer, nullable=False),
+    Column("lead_revision", BigInteger, nullable=False),
+    Column("rev", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    _now("at"),
+    Index(None, "lead_id", "rev"),
+    postgresql_partition_by="RANGE (at)",
+)
+
+feature_vectors = Table(
+    "feature_vectors",
+    metadata,
+    Column("lead_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("feature_set", Integer, nullable=False),
+    Column("lead_revision", BigInteger, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    postgresql_with={"fillfactor": "80"},
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("rev", BigInteger, nullable=False),
+    _now("at"),
+    Column("previous_score", REAL),
+    Column("owner", Text),
+    Column("previous_owner", Text),
+    Column("body", Text, nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("queue", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("arguments", JSONB, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    _moment("first_at"),
+    _moment("last_at"),
+)
