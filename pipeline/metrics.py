@@ -1,0 +1,49 @@
+"""Every metric's name in one place.
+
+Processes share their figures through files (`PROMETHEUS_MULTIPROC_DIR`, set before Python starts), so that one scrape
+of the API tells of all of them.
+"""
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """Make one per process: names are registered once."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or REGISTRY
+
+        def counter(name: str, about: str, *labels: str) -> Counter:
+            return Counter(f"service6_{name}", about, labels, registry=registry)
+
+        def seconds(name: str, about: str, *labels: str) -> Histogram:
+            return Histogram(f"service6_{name}_seconds", about, labels, buckets=SECONDS, registry=registry)
+
+        self.webhooks = counter("webhooks", "Webhook requests by source and answer", "source", "answer")
+        self.intake_changes = counter("intake_changes", "Lead changes saved")
+        self.intake_groups = counter("intake_groups", "Transactions that saved lead changes")
+        self.intake_published = counter("intake_published", "Scoring messages published, by answer", "answer")
+        self.http_requests = counter("http_requests", "API requests by route and status", "route", "status")
+        self.http_latency = seconds("http_request", "API request duration by route", "route")
+
+        self.scored = counter("scored", "Scores saved by engine", "engine")
+        self.score_latency = seconds("score_latency", "From the waiting revision to its committed score")
+        self.task_failures = counter("task_failures", "Tasks that raised, by task", "task")
+        self.dead = counter("dead_letters", "Leads whose last attempt failed")
+        self.requeued = counter("requeued", "Leads that upkeep enqueued again")
+
+        self.publisher_events = counter("publisher_events", "Events appended to the stream")
+        self.publisher_batches = counter("publisher_batches", "Batches appended to the stream")
+
+        self.relay_sockets = Gauge(
+            "service6_relay_sockets", "Open sockets by role", ["role"], registry=registry, multiprocess_mode="livesum"
+        )
+        self.relay_events = counter("relay_events", "Events read from the stream")
+        self.relay_frames = counter("relay_frames", "Frames written to sockets")
+        self.relay_bytes = counter("relay_bytes", "Bytes written to sockets")
+        self.relay_conflated = counter("relay_conflated", "Events replaced by a newer one before they were sent")
+        self.relay_resets = counter("relay_resets", "Subscriptions that had to fetch a snapshot")
+        self.relay_slow_closes = counter("relay_slow_closes", "Sockets closed because they read too slowly")
+        self.relay_lag_seconds = seconds("relay_lag", "From the event's time to its frame")
