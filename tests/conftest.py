@@ -1,0 +1,128 @@
+"""Real servers for the tests: one PostgreSQL and one Valkey a session, a fresh database for each test."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+import redis
+from sqlalchemy import NullPool, create_engine, text
+
+from pipeline.settings import Settings, load
+from pipeline.storage import migrate
+from workers.servers import Postgres, Valkey
+
+TEMPLATE = "migrated"
+# Each test takes the next one, so that what an earlier test left running does not meet it.
+REDIS_NUMBERS = cycle(range(1, 16))
+
+
+@contextmanager
+def directory() -> Iterator[Path]:
+    """One that the servers' unprivileged account can enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="service6-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    with directory() as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with directory() as path:
+        # Nothing in it outlives the session.
+        server = Postgres(path, options={"fsync": "off"})
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    with directory() as path:
+        server = Valkey(path)
+        server.start()
+        yield server.url
+        server.stop()
+
+
+Clone = Callable[[str], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def clone(postgres: Postgres) -> Iterator[Clone]:
+    """Makes a copy of the database of that name, yields its URL, drops it."""
+    engine = create_engine(postgres.url_of("postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def copy(template: str) -> Iterator[str]:
+        name = f"test_{secrets.token_hex(6)}"
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        yield postgres.url_of(name)
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {TEMPLATE}"))
+    migrate.upgrade(postgres.url_of(TEMPLATE))
+    yield copy
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(clone: Clone) -> Iterator[str]:
+    """A migrated database that the whole session shares."""
+    with clone(TEMPLATE) as url:
+        yield url
+
+
+@pytest.fixture
+def database(clone: Clone) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    with clone(TEMPLATE) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database(clone: Clone) -> Iterator[str]:
+    with clone("template0") as url:
+        yield url
+
+
+@pytest.fixture
+def redis_db(redis_url: str) -> str:
+    """An empty Redis database."""
+    url = f"{redis_url.rpartition('/')[0]}/{next(REDIS_NUMBERS)}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture
+def settings(database: str, redis_db: str, state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a state directory of the test's own; its processes find it in their environment."""
+    for name in os.environ:
+        if name.startswith("SERVICE6_") or name in {"DATABASE_URL", "REDIS_URL", "ANTHROPIC_API_KEY"}:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SERVICE6_STATE_DIR", str(state_dir))
+    written = {
+        "servers.json": json.dumps({"DATABASE_URL": database, "REDIS_URL": redis_db}),
+        "secret-key": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "webhook-secret-standard": "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
+    }
+    for name, content in written.items():
+        (state_dir / name).write_text(content)
+    return load(state_dir)
