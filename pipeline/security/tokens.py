@@ -1,17 +1,15 @@
 """Access tokens: signed claims that say who asks and what they may see (JWT, HS256)."""
 
-import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import ValidationError
 
 from pipeline.errors import Misconfigured, Refused
+from pipeline.security import keys
 from schemas.access import Claims, Role
 
 ALGORITHM = "HS256"
@@ -33,7 +31,7 @@ def mint(
     now: datetime,
 ) -> str:
     """A token good from `now` for `lifetime`, in a session of its own; Misconfigured without a secret key."""
-    key = _signing_key(secret_key)
+    key_id, key = next(iter(_signing_keys(secret_key).items()))
     claims = {
         "sub": sub,
         "role": role.value,
@@ -43,22 +41,21 @@ def mint(
         "iat": now,
         "exp": now + lifetime,
     }
-    return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": _key_id(key)})
+    return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": key_id})
 
 
 def verify(secret_key: str, token: str, *, now: datetime | None = None) -> Claims:
     """What the token says. Raises Expired, or Refused if this deployment did not sign it for access."""
-    key = _signing_key(secret_key)
-    signed = _signed(key, token)
-    claims = _claims(signed)
+    claims = _claims(_signed(_signing_keys(secret_key), token))
     if (now or datetime.now(UTC)) >= claims.expires_at:
         raise Expired("the access token has expired; sign in again")
     return claims
 
 
-def _signed(key: bytes, token: str) -> dict[str, Any]:
+def _signed(signing_keys: Mapping[str, bytes], token: str) -> dict[str, Any]:
     try:
-        if jwt.get_unverified_header(token).get("kid") != _key_id(key):
+        key = signing_keys.get(jwt.get_unverified_header(token).get("kid", ""))
+        if key is None:
             raise Refused("the access token was signed with a key that is not ours")
         # The clock is ours to read (tests turn it), so PyJWT leaves the times alone.
         return jwt.decode(
@@ -92,14 +89,9 @@ def _claims(signed: dict[str, Any]) -> Claims:
         raise Refused("the access token holds claims that make no sense") from None
 
 
-def _signing_key(secret_key: str) -> bytes:
-    if not secret_key:
+def _signing_keys(secret_key: str) -> dict[str, bytes]:
+    """By key id, the newest first: while a secret key is rotated, tokens signed with the older one stay good."""
+    derived = [keys.derive(secret, "access-token") for secret in secret_key.split()]
+    if not derived:
         raise Misconfigured("there is no secret key to sign access tokens with; set SERVICE6_SECRET_KEY")
-    # A key of its own for each purpose, so that nothing signed for one is good for another.
-    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"access-token").derive(
-        secret_key.encode()
-    )
-
-
-def _key_id(key: bytes) -> str:
-    return hashlib.sha256(b"key-id" + key).hexdigest()[:16]
+    return {keys.key_id(key).hex(): key for key in derived}

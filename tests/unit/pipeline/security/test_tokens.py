@@ -7,12 +7,13 @@ import jwt
 import pytest
 
 from pipeline.errors import Misconfigured, Refused
-from pipeline.security import tokens
+from pipeline.security import keys, tokens
 from schemas.access import Role
 
-SECRET = "a deployment's secret key"
+SECRET = "the-deployments-secret-key"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+OUR_KEY_ID = keys.key_id(keys.derive(SECRET, "access-token")).hex()
 
 
 def minted(secret: str = SECRET) -> str:
@@ -20,8 +21,8 @@ def minted(secret: str = SECRET) -> str:
 
 
 def signed_by_us(claims: dict[str, object], *, kid: str | None = None) -> str:
-    key = tokens._signing_key(SECRET)
-    return jwt.encode(claims, key, algorithm="HS256", headers={"kid": kid or tokens._key_id(key)})
+    key = keys.derive(SECRET, "access-token")
+    return jwt.encode(claims, key, algorithm="HS256", headers={"kid": kid or OUR_KEY_ID})
 
 
 def claims() -> dict[str, object]:
@@ -59,28 +60,25 @@ def test_a_token_ends_exactly_at_its_expiry() -> None:
 
 def test_an_expired_forgery_is_called_forged() -> None:
     with pytest.raises(Refused) as caught:
-        tokens.verify("another secret", minted(), now=NOW + 2 * HOUR)
+        tokens.verify("another-secret", minted(), now=NOW + 2 * HOUR)
     assert not isinstance(caught.value, tokens.Expired)
 
 
 def test_another_deployments_token_is_refused() -> None:
-    assert "not ours" in refusal(minted("another secret"))
+    assert "not ours" in refusal(minted("another-secret"))
 
 
 def test_a_signature_by_another_key_is_refused_though_the_key_id_is_ours() -> None:
-    kid = tokens._key_id(tokens._signing_key(SECRET))
-    assert "forged" in refusal(jwt.encode(claims(), b"x" * 32, algorithm="HS256", headers={"kid": kid}))
+    assert "forged" in refusal(jwt.encode(claims(), b"x" * 32, algorithm="HS256", headers={"kid": OUR_KEY_ID}))
 
 
 def test_an_unsigned_token_is_refused() -> None:
-    kid = tokens._key_id(tokens._signing_key(SECRET))
-    assert "forged" in refusal(jwt.encode(claims(), None, algorithm="none", headers={"kid": kid}))
+    assert "forged" in refusal(jwt.encode(claims(), None, algorithm="none", headers={"kid": OUR_KEY_ID}))
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_another_algorithm_is_refused(algorithm: str) -> None:
-    kid = tokens._key_id(tokens._signing_key(SECRET))
-    assert "forged" in refusal(jwt.encode(claims(), b"x" * 64, algorithm=algorithm, headers={"kid": kid}))
+    assert "forged" in refusal(jwt.encode(claims(), b"x" * 64, algorithm=algorithm, headers={"kid": OUR_KEY_ID}))
 
 
 def test_a_wrong_key_id_is_refused() -> None:
@@ -107,6 +105,13 @@ def test_claims_without_sense_are_refused(wrong: dict[str, object]) -> None:
 )
 def test_garbage_is_refused(token: str) -> None:
     assert "forged or damaged" in refusal(token)
+
+
+def test_while_the_secret_key_is_rotated_older_tokens_stay_good() -> None:
+    older = minted()
+    rotated = f"the-new-secret-key {SECRET}"
+    assert tokens.verify(rotated, older, now=NOW).sub == "ann"
+    assert tokens.verify("the-new-secret-key", minted(rotated), now=NOW).sub == "ann"
 
 
 def test_without_a_secret_key_nothing_is_minted_or_verified() -> None:

@@ -1,0 +1,143 @@
+"""Carries saved changes from the outbox to the stream: `python -m workers.publisher`.
+
+One process leads, any number stand by. It may die anywhere: a row is discarded only after it was appended, and readers
+take a doubled entry for what it is, because it has the same `rev`.
+"""
+
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC
+from pathlib import Path
+
+import orjson
+from sqlalchemy import Engine
+
+from pipeline import log, stream
+from pipeline.errors import GiveUp, Service6Error
+from pipeline.metrics import Metrics
+from pipeline.settings import PublisherSettings, load
+from pipeline.storage import outbox
+from pipeline.storage.engine import engine, transaction
+from pipeline.storage.outbox import OutboxRow
+from pipeline.stream import Entry, Hints, Stream
+from schemas.event import EVENT_VERSION
+
+STANDBY_S = 1.0  # how often a standby tries for the lead
+FIRST_BACKOFF_S = 0.2
+LONGEST_BACKOFF_S = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class Publisher:
+    """`connections` must hold one connection only: the lead belongs to it and is lost with it."""
+
+    def __init__(
+        self,
+        connections: Engine,
+        feed: Stream,
+        settings: PublisherSettings,
+        metrics: Metrics,
+        heartbeat: Path,
+    ) -> None:
+        self._connections = connections
+        self._feed = feed
+        self._settings = settings
+        self._metrics = metrics
+        self._heartbeat = heartbeat
+        self._published_at = 0.0
+
+    def run(self) -> None:
+        """Leads or stands by until the process ends."""
+        backoff_s = FIRST_BACKOFF_S
+        while True:
+            try:
+                self._wait_for_the_lead()
+                with self._feed.hints() as hints:
+                    logger.info("publishing")
+                    backoff_s = FIRST_BACKOFF_S
+                    self._follow(hints)
+            except Service6Error as error:
+                logger.warning("publishing is interrupted: %s", error)
+                time.sleep(backoff_s)
+                backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
+
+    def publish(self) -> int:
+        """Appends one batch of the oldest rows and discards them; returns how many there were."""
+        with transaction(self._connections) as db:
+            rows = outbox.take(db, self._settings.batch)
+        if not rows:
+            return 0
+        entries = list(_entries(rows))
+        self._feed.append(entries)
+        with transaction(self._connections) as db:
+            outbox.discard(db, [row.id for row in rows])
+        self._published_at = time.monotonic()
+        self._metrics.publisher_batches.inc()
+        self._metrics.publisher_events.inc(len(entries))
+        return len(rows)
+
+    def _wait_for_the_lead(self) -> None:
+        while True:
+            self._heartbeat.touch()
+            with transaction(self._connections) as db:
+                if outbox.lead(db):
+                    return
+            time.sleep(STANDBY_S)
+
+    def _follow(self, hints: Hints) -> None:
+        while True:
+            self._heartbeat.touch()
+            if self.publish() == self._settings.batch:
+                continue
+            hints.wait(self._settings.poll_ms / 1000)
+            # A lone change is published at once; in a stream of them each batch gathers what a linger brings.
+            lingered_s = time.monotonic() - self._published_at
+            time.sleep(max(0.0, self._settings.linger_ms / 1000 - lingered_s))
+            hints.forget()
+
+
+def _entries(rows: list[OutboxRow]) -> Iterator[Entry]:
+    for row in rows:
+        try:
+            yield entry(row)
+        except GiveUp:
+            # It will never become an event, and must not hold up those behind it.
+            logger.exception("outbox row %d (%s %s) is dropped", row.id, row.kind, row.key)
+
+
+def entry(row: OutboxRow) -> Entry:
+    """The row as schemas.event.Event and schemas.event.Routing; GiveUp if it is none we know."""
+    if row.kind != "score":
+        raise GiveUp("there is no such kind of event")
+    at = row.at.astimezone(UTC)
+    try:
+        body = orjson.loads(row.body)
+        body["previous_score"] = row.previous_score
+        body["score"].update(rev=row.rev, updated_at=at)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise GiveUp("its body is not a scored lead") from None
+    event = {"kind": row.kind, "key": row.key, "rev": row.rev, "at": at, "v": EVENT_VERSION, "body": body}
+    routing = {"owner": row.owner, "previous_owner": row.previous_owner}
+    return Entry(orjson.dumps(event, option=orjson.OPT_UTC_Z), orjson.dumps(routing))
+
+
+def main() -> None:
+    settings = load()
+    log.configure("publisher")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    heartbeat = settings.state_dir / "heartbeats" / "publisher"
+    heartbeat.parent.mkdir(parents=True, exist_ok=True)
+    # One connection, because the lead is a lock of that connection.
+    connections = engine(settings.database_url, pool_size=1, statement_timeout_s=settings.database.statement_timeout_s)
+    with stream.connect(settings.redis_url) as client:
+        feed = Stream(client, settings.stream.key, settings.stream.length)
+        Publisher(connections, feed, settings.publisher, Metrics(), heartbeat).run()
+
+
+if __name__ == "__main__":
+    main()
