@@ -17,6 +17,14 @@ class GiveUp(Service6Error):
     """It will never work with this input."""
 
 
+class Malformed(GiveUp):
+    """The input is not what was agreed; `pointer` says where in it the fault is (JSON pointer)."""
+
+    def __init__(self, reason: str, *, pointer: str) -> None:
+        super().__init__(reason)
+        self.pointer = pointer
+
+
 class Refused(Service6Error):
     """The caller may not have what it asks for."""
 

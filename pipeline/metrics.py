@@ -1,7 +1,7 @@
 """Every metric's name in one place.
 
-Processes share their figures through files (`PROMETHEUS_MULTIPROC_DIR`, set before Python starts), so that one scrape
-of the API tells of all of them.
+Processes share their figures through files (`PROMETHEUS_MULTIPROC_DIR`, set before Python starts), so that
+one scrape of the API tells of all of them.
 """
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
@@ -38,7 +38,11 @@ class Metrics:
         self.publisher_batches = counter("publisher_batches", "Batches appended to the stream")
 
         self.relay_sockets = Gauge(
-            "service6_relay_sockets", "Open sockets by role", ["role"], registry=registry, multiprocess_mode="livesum"
+            "service6_relay_sockets",
+            "Open sockets by role",
+            ["role"],
+            registry=registry,
+            multiprocess_mode="livesum",
         )
         self.relay_events = counter("relay_events", "Events read from the stream")
         self.relay_frames = counter("relay_frames", "Frames written to sockets")

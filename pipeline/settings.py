@@ -1,4 +1,4 @@
-"""The only reader of the environment, of `coordination/unified_config.yaml` and of the state directory's secrets."""
+"""The only reader of the environment, of `unified_config.yaml` and of the state directory's secrets."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class TokenSettings(Section):
 
 
 class SourceSettings(Section):
-    """How one CRM's deliveries are read: which attributes mean stage, owner and outcome, and which words won or lost."""
+    """How one CRM's deliveries are read: which attributes mean stage, owner and outcome, which words won or lost."""
 
     vendor: Literal["standard"]
     allow: tuple[str, ...] = ()
@@ -125,6 +125,7 @@ class Settings(BaseSettings):
 
     env: Literal["development", "production"] = "development"
     state_dir: Path
+    metrics_dir: Path | None = None
     secret_key: SecretStr
     webhook_secrets: dict[str, tuple[SecretStr, ...]]
     database: DatabaseSettings
@@ -161,7 +162,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # What `load` found out for itself comes first, then the environment, then the configuration file.
         given = dict(init_settings())
-        first = {name: given.pop(name) for name in ("state_dir", "secret_key", "webhook_secrets")}
+        first = {name: given.pop(name) for name in ("state_dir", "metrics_dir", "secret_key", "webhook_secrets")}
         return (
             InitSettingsSource(settings_cls, first),
             env_settings,
@@ -181,7 +182,14 @@ def load(state_dir: Path | None = None) -> Settings:
         secret = ""
     secrets = {name: _webhook_secrets(name, root) for name in config.get("sources", {})}
     try:
-        return Settings(**config, state_dir=root, secret_key=SecretStr(secret), webhook_secrets=secrets)
+        return Settings(
+            **config,
+            state_dir=root,
+            # prometheus_client's own variable: it must be set before Python starts.
+            metrics_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
+            secret_key=SecretStr(secret),
+            webhook_secrets=secrets,
+        )
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -210,16 +218,14 @@ def embedded_servers(state_dir: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except PermissionError:
-        raise Misconfigured(
-            f"{state_dir} belongs to another user; run as that user, or set --state-dir"
-        ) from None
+        raise Misconfigured(f"{state_dir} belongs to another user; run as that user, or set --state-dir") from None
     return found
 
 
 def _known(url: SecretStr, variable: str, state_dir: Path) -> str:
     if not url.get_secret_value():
         raise Misconfigured(
-            f"{variable} is not set and no embedded servers were ever started on {state_dir}; run `service6 up`"
+            f"{variable} is not set, and no embedded servers were started on {state_dir}: run `service6 up`"
         )
     return url.get_secret_value()
 

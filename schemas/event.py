@@ -12,7 +12,7 @@ EVENT_VERSION = 1
 
 
 class Position(Frozen):
-    """Where in the feed: the stream's epoch and an entry id. Compare ids as pairs of integers, never as text."""
+    """Where in the feed: the stream's epoch and an entry id; ids compare as pairs of integers, not as text."""
 
     epoch: str = Field(max_length=64)
     id: str = Field(pattern=r"^\d{1,20}-\d{1,20}$")

@@ -51,9 +51,7 @@ class ScoredLead(Frozen):
 
     id: str
     source: str
-    external_id: str = Field(
-        description="a pseudonym where the vendor's id looks like an e-mail or a phone number"
-    )
+    external_id: str = Field(description="a pseudonym where the vendor's id looks like an e-mail or a phone number")
     stage: str | None
     owner: str | None
     outcome: Outcome | None

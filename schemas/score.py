@@ -52,8 +52,8 @@ class LeadScore(Frozen):
 class ScoreRow(NamedTuple):
     """A score on its way to the tables. A tuple, because a worker makes tens of thousands a second.
 
-    `factors` is packed by `pipeline.scoring.explain`, `vector` is float32 bytes, `body` the JSON text of the published
-    event.
+    `factors` is packed by `pipeline.scoring.explain`, `vector` is float32 bytes, `body` the JSON text of the event
+    that will be published.
     """
 
     lead_id: int

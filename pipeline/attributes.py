@@ -1,0 +1,72 @@
+"""Attributes as any CRM may send them, made fit to store: flat, finite, bounded, without NUL."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from pipeline.errors import Malformed
+from schemas.score import Value
+
+NAME_LIMIT = 200  # characters
+DEPTH_LIMIT = 8  # objects within objects
+NUMBER_LIMIT = 1e18  # larger numbers are no property of a lead, and cost 300 digits each as jsonb
+RESERVED = "$*"  # first characters of our own names beside a lead's attributes
+
+
+@lru_cache(maxsize=8192)
+def canonical(name: str) -> str:
+    """`Total Visits`, `totalVisits` and `total_visits` are one attribute."""
+    if name.startswith("$"):
+        return name
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", apart.casefold()).strip("_") or name
+
+
+def flatten(body: Mapping[str, object], *, at: str, most: int, text_limit: int) -> dict[str, Value]:
+    """Objects become dotted names, lists of plain values one text. Raises Malformed with the pointer below `at`."""
+    found: dict[str, Value] = {}
+    for name, value, pointer in _leaves(body, "", at, 0):
+        found[name] = _plain(value, pointer, text_limit)
+        if len(found) > most:
+            raise Malformed(f"more than {most} attributes", pointer=at)
+    return found
+
+
+def _leaves(node: Mapping[str, object], above: str, at: str, depth: int) -> Iterator[tuple[str, object, str]]:
+    if depth > DEPTH_LIMIT:
+        raise Malformed(f"nested deeper than {DEPTH_LIMIT} objects", pointer=at)
+    for key, value in node.items():
+        pointer = f"{at}/{key.replace('~', '~0').replace('/', '~1')}"
+        name = above + key
+        if isinstance(value, list):
+            value = _listed(value)
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{name}.", pointer, depth + 1)
+        else:
+            yield _name(name, pointer), value, pointer
+
+
+def _listed(values: list[object]) -> object:
+    if any(isinstance(value, Mapping | list) for value in values):
+        return {str(n): value for n, value in enumerate(values)}
+    return ", ".join("" if value is None else str(value) for value in values)
+
+
+def _name(name: str, pointer: str) -> str:
+    if not name or len(name) > NAME_LIMIT:
+        raise Malformed(f"an attribute name must have 1 to {NAME_LIMIT} characters", pointer=pointer[:NAME_LIMIT])
+    if name[0] in RESERVED:
+        name = f"_{name[1:]}"
+    return name.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _plain(value: object, pointer: str, text_limit: int) -> Value:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if len(value) > text_limit:
+            raise Malformed(f"a text must not exceed {text_limit} characters", pointer=pointer)
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")  # jsonb cannot hold NUL
+    if isinstance(value, int | float) and abs(value) < NUMBER_LIMIT:  # NaN compares false
+        return value
+    raise Malformed(f"a number must be finite and below {NUMBER_LIMIT:g}", pointer=pointer)

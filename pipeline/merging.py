@@ -1,0 +1,78 @@
+"""Changes -> the lead: of each attribute the newest value stays, in whatever order the changes arrive.
+
+"Newest" is the larger stamp: when it happened at the vendor, then the delivery's id. `times` holds the stamp of each
+name; the attributes of a lead's first change share one entry, `*`, because most leads are told once, with thirty.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from schemas.lead import LeadChange
+from schemas.score import Value
+
+Stamp = tuple[int, str]  # microseconds since 1970, delivery id
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NEVER: Stamp = (-(2**63), "")
+SHARED = "*"
+STAGE, OWNER, OUTCOME = "$stage", "$owner", "$outcome"
+CONTACT = "@"  # before the name of a personal attribute
+OWN_STAMP = "$@"  # first characters of the names that never share a stamp: they are not in `attributes`
+
+
+@dataclass
+class Lead:
+    """A lead while changes are folded into it; `id` 0 and revision 0 until it is stored."""
+
+    source: str
+    external_id: str
+    id: int = 0
+    revision: int = 0
+    attributes: dict[str, Value] = field(default_factory=dict)
+    contacts: dict[str, Value] = field(default_factory=dict)
+    times: dict[str, Stamp] = field(default_factory=dict)
+    stage: str | None = None
+    owner: str | None = None
+    outcome: str | None = None
+    outcome_at: datetime | None = None
+    active_at: datetime = LONG_AGO
+
+    def fold(self, change: LeadChange, received_at: datetime) -> bool:
+        """Takes what is newer than what is known; True if anything was. A time in the future counts as now."""
+        moment = min(change.occurred_at, received_at)
+        stamp = (_microseconds(moment), change.delivery_id)
+        fields = {STAGE: change.stage, OWNER: change.owner, OUTCOME: change.outcome}
+        names = [
+            *change.attributes,
+            *(CONTACT + name for name in change.contacts),
+            *(name for name, value in fields.items() if value is not None),
+        ]
+        newer = {name for name in names if stamp > self._stamp(name)}
+        self.attributes.update((name, value) for name, value in change.attributes.items() if name in newer)
+        self.contacts.update((name, value) for name, value in change.contacts.items() if CONTACT + name in newer)
+        if STAGE in newer:
+            self.stage = change.stage
+        if OWNER in newer:
+            self.owner = change.owner
+        if OUTCOME in newer:
+            self.outcome, self.outcome_at = change.outcome, moment
+        accepted = bool(newer) or moment > self.active_at
+        self.active_at = max(self.active_at, moment)
+        self._remember(newer, stamp)
+        return accepted
+
+    def _stamp(self, name: str) -> Stamp:
+        own = self.times.get(name)
+        if own is not None:
+            return own
+        return self.times.get(SHARED, NEVER) if name in self.attributes else NEVER
+
+    def _remember(self, newer: set[str], stamp: Stamp) -> None:
+        if not self.times:
+            self.times[SHARED] = stamp
+            newer = {name for name in newer if name[0] in OWN_STAMP}
+        self.times.update(dict.fromkeys(newer, stamp))
+
+
+def _microseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000)

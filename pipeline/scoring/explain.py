@@ -1,0 +1,78 @@
+"""Terms of the sum -> the strongest factors, kept in a few bytes -> words when someone reads them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.scoring.features import Bins
+from schemas.score import Factor, Tier, Value
+
+STRONGEST = 5
+PACKED = np.dtype([("feature", "<u2"), ("bin", "<u2"), ("points", "<f4")])
+
+OPENING = {
+    Tier.A: "Strong lead",
+    Tier.B: "Promising lead",
+    Tier.C: "Undecided lead",
+    Tier.D: "Weak lead",
+}
+NOTHING_KNOWN = "Not enough is known about this lead yet."
+FOR_IN_SENTENCE = 3
+AGAINST_IN_SENTENCE = 2
+VALUE_LIMIT = 120  # characters of an attribute's value in a factor
+
+
+def strongest(terms: NDArray[np.float64], bins: Bins) -> NDArray[np.void]:
+    """(n, features) terms -> (n, ≤ 5) records of `PACKED`, largest points first whatever their sign."""
+    order = np.argsort(-np.abs(terms), axis=1, kind="stable")[:, :STRONGEST]
+    packed = np.zeros(order.shape, PACKED)
+    packed["feature"] = order
+    packed["bin"] = np.take_along_axis(bins, order, axis=1)
+    packed["points"] = np.take_along_axis(terms, order, axis=1)
+    return packed
+
+
+def unpack(packed: bytes) -> NDArray[np.void]:
+    return np.frombuffer(packed, PACKED)
+
+
+def factors(
+    packed: NDArray[np.void],
+    names: Sequence[str],
+    labels: Sequence[Sequence[str]],
+    values: Sequence[Value | datetime] | None,
+) -> tuple[Factor, ...]:
+    """`names` and `labels` are the model's, per feature; `values` None leaves the lead's own values out."""
+    return tuple(
+        Factor.model_construct(
+            attribute=names[feature],
+            label=labels[feature][place],
+            points=round(points, 2),
+            value=None if values is None else _shown(values[feature]),
+        )
+        for feature, place, points in packed.tolist()
+        if points
+    )
+
+
+def sentence(tier: Tier, found: Sequence[Factor]) -> str:
+    """One sentence from labels alone, so that it is fit for every role."""
+    speaks_for = [_phrase(f) for f in found if f.points > 0][:FOR_IN_SENTENCE]
+    against = [_phrase(f) for f in found if f.points < 0][:AGAINST_IN_SENTENCE]
+    if not speaks_for and not against:
+        return NOTHING_KNOWN
+    parts = [", ".join(group) for group in (speaks_for, against) if group]
+    return f"{OPENING[tier]}: {'; but '.join(parts)}."
+
+
+def _phrase(factor: Factor) -> str:
+    sign = "+" if factor.points > 0 else "−"
+    return f"{factor.label} ({sign}{abs(factor.points):g})"
+
+
+def _shown(value: Value | datetime) -> Value:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value[:VALUE_LIMIT] if isinstance(value, str) else value

@@ -1,0 +1,126 @@
+"""Attributes as a CRM sends them -> float32 vectors -> bins.
+
+A feature set names its features in order. `encode` gives one float32 a feature: the number, the code of the word,
+or the day of a moment (days since 2020, kept absolute; `bins` subtracts it from the clock). NaN means missing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.attributes import canonical
+from schemas.score import Value
+
+Matrix = NDArray[np.float32]
+Bins = NDArray[np.intp]
+
+# The name under which a lead's newest change can be an alias of an `age` feature.
+ACTIVE_AT = "$active_at"
+
+MISSING_BIN = 0
+LARGEST = float(np.finfo(np.float32).max)
+ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
+DAY_S = 86400.0
+# Form defaults that nobody chose.
+UNSET = frozenset({"", "select", "please select", "n/a", "na", "null", "none given", "-", "unknown"})
+MILLISECONDS_FROM = 1e11  # epoch numbers above are milliseconds: in seconds it would be the year 5138
+
+
+@dataclass(frozen=True)
+class Feature:
+    """`cuts` ascending for number and age (n of them make n + 1 ranges), `codes` word -> 1…n for category."""
+
+    name: str
+    kind: Literal["number", "category", "age"]
+    aliases: tuple[str, ...] = ()
+    cuts: tuple[float, ...] = ()
+    codes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def bin_count(self) -> int:
+        """Missing, then the ranges; or missing, then the words, then any other word."""
+        known = max(self.codes.values(), default=0) if self.kind == "category" else len(self.cuts)
+        return known + 2
+
+
+class FeatureSet:
+    def __init__(self, features: Sequence[Feature]) -> None:
+        self.features = tuple(features)
+        self._names = tuple(tuple(canonical(name) for name in (f.name, *f.aliases)) for f in features)
+        self._cuts = tuple(np.asarray(f.cuts, np.float32) for f in features)
+
+    def values(self, attributes: Mapping[str, Value], active_at: datetime) -> list[Value | datetime]:
+        """The raw value of each feature, None where missing; the first of its names that is set wins."""
+        named: dict[str, Value | datetime] = {canonical(name): value for name, value in attributes.items()}
+        named[ACTIVE_AT] = active_at
+        return [next((v for n in names if (v := named.get(n)) is not None), None) for names in self._names]
+
+    def encode(self, values: Sequence[Value | datetime]) -> list[float]:
+        return [_encode(feature, value) for feature, value in zip(self.features, values, strict=True)]
+
+    def matrix(self, rows: Sequence[Sequence[Value | datetime]]) -> Matrix:
+        """(leads, features)"""
+        encoded = [self.encode(values) for values in rows]
+        return np.array(encoded, np.float32).reshape(len(rows), len(self.features))
+
+    def bins(self, matrix: Matrix, as_of: datetime) -> Bins:
+        """(leads, features); bin 0 is missing."""
+        found = np.empty(matrix.shape, np.intp)
+        today = np.float32(_days(as_of))
+        for column, feature in enumerate(self.features):
+            seen = matrix[:, column]
+            if feature.kind == "category":
+                found[:, column] = np.nan_to_num(seen).astype(np.intp)
+                continue
+            if feature.kind == "age":
+                seen = np.maximum(today - seen, np.float32(0))  # a clock that runs ahead is no negative age
+            ranges = np.searchsorted(self._cuts[column], seen, side="right") + 1
+            found[:, column] = np.where(np.isnan(seen), MISSING_BIN, ranges)
+        return found
+
+
+def _encode(feature: Feature, value: Value | datetime) -> float:
+    if value is None:
+        return np.nan
+    if feature.kind == "number":
+        return _number(value)
+    if feature.kind == "age":
+        return _moment(value)
+    word = str(value).strip().casefold()
+    if word in UNSET:
+        return np.nan
+    return float(feature.codes.get(word, feature.bin_count - 1))
+
+
+def _number(value: Value | datetime) -> float:
+    if isinstance(value, str):
+        try:
+            value = float(value.strip().strip("$€£%").replace(",", ""))
+        except ValueError:
+            return np.nan
+    if isinstance(value, datetime) or value is None or value != value:
+        return np.nan
+    return max(-LARGEST, min(LARGEST, float(value)))
+
+
+def _moment(value: Value | datetime) -> float:
+    if isinstance(value, datetime):
+        return _days(value)
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return np.nan
+        return _days(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    seconds = _number(value)
+    if abs(seconds) > MILLISECONDS_FROM:
+        seconds /= 1000
+    return (seconds - ORIGIN.timestamp()) / DAY_S
+
+
+def _days(moment: datetime) -> float:
+    return (moment - ORIGIN).total_seconds() / DAY_S

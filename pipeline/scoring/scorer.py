@@ -1,0 +1,110 @@
+"""Leads in, scores out: the model that is in charge, the tier cuts and the words, put together."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import orjson
+
+from pipeline.scoring import explain
+from pipeline.scoring.scorecard import Scorecard
+from pipeline.scoring.tier import tiers
+from schemas.lead import WaitingLead
+from schemas.score import Factor, LeadScore, ScoreRow, Tier, Value
+from schemas.scorecard import TierCuts
+
+DECIMALS = 4
+
+
+class Scorer:
+    """Stateless but for the model, so any number of threads may share one."""
+
+    def __init__(self, model: Scorecard, cuts: TierCuts) -> None:
+        self.model = model
+        self.cuts = cuts
+        self._names = tuple(feature.name for feature in model.features.features)
+
+    def score(self, leads: Sequence[WaitingLead], as_of: datetime) -> list[ScoreRow]:
+        """One row a lead, in the same order, scored as one matrix."""
+        features = self.model.features
+        values = [features.values(lead.attributes, lead.active_at) for lead in leads]
+        matrix = features.matrix(values)
+        bins = features.bins(matrix, as_of)
+        judged = self.model.judge(bins)
+        packed = explain.strongest(judged.terms, bins)
+        rows = zip(
+            leads,
+            np.round(judged.scores, DECIMALS).tolist(),
+            np.round(judged.confidences, DECIMALS).tolist(),
+            tiers(judged.scores, self.cuts),
+            packed,
+            matrix,
+            values,
+            strict=True,
+        )
+        return [self._row(*row) for row in rows]
+
+    def attempt(self, attributes: dict[str, Value], as_of: datetime) -> LeadScore:
+        """What a lead with these attributes would score now; nothing is saved."""
+        lead = WaitingLead(0, "", "", 0, attributes, None, None, None, as_of)
+        row = self.score([lead], as_of)[0]
+        return LeadScore.model_validate(
+            {**orjson.loads(row.body)["score"], "lead_id": "", "rev": 0, "updated_at": as_of}
+        )
+
+    def read(
+        self,
+        packed: bytes,
+        tier: Tier,
+        attributes: dict[str, Value] | None,
+        active_at: datetime,
+    ) -> tuple[tuple[Factor, ...], str]:
+        """Factors and sentence of a saved score; without `attributes` the factors carry no values."""
+        values = None if attributes is None else self.model.features.values(attributes, active_at)
+        found = explain.factors(explain.unpack(packed), self._names, self.model.labels, values)
+        return found, explain.sentence(tier, found)
+
+    def _row(
+        self,
+        lead: WaitingLead,
+        score: float,
+        confidence: float,
+        tier: Tier,
+        packed: np.ndarray[tuple[int], np.dtype[np.void]],
+        vector: np.ndarray[tuple[int], np.dtype[np.float32]],
+        values: list[Value | datetime],
+    ) -> ScoreRow:
+        found = explain.factors(packed, self._names, self.model.labels, values)
+        lead_id = str(lead.id)
+        # What only the guarded write can know (rev, previous score, time) the publisher fills in.
+        body = {
+            "id": lead_id,
+            "source": lead.source,
+            "external_id": lead.external_id,
+            "stage": lead.stage,
+            "owner": lead.owner,
+            "outcome": lead.outcome,
+            "active_at": lead.active_at,
+            "score": {
+                "lead_id": lead_id,
+                "score": score,
+                "confidence": confidence,
+                "tier": tier,
+                "explanation": explain.sentence(tier, found),
+                "factors": [factor.__dict__ for factor in found],
+                "engine": self.model.engine,
+                "model_version": self.model.version,
+                "lead_revision": lead.revision,
+            },
+        }
+        return ScoreRow(
+            lead.id,
+            lead.revision,
+            score,
+            confidence,
+            tier,
+            packed.tobytes(),
+            vector.tobytes(),
+            lead.owner,
+            orjson.dumps(body).decode(),
+        )

@@ -1,0 +1,40 @@
+"""Personal data, sealed; this module never sees it open."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+class SealedContact(NamedTuple):
+    lead_id: int
+    sealed: bytes
+    email_index: bytes | None
+    phone_index: bytes | None
+
+
+def row_name(lead_id: int) -> str:
+    """What a sealed value is bound to, so that it opens in no other row."""
+    return f"lead_contacts:{lead_id}"
+
+
+def sealed(db: Session, lead_ids: Sequence[int]) -> dict[int, bytes]:
+    return {lead_id: bytes(value) for lead_id, value in db.execute(SEALED, {"ids": list(lead_ids)})}
+
+
+def save(db: Session, contacts: Sequence[SealedContact]) -> None:
+    """The caller holds the locks of the leads."""
+    ids, values, emails, phones = (list(column) for column in zip(*contacts, strict=True))
+    db.execute(SAVE, {"ids": ids, "sealed": values, "emails": emails, "phones": phones})
+
+
+SEALED = text("SELECT lead_id, sealed FROM lead_contacts WHERE lead_id = ANY(CAST(:ids AS bigint[]))")
+
+SAVE = text("""
+    INSERT INTO lead_contacts (lead_id, sealed, email_index, phone_index)
+    SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:sealed AS bytea[]), CAST(:emails AS bytea[]),
+                         CAST(:phones AS bytea[]))
+        ON CONFLICT (lead_id) DO UPDATE
+       SET sealed = excluded.sealed, email_index = excluded.email_index, phone_index = excluded.phone_index
+""")

@@ -1,0 +1,54 @@
+"""Connections and transactions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import orjson
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.orm import Session
+
+from pipeline.errors import GiveUp, TryAgain
+
+CONNECT_TIMEOUT_S = 3
+POOL_WAIT_S = 3
+
+
+def engine(url: str, *, pool_size: int, statement_timeout_s: float) -> Engine:
+    """Connects when first used; parameters are never in an error's text."""
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+        hide_parameters=True,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": f"-c statement_timeout={int(statement_timeout_s * 1000)} -c timezone=UTC",
+        },
+    )
+
+
+@contextmanager
+def transaction(connections: Engine) -> Iterator[Session]:
+    """One transaction: commits at the end, rolls back on any error.
+
+    Raises TryAgain if PostgreSQL is away or asks for a repeat, GiveUp if it refuses the values.
+    """
+    try:
+        with Session(connections, expire_on_commit=False) as db, db.begin():
+            yield db
+    except (OperationalError, InterfaceError, TimeoutError) as error:
+        raise TryAgain(f"PostgreSQL: {_reason(error)}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise TryAgain("PostgreSQL went away") from error
+        raise GiveUp(f"PostgreSQL refused the values ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    """The kind of error alone: its text may quote a row."""
+    code = getattr(getattr(error, "orig", None), "pgcode", None)
+    return f"{type(error).__name__} {code}" if code else type(error).__name__

@@ -1,0 +1,62 @@
+"""Scores: saved with everything that must be true at the same moment, and read."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from schemas.score import ScoreRow
+
+
+def save(db: Session, rows: Sequence[ScoreRow], *, model_id: int, reason: str) -> int:
+    """Score, history, vector and announcement of each lead, and the end of its waiting; returns how many were written.
+
+    A score of a lead revision that is not newer than the saved score's is refused, and announces nothing. A lead stays
+    in `unscored` if its revision has moved on.
+    """
+    columns = list(zip(*sorted(rows), strict=True))
+    names = ("ids", "revisions", "scores", "confidences", "tiers", "factors", "vectors", "owners", "bodies")
+    parameters = {name: list(column) for name, column in zip(names, columns, strict=True)}
+    return int(db.execute(SAVE, {**parameters, "model_id": model_id, "reason": reason}).scalar_one())
+
+
+SAVE = text("""
+    WITH incoming AS MATERIALIZED (
+        SELECT * FROM unnest(
+            CAST(:ids AS bigint[]), CAST(:revisions AS bigint[]), CAST(:scores AS real[]),
+            CAST(:confidences AS real[]), CAST(:tiers AS text[]), CAST(:factors AS bytea[]),
+            CAST(:vectors AS bytea[]), CAST(:owners AS text[]), CAST(:bodies AS text[])
+        ) AS t (lead_id, lead_revision, score, confidence, tier, factors, vector, owner, body)
+    ), written AS (
+        INSERT INTO scores AS s (lead_id, score, confidence, tier, factors, model_id, lead_revision, owner)
+        SELECT lead_id, score, confidence, tier, factors, :model_id, lead_revision, owner
+          FROM incoming ORDER BY lead_id
+            ON CONFLICT (lead_id) DO UPDATE
+           SET score = excluded.score, previous_score = s.score, confidence = excluded.confidence,
+               tier = excluded.tier, factors = excluded.factors, model_id = excluded.model_id,
+               lead_revision = excluded.lead_revision, rev = s.rev + 1, owner = excluded.owner,
+               previous_owner = s.owner, updated_at = now()
+         WHERE excluded.lead_revision > s.lead_revision
+        RETURNING lead_id, score, previous_score, confidence, tier, lead_revision, rev, owner, previous_owner
+    ), remembered AS (
+        INSERT INTO score_history (lead_id, score, confidence, tier, model_id, lead_revision, rev, reason)
+        SELECT lead_id, score, confidence, tier, :model_id, lead_revision, rev, :reason FROM written
+    ), announced AS (
+        INSERT INTO outbox (kind, key, rev, previous_score, owner, previous_owner, body)
+        SELECT 'score', 'lead:' || w.lead_id, w.rev, w.previous_score, w.owner, w.previous_owner, i.body
+          FROM written w JOIN incoming i USING (lead_id)
+    ), encoded AS (
+        INSERT INTO feature_vectors AS f (lead_id, feature_set, lead_revision, vector)
+        SELECT lead_id, :model_id, lead_revision, vector FROM incoming ORDER BY lead_id
+            ON CONFLICT (lead_id) DO UPDATE
+           SET feature_set = excluded.feature_set, lead_revision = excluded.lead_revision, vector = excluded.vector
+         WHERE excluded.lead_revision > f.lead_revision
+    ), settled AS (
+        DELETE FROM unscored d USING (
+            SELECT u.lead_id FROM unscored u JOIN incoming i
+                ON u.lead_id = i.lead_id AND u.lead_revision = i.lead_revision
+             ORDER BY u.lead_id FOR UPDATE OF u) AS s
+         WHERE d.lead_id = s.lead_id
+    )
+    SELECT count(*) FROM written
+""")

@@ -1,0 +1,92 @@
+"""Work owed: the leads whose newest revision has no score yet. A row here is the truth, a Celery message a hint."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+class Owed(NamedTuple):
+    """`oldest_s`: seconds that the oldest has waited."""
+
+    leads: int
+    dead: int
+    oldest_s: float
+
+
+class Stranded(NamedTuple):
+    """A lead whose message was lost or failed; `attempts` counts the one that is about to begin."""
+
+    lead_id: int
+    attempts: int
+    dead: bool
+
+
+def owe(db: Session, revisions: Sequence[tuple[int, int]], due: datetime) -> None:
+    """(lead id, revision) that now wait, in ascending id; a dead lead gets a new life with its new revision.
+
+    Always an update, never `DO NOTHING`: only the row's lock keeps a score of the old revision, saved at this moment,
+    from deleting the row.
+    """
+    ids, waiting = ([pair[n] for pair in sorted(revisions)] for n in (0, 1))
+    db.execute(OWE, {"ids": ids, "revisions": waiting, "due": due})
+
+
+def strand(
+    db: Session, *, now: datetime, before: datetime, max_attempts: int, backoff: timedelta, limit: int
+) -> list[Stranded]:
+    """Takes leads that are due and have waited since `before`, and counts an attempt for each.
+
+    The next is due after `backoff`, doubled with each attempt. A lead whose attempts are used up is marked dead. Rows
+    that another upkeep holds are left to it.
+    """
+    parameters = {"now": now, "before": before, "most": max_attempts, "backoff": backoff, "limit": limit}
+    return [Stranded(*row) for row in db.execute(STRAND, parameters)]
+
+
+def note_error(db: Session, lead_ids: Sequence[int], error: str) -> None:
+    db.execute(NOTE_ERROR, {"ids": sorted(lead_ids), "error": error})
+
+
+def owed(db: Session) -> Owed:
+    return Owed(*db.execute(OWED).one())
+
+
+OWE = text("""
+    INSERT INTO unscored AS u (lead_id, lead_revision, since, due)
+    SELECT v.id, v.revision, now(), :due
+      FROM unnest(CAST(:ids AS bigint[]), CAST(:revisions AS bigint[])) AS v (id, revision)
+        ON CONFLICT (lead_id) DO UPDATE
+       SET lead_revision = excluded.lead_revision,
+           since = CASE WHEN u.dead THEN excluded.since ELSE u.since END,
+           due = CASE WHEN u.dead THEN excluded.due ELSE u.due END,
+           attempts = CASE WHEN u.dead THEN 0 ELSE u.attempts END,
+           error = CASE WHEN u.dead THEN NULL ELSE u.error END,
+           dead = false
+""")
+
+STRAND = text("""
+    UPDATE unscored u
+       SET attempts = LEAST(u.attempts + 1, :most),
+           dead = u.attempts >= :most,
+           due = CASE WHEN u.attempts >= :most THEN 'infinity' ELSE :now + :backoff * power(2, u.attempts) END
+      FROM (SELECT lead_id FROM unscored
+             WHERE due <= :now AND since <= :before AND NOT dead
+             ORDER BY lead_id LIMIT :limit FOR UPDATE SKIP LOCKED) AS s
+     WHERE u.lead_id = s.lead_id
+    RETURNING u.lead_id, u.attempts, u.dead
+""")
+
+NOTE_ERROR = text("""
+    UPDATE unscored u SET error = :error
+      FROM (SELECT lead_id FROM unscored WHERE lead_id = ANY(CAST(:ids AS bigint[])) ORDER BY lead_id FOR UPDATE) AS s
+     WHERE u.lead_id = s.lead_id
+""")
+
+OWED = text("""
+    SELECT count(*) FILTER (WHERE NOT dead), count(*) FILTER (WHERE dead),
+           COALESCE(EXTRACT(epoch FROM now() - min(since) FILTER (WHERE NOT dead)), 0)::float8
+      FROM unscored
+""")

@@ -1,0 +1,87 @@
+"""The one composition root: settings -> the services that a process works with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from redis import Redis
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from pipeline.mapping import SourceMap
+from pipeline.metrics import Metrics
+from pipeline.scoring.scorecard import Scorecard
+from pipeline.scoring.scorer import Scorer
+from pipeline.security.vault import Vault
+from pipeline.settings import Settings
+from pipeline.storage import models
+from pipeline.storage.engine import engine, transaction
+from pipeline.stream import Stream, connect
+from schemas.scorecard import ScorecardConfig
+
+MODELS_KEPT = 32
+DEFAULT_SOURCE = "standard"  # how an import is read whose source the configuration does not name
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model in charge and its id in `model_versions`."""
+
+    scorer: Scorer
+    model_id: int
+
+
+class Services:
+    """Everything is made when it is first asked for, so a process pays for what it uses."""
+
+    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
+        self.settings = settings
+        self.metrics = metrics or Metrics()
+        self.scorer_of = lru_cache(maxsize=MODELS_KEPT)(self._scorer_of)
+
+    @cached_property
+    def engine(self) -> Engine:
+        database = self.settings.database
+        return engine(
+            self.settings.database_url,
+            pool_size=database.pool_size,
+            statement_timeout_s=database.statement_timeout_s,
+        )
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        with transaction(self.engine) as db:
+            yield db
+
+    @cached_property
+    def redis(self) -> Redis:
+        return connect(self.settings.redis_url)
+
+    @cached_property
+    def stream(self) -> Stream:
+        return Stream(self.redis, self.settings.stream.key, self.settings.stream.length)
+
+    @cached_property
+    def vault(self) -> Vault:
+        return Vault(self.settings.secret_key.get_secret_value().split())
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        return Scorer(Scorecard(self.settings.scorecard), self.settings.tiers)
+
+    @cached_property
+    def champion(self) -> Champion:
+        model = self.scorer.model
+        with self.session() as db:
+            model_id = models.ensure(db, model.version, model.engine, model.card.model_dump())
+        return Champion(self.scorer, model_id)
+
+    def source_map(self, name: str) -> SourceMap:
+        return SourceMap(name, self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE]), self.vault)
+
+    def _scorer_of(self, model_id: int) -> Scorer:
+        """The scorer that made the scores of this model version, to read them with."""
+        with self.session() as db:
+            version = models.load(db, model_id)
+        return Scorer(Scorecard(ScorecardConfig.model_validate(version.artefact)), self.settings.tiers)

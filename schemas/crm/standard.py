@@ -1,0 +1,32 @@
+"""A lead as Standard Webhooks bring it (https://www.standardwebhooks.com): `{type, timestamp, data{id, …}}`."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200)] | int
+
+
+class Data(BaseModel):
+    """`id`, and any attribute beside it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+    id: ExternalId
+
+    @property
+    def attributes(self) -> dict[str, object]:
+        return self.__pydantic_extra__ or {}
+
+
+class Delivery(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    type: str = Field(min_length=1, max_length=200)
+    timestamp: AwareDatetime
+    data: Data
+
+    @property
+    def occurred_at(self) -> datetime:
+        return self.timestamp

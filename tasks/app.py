@@ -1,0 +1,52 @@
+"""The Celery app, and what its tasks work with."""
+
+import time
+from typing import Any
+
+from celery import Celery
+from kombu.entity import Queue
+
+from pipeline.settings import Settings
+from pipeline.wiring import Services
+
+QUEUES = ("scoring", "upkeep")
+# When a message was enqueued, in seconds since 1970: how old a queue is, and what it cannot hold any more.
+ENQUEUED_AT = "enqueued_at"
+
+app = Celery("service6")
+app.config_from_object("celeryconfig")
+app.conf.task_queues = [Queue(name) for name in QUEUES]  # type: ignore[no-untyped-call]
+
+
+class Unconfigured(RuntimeError):
+    """A task ran in a process that never called `serve`."""
+
+
+_services: list[Services] = []
+
+
+def connect(settings: Settings) -> None:
+    """Tells the app where its broker and its schedule are; enough for a process that only enqueues."""
+    app.conf.broker_url = settings.redis_url
+    tick = settings.upkeep.tick_s
+    app.conf.beat_schedule = {
+        # A tick that nobody took before the next is of no use.
+        "upkeep.sweep": {"task": "upkeep.sweep", "schedule": tick, "options": {"expires": tick}},
+        "upkeep.prune": {"task": "upkeep.prune", "schedule": 3600.0, "options": {"expires": 3600}},
+    }
+
+
+def serve(made: Services) -> None:
+    """Gives this process's tasks their services."""
+    _services[:] = [made]
+
+
+def services() -> Services:
+    if not _services:
+        raise Unconfigured("tasks.app.serve was not called in this process")
+    return _services[0]
+
+
+def enqueue(task: Any, *arguments: object, expires: float | None = None) -> None:
+    """One message, now or never: no retry, because the row that it hints at is safe."""
+    task.apply_async(args=arguments, headers={ENQUEUED_AT: time.time()}, retry=False, expires=expires)

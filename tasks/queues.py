@@ -1,0 +1,42 @@
+"""What the Redis queues hold, read without disturbing them."""
+
+import time
+from typing import NamedTuple
+
+import orjson
+import redis
+
+from tasks.app import ENQUEUED_AT, QUEUES
+
+UNACKED = "unacked"  # kombu's hash of the messages that a worker has taken and not acknowledged
+
+
+class QueueDepth(NamedTuple):
+    """`oldest_s` is None for an empty queue."""
+
+    name: str
+    waiting: int
+    oldest_s: float | None
+
+
+def depths(connection: "redis.Redis") -> list[QueueDepth]:
+    now = time.time()
+    found = []
+    for name in QUEUES:
+        head = oldest(connection, name)
+        found.append(QueueDepth(name, int(connection.llen(name)), None if head is None else max(0.0, now - head)))
+    return found
+
+
+def oldest(connection: "redis.Redis", queue: str) -> float | None:
+    """When the message that will be taken next was enqueued (seconds since 1970); None if there is none."""
+    message = connection.lindex(queue, -1)
+    if message is None:
+        return None
+    headers = orjson.loads(message).get("headers", {})
+    return float(headers.get(ENQUEUED_AT, 0))
+
+
+def running(connection: "redis.Redis") -> int:
+    """Messages that workers hold."""
+    return int(connection.hlen(UNACKED))

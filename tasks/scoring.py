@@ -1,0 +1,68 @@
+"""Queue `scoring`: bundles of leads that have changed."""
+
+import logging
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pipeline.errors import Service6Error
+from pipeline.storage import leads, scores, unscored
+from pipeline.wiring import Services
+from schemas.lead import WaitingLead
+from schemas.score import ScoreRow
+from tasks.app import app, services
+
+logger = logging.getLogger(__name__)
+
+REALTIME = "change"  # the reason in the score's history
+FRAMES = 12  # of a traceback that are kept
+
+
+@app.task(name="scoring.score_leads")
+def score_leads(lead_ids: list[int]) -> None:
+    """Scores those that still need it as one matrix and saves them in one transaction."""
+    own = services()
+    with own.session() as db:
+        waiting = leads.waiting(db, lead_ids)
+    if not waiting:
+        return
+    try:
+        _score(own, waiting)
+    except Exception as error:
+        # One poisonous lead must not hold up its bundle: each gets a try of its own, and its own error.
+        if len(waiting) == 1:
+            _note(own, waiting[0], error)
+            raise
+        _score_apart(own, waiting)
+
+
+def _score(own: Services, waiting: Sequence[WaitingLead]) -> None:
+    champion = own.champion
+    _save(own, champion.scorer.score(waiting, datetime.now(UTC)), champion.model_id)
+    own.metrics.scored.labels(champion.scorer.model.engine).inc(len(waiting))
+
+
+def _save(own: Services, rows: Sequence[ScoreRow], model_id: int) -> None:
+    with own.session() as db:
+        scores.save(db, rows, model_id=model_id, reason=REALTIME)
+    own.stream.hint()
+
+
+def _score_apart(own: Services, waiting: Sequence[WaitingLead]) -> None:
+    failed = []
+    for lead in waiting:
+        try:
+            _score(own, [lead])
+        except Exception as error:
+            failed.append(lead.id)
+            _note(own, lead, error)
+    logger.error("leads could not be scored", extra={"lead_ids": failed})
+
+
+def _note(own: Services, lead: WaitingLead, error: Exception) -> None:
+    """The error stays with the lead for its dead letter: where it happened, and no value."""
+    own.metrics.task_failures.labels("scoring.score_leads").inc()
+    words = str(error) if isinstance(error, Service6Error) else ""
+    frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)[-FRAMES:]))
+    with own.session() as db:
+        unscored.note_error(db, [lead.id], f"{type(error).__name__}: {words}\n{frames}")

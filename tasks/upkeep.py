@@ -1,0 +1,67 @@
+"""Queue `upkeep`: finds what fell through, and keeps the tables in shape. Running twice does no harm."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from pipeline.storage import dead_letters, deliveries, partitions, unscored
+from tasks.app import app, enqueue, services
+from tasks.queues import oldest
+from tasks.scoring import score_leads
+
+logger = logging.getLogger(__name__)
+
+BUNDLE = 100  # leads a message, when they are enqueued again for the first time
+
+
+@app.task(name="upkeep.sweep")
+def sweep() -> None:
+    """Enqueues leads whose message was lost; buries those whose last attempt failed.
+
+    A lead counts as stranded once it has waited for the grace period *and* longer than the message that stands first
+    in the queue: what is older than the whole queue is not in it. So a backlog is never mistaken for a loss.
+    """
+    own = services()
+    upkeep = own.settings.upkeep
+    now = datetime.now(UTC)
+    head = oldest(own.redis, "scoring")
+    queue_from = now if head is None else datetime.fromtimestamp(head, UTC)
+    with own.session() as db:
+        stranded = unscored.strand(
+            db,
+            now=now,
+            before=min(now, queue_from) - timedelta(seconds=upkeep.grace_s),
+            max_attempts=upkeep.max_attempts,
+            backoff=timedelta(seconds=upkeep.backoff_s),
+            limit=upkeep.batch,
+        )
+        dead = [lead.lead_id for lead in stranded if lead.dead]
+        if dead:
+            dead_letters.bury(db, queue="scoring", task="scoring.score_leads", lead_ids=dead)
+    for bundle in bundles([lead for lead in stranded if not lead.dead]):
+        enqueue(score_leads, bundle)
+    own.metrics.requeued.inc(len(stranded) - len(dead))
+    own.metrics.dead.inc(len(dead))
+    if stranded:
+        logger.info("work found", extra={"enqueued": len(stranded) - len(dead), "dead": len(dead)})
+
+
+@app.task(name="upkeep.prune")
+def prune() -> None:
+    """Forgets old delivery ids, and makes next months' history partitions."""
+    own = services()
+    now = datetime.now(UTC)
+    with own.session() as db:
+        deliveries.prune(db, now - timedelta(days=own.settings.upkeep.delivery_days))
+    with own.session() as db:
+        partitions.ensure_months(db, now.date(), own.settings.upkeep.history_months)
+
+
+def bundles(stranded: Sequence[unscored.Stranded]) -> Iterator[list[int]]:
+    """The first time together, since most were just lost; after that alone, so that poison harms nobody else."""
+    together = [lead.lead_id for lead in stranded if lead.attempts == 1]
+    for start in range(0, len(together), BUNDLE):
+        yield together[start : start + BUNDLE]
+    for lead in stranded:
+        if lead.attempts > 1:
+            yield [lead.lead_id]

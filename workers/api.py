@@ -1,0 +1,190 @@
+"""`python -m workers.api`: HTTP API, webhooks, page and live feed on one port."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pipeline import log, settings
+from pipeline.errors import Malformed, Service6Error
+from pipeline.metrics import Metrics
+from pipeline.security.signatures import StandardVerifier
+from pipeline.wiring import Services
+from schemas.lead import LeadChange
+from tasks import app as tasks_app
+from workers import health, routes
+from workers.enqueuer import Enqueuer
+from workers.intake import Intake
+from workers.problems import NotFound, answer, problem
+from workers.saving import Saver
+from workers.webhooks import Door, Webhooks
+
+DASHBOARD = Path(__file__).parent.parent / "dashboard"
+SHUTDOWN_S = 5  # for requests that are being answered
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; "
+        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def create_app(own: Services) -> FastAPI:
+    enqueuer = _enqueuer(own)
+    intake = _intake(own, enqueuer)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        enqueuer.start()
+        await intake.start()
+        try:
+            yield
+        finally:
+            await intake.stop()
+            enqueuer.stop()
+
+    app = FastAPI(
+        title="Service 6",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.services = own
+    app.router.routes.extend(Webhooks(_doors(own), intake, own.settings.intake.body_limit, own.metrics).routes)
+    app.include_router(routes.router)
+    app.include_router(health.router)
+    app.mount("/", Page(directory=DASHBOARD, html=True))
+    app.add_middleware(Measured, metrics=own.metrics)
+    app.add_exception_handler(Service6Error, answer)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _unknown)
+    return app
+
+
+class Page(StaticFiles):
+    """The dashboard's files, under a policy that lets nothing else run."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(PAGE_HEADERS)
+        return response
+
+
+class Measured:
+    """Counts and times the API's requests by route; webhooks count themselves."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.http_requests.labels(route, str(status)).inc()
+            self._metrics.http_latency.labels(route).observe(time.perf_counter() - began)
+
+
+def _doors(own: Services) -> dict[str, Door]:
+    """The sources that have a secret."""
+    return {
+        name: Door(
+            StandardVerifier([secret.get_secret_value() for secret in secrets]),
+            own.source_map(name),
+            own.settings.intake,
+        )
+        for name, secrets in own.settings.webhook_secrets.items()
+        if secrets
+    }
+
+
+def _enqueuer(own: Services) -> Enqueuer:
+    limits = own.settings.intake
+    return Enqueuer(linger_s=limits.linger_ms / 1000, message_leads=limits.message_leads, metrics=own.metrics)
+
+
+def _intake(own: Services, enqueuer: Enqueuer) -> Intake:
+    limits = own.settings.intake
+    saver = Saver(
+        own.vault,
+        attribute_limit=limits.attribute_limit,
+        grace=timedelta(seconds=own.settings.upkeep.grace_s),
+    )
+
+    def save_group(changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
+        with own.session() as db:
+            return saver.save(db, changes, received_at)
+
+    return Intake(
+        save_group,
+        enqueuer.add,
+        queue_requests=limits.queue_requests,
+        queue_bytes=limits.queue_bytes,
+        group_size=limits.group_size,
+        metrics=own.metrics,
+    )
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """FastAPI's validation errors would quote the input."""
+    first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": "not valid"}
+    pointer = "".join(f"/{part}" for part in first["loc"][1:])
+    return await answer(request, Malformed(str(first["msg"]), pointer=pointer))
+
+
+async def _unknown(_: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 404:
+        return problem(NotFound("there is nothing at this address"))
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return Response(status_code=status)
+
+
+def main() -> None:
+    log.configure("api")
+    loaded = settings.load()
+    tasks_app.connect(loaded)
+    uvicorn.run(
+        create_app(Services(loaded)),
+        host=loaded.api.host,
+        port=loaded.api.port,
+        loop="uvloop",
+        http="httptools",
+        ws_per_message_deflate=False,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+        server_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""How the system is: for load balancers (live, ready), for people (detailed) and for Prometheus."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+import redis
+from fastapi import APIRouter, Depends, Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy import text
+
+from pipeline.errors import Service6Error
+from pipeline.storage import dead_letters, outbox, unscored
+from pipeline.wiring import Services
+from schemas.api import Check, Health
+from tasks import presence, queues
+from tasks.app import QUEUES
+from workers.routes import Own, reader
+
+STALE_S = 30.0  # work that waits longer than this is a fault to show
+
+router = APIRouter()
+
+
+@router.get("/health/live")
+def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/health/ready", dependencies=[Depends(reader)])
+def ready(own: Own, response: Response) -> Health:
+    """PostgreSQL and Redis answer: webhooks can be taken and scored."""
+    return _health((_postgresql(own), _redis(own)), response)
+
+
+@router.get("/health", dependencies=[Depends(reader)])
+def detailed(own: Own, response: Response) -> Health:
+    checks = (_postgresql(own), _redis(own), _workers(own), _owed(own), _feed(own), _dead(own))
+    return _health(checks, response)
+
+
+@router.get("/metrics", dependencies=[Depends(reader)])
+def metrics(own: Own) -> Response:
+    return Response(_exposition(own), media_type=CONTENT_TYPE_LATEST)
+
+
+def _health(checks: tuple[Check, ...], response: Response) -> Health:
+    """Without PostgreSQL it is down and tells the load balancer so; any other fault is degraded."""
+    down = any(not check.ok for check in checks if check.name == "postgresql")
+    status: Literal["ok", "degraded", "down"] = (
+        "down" if down else "ok" if all(check.ok for check in checks) else "degraded"
+    )
+    if down:
+        response.status_code = 503
+    return Health(status=status, checks=checks, at=datetime.now(UTC))
+
+
+def _checked(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
+    try:
+        ok, detail = look()
+    except (Service6Error, redis.RedisError) as error:
+        ok, detail = False, str(error) if isinstance(error, Service6Error) else "does not answer"
+    return Check(name=name, ok=ok, detail=detail)
+
+
+def _postgresql(own: Services) -> Check:
+    def look() -> tuple[bool, str]:
+        with own.session() as db:
+            db.execute(text("SELECT 1"))
+        return True, "answers"
+
+    return _checked("postgresql", look)
+
+
+def _redis(own: Services) -> Check:
+    return _checked("redis", lambda: (bool(own.redis.ping()), "answers"))
+
+
+def _workers(own: Services) -> Check:
+    def look() -> tuple[bool, str]:
+        seen = presence.seen(own.redis)
+        missing = [queue for queue in QUEUES if queue not in seen]
+        return not missing, f"none for {', '.join(missing)}" if missing else f"seen for {', '.join(sorted(seen))}"
+
+    return _checked("workers", look)
+
+
+def _owed(own: Services) -> Check:
+    def look() -> tuple[bool, str]:
+        with own.session() as db:
+            owed = unscored.owed(db)
+        return owed.oldest_s < STALE_S, f"{owed.leads} leads wait for a score, the oldest {owed.oldest_s:.0f} s"
+
+    return _checked("work owed", look)
+
+
+def _feed(own: Services) -> Check:
+    def look() -> tuple[bool, str]:
+        with own.session() as db:
+            waiting = outbox.waiting(db)
+        return waiting.oldest_s < STALE_S, f"{waiting.events} events wait to be published"
+
+    return _checked("feed", look)
+
+
+def _dead(own: Services) -> Check:
+    def look() -> tuple[bool, str]:
+        with own.session() as db:
+            dead = dead_letters.count(db)
+        return dead == 0, f"{dead} dead letters"
+
+    return _checked("dead letters", look)
+
+
+def _exposition(own: Services) -> bytes:
+    """All processes' figures where they share a directory, else this one's; and what the servers say now."""
+    registry: CollectorRegistry = REGISTRY
+    if own.settings.metrics_dir is not None:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, path=str(own.settings.metrics_dir))  # type: ignore[no-untyped-call]
+    now = CollectorRegistry()
+    depth = Gauge("service6_queue_messages", "Messages that wait, by queue", ["queue"], registry=now)
+    age = Gauge("service6_queue_oldest_seconds", "Age of the next message, by queue", ["queue"], registry=now)
+    owed = Gauge("service6_unscored_leads", "Leads that wait for a score", ["state"], registry=now)
+    for queue in queues.depths(own.redis):
+        depth.labels(queue.name).set(queue.waiting)
+        age.labels(queue.name).set(queue.oldest_s or 0)
+    with own.session() as db:
+        work = unscored.owed(db)
+    owed.labels("waiting").set(work.leads)
+    owed.labels("dead").set(work.dead)
+    return bytes(generate_latest(registry) + generate_latest(now))

@@ -1,0 +1,132 @@
+"""Group commit: requests that arrive together share one transaction, and one fsync.
+
+Requests wait in a queue with two bounds. One writer takes all that wait, saves them in one transaction and answers
+each. While it saves, the next group gathers; so a request alone waits for nobody, and a burst makes large groups.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipeline.errors import GiveUp, TryAgain
+from pipeline.metrics import Metrics
+from schemas.lead import LeadChange
+from workers.problems import QueueFull
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 5  # of a group that another transaction disturbed
+
+SaveGroup = Callable[[Sequence[LeadChange], datetime], list[int]]
+
+
+@dataclass(frozen=True)
+class Request:
+    changes: Sequence[LeadChange]
+    size: int  # bytes
+    answer: "asyncio.Future[None]"
+
+
+class Intake:
+    """`save_group` commits changes in one transaction and returns the leads to score; `enqueue` must not block."""
+
+    def __init__(
+        self,
+        save_group: SaveGroup,
+        enqueue: Callable[[Sequence[int]], None],
+        *,
+        queue_requests: int,
+        queue_bytes: int,
+        group_size: int,
+        metrics: Metrics,
+    ) -> None:
+        self._save_group = save_group
+        self._enqueue = enqueue
+        self._queue_requests = queue_requests
+        self._queue_bytes = queue_bytes
+        self._group_size = group_size
+        self._metrics = metrics
+        self._waiting: deque[Request] = deque()
+        self._waiting_bytes = 0
+        self._arrived = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
+        self._writer: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._writer = asyncio.create_task(self._write())
+
+    async def stop(self) -> None:
+        """Saves what was accepted, then ends."""
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+        while self._waiting:
+            await self._save(self._take())
+        self._thread.shutdown()
+
+    async def submit(self, changes: Sequence[LeadChange], size: int) -> None:
+        """Returns when the changes are durable. Raises QueueFull, TryAgain (PostgreSQL away) or GiveUp (bad values)."""
+        if len(self._waiting) >= self._queue_requests or self._waiting_bytes + size > self._queue_bytes:
+            raise QueueFull("more webhooks wait than are held in memory; send it again")
+        request = Request(changes, size, asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
+        self._waiting_bytes += size
+        self._arrived.set()
+        await request.answer
+
+    async def _write(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                # A stop must not leave a group half answered.
+                await asyncio.shield(self._save(self._take()))
+
+    def _take(self) -> list[Request]:
+        group = [self._waiting.popleft() for _ in range(min(self._group_size, len(self._waiting)))]
+        self._waiting_bytes -= sum(request.size for request in group)
+        return group
+
+    async def _save(self, group: Sequence[Request]) -> None:
+        loop = asyncio.get_running_loop()
+        answers = await loop.run_in_executor(self._thread, self._settle, group, datetime.now(UTC))
+        for request, error in zip(group, answers, strict=True):
+            if request.answer.done():  # its client went away
+                continue
+            if error is None:
+                request.answer.set_result(None)
+            else:
+                request.answer.set_exception(error)
+
+    def _settle(self, group: Sequence[Request], received_at: datetime) -> list[Exception | None]:
+        """Saves the group, bisecting it where its values are refused; one answer a request."""
+        changes = [change for request in group for change in request.changes]
+        try:
+            self._enqueue(self._commit(changes, received_at))
+        except GiveUp as error:
+            if len(group) == 1:
+                return [error]
+            middle = len(group) // 2
+            return self._settle(group[:middle], received_at) + self._settle(group[middle:], received_at)
+        except Exception as error:
+            if not isinstance(error, TryAgain):
+                logger.exception("a group could not be saved")
+            return [error] * len(group)
+        return [None] * len(group)
+
+    def _commit(self, changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                lead_ids = self._save_group(changes, received_at)
+            except TryAgain:
+                if attempt == ATTEMPTS:
+                    raise
+            else:
+                self._metrics.intake_groups.inc()
+                self._metrics.intake_changes.inc(len(changes))
+                return lead_ids
+        raise AssertionError("unreachable")

@@ -1,0 +1,65 @@
+"""Errors -> RFC 9457 problem details: the one place where an error becomes an HTTP status."""
+
+import math
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pipeline.errors import GiveUp, Malformed, Refused, Service6Error, TryAgain
+from schemas.api import Problem
+
+
+class TooLarge(GiveUp):
+    """The body exceeds the limit."""
+
+
+class NotFound(GiveUp):
+    """There is no such thing, or not for this reader."""
+
+
+class Forbidden(Refused):
+    """We know who asks, and the role does not allow it."""
+
+
+class QueueFull(TryAgain):
+    """More waits than we are willing to hold in memory."""
+
+
+# The most particular first.
+STATUS: tuple[tuple[type[Exception], int, str], ...] = (
+    (TooLarge, 413, "Content Too Large"),
+    (NotFound, 404, "Not Found"),
+    (Malformed, 400, "Bad Request"),
+    (GiveUp, 422, "Unprocessable Content"),
+    (Forbidden, 403, "Forbidden"),
+    (Refused, 401, "Unauthorized"),
+    (QueueFull, 429, "Too Many Requests"),
+    (TryAgain, 503, "Service Unavailable"),
+)
+
+
+def problem(error: Exception) -> Response:
+    """What the client is told: the text of our own errors, nothing of a foreign one."""
+    status, title = next(((s, t) for kind, s, t in STATUS if isinstance(error, kind)), (500, "Internal Server Error"))
+    ours = isinstance(error, Service6Error) and status != 500
+    body = Problem(
+        type="about:blank",
+        title=title,
+        status=status,
+        detail=str(error) if ours else "something went wrong here; the log says what",
+        pointer=error.pointer if isinstance(error, Malformed) else None,
+    )
+    headers = {}
+    if isinstance(error, TryAgain):
+        headers["Retry-After"] = str(max(1, math.ceil(error.after_s)))
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(
+        orjson.dumps(body.model_dump(exclude_none=True)), status, headers, media_type="application/problem+json"
+    )
+
+
+async def answer(_: Request, error: Exception) -> Response:
+    """Starlette's exception handler for all of them."""
+    return problem(error)

@@ -1,0 +1,126 @@
+"""Changes of any number of leads -> one transaction: deduplicated, merged, saved, and owed a score."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import cast
+
+from sqlalchemy.orm import Session
+
+from pipeline.attributes import canonical
+from pipeline.errors import Malformed, TryAgain
+from pipeline.merging import Lead
+from pipeline.security.privacy import EMAIL
+from pipeline.security.vault import Vault
+from pipeline.storage import contacts, deliveries, leads, unscored
+from pipeline.storage.leads import Key, LeadRow
+from schemas.lead import LeadChange
+from schemas.score import Value
+
+
+class Saver:
+    """`grace`: how long a lead's own message has before upkeep may take it for lost."""
+
+    def __init__(self, vault: Vault, *, attribute_limit: int, grace: timedelta) -> None:
+        self._vault = vault
+        self._attribute_limit = attribute_limit
+        self._grace = grace
+
+    def save(self, db: Session, changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
+        """Ids of the leads that changed and now wait for a score.
+
+        Raises TryAgain if another transaction brought one of the leads into being meanwhile (then the same call finds
+        it), Malformed if a lead would outgrow its bounds.
+        """
+        fresh = deliveries.first_seen(db, [(c.source, c.delivery_id) for c in changes])
+        changes = [c for c in changes if (c.source, c.delivery_id) in fresh]
+        if not changes:
+            return []
+        known = self._lock(db, changes)
+        touched = self._fold(known, changes, received_at)
+        self._store(db, touched, received_at)
+        self._seal(db, [lead for lead in touched if lead.contacts])
+        unscored.owe(db, [(lead.id, lead.revision) for lead in touched], received_at + self._grace)
+        return [lead.id for lead in touched]
+
+    def _lock(self, db: Session, changes: Sequence[LeadChange]) -> dict[Key, Lead]:
+        keys = {(c.source, c.external_id) for c in changes}
+        personal = {(c.source, c.external_id) for c in changes if c.contacts}
+        known = {(row.source, row.external_id): _lead(row) for row in leads.lock(db, list(keys))}
+        sealed = contacts.sealed(db, [known[key].id for key in personal & known.keys()]) if personal else {}
+        for lead in known.values():
+            if lead.id in sealed:
+                opened = self._vault.open(sealed[lead.id], contacts.row_name(lead.id))
+                lead.contacts = cast(dict[str, Value], opened)
+        return known
+
+    def _fold(self, known: dict[Key, Lead], changes: Sequence[LeadChange], received_at: datetime) -> list[Lead]:
+        touched: dict[Key, Lead] = {}
+        for change in changes:
+            key = (change.source, change.external_id)
+            lead = known.setdefault(key, Lead(*key))
+            if lead.fold(change, received_at):
+                touched[key] = lead
+            if len(lead.attributes) > self._attribute_limit:
+                raise Malformed(f"the lead would have more than {self._attribute_limit} attributes", pointer="/data")
+        for lead in touched.values():
+            lead.revision += 1
+        return list(touched.values())
+
+    def _store(self, db: Session, touched: Sequence[Lead], received_at: datetime) -> None:
+        old = [lead for lead in touched if lead.id]
+        new = [lead for lead in touched if not lead.id]
+        if old:
+            leads.update(db, [_row(lead) for lead in old])
+        if new:
+            ids = leads.insert(db, [_row(lead) for lead in new], received_at)
+            if len(ids) < len(new):
+                raise TryAgain("another transaction has just inserted one of these leads", after_s=0)
+            for lead in new:
+                lead.id = ids[lead.source, lead.external_id]
+
+    def _seal(self, db: Session, personal: Sequence[Lead]) -> None:
+        if personal:
+            contacts.save(db, [self._sealed(lead) for lead in sorted(personal, key=lambda lead: lead.id)])
+
+    def _sealed(self, lead: Lead) -> contacts.SealedContact:
+        texts = {canonical(name): value for name, value in lead.contacts.items() if isinstance(value, str)}
+        email = next((found.group() for value in texts.values() if (found := EMAIL.search(value))), None)
+        phone = next((value for name, value in texts.items() if "phone" in name or "mobile" in name), None)
+        return contacts.SealedContact(
+            lead.id,
+            self._vault.seal(lead.contacts, contacts.row_name(lead.id)),
+            self._vault.email_index(email) if email else None,
+            self._vault.phone_index(phone) if phone else None,
+        )
+
+
+def _lead(row: LeadRow) -> Lead:
+    return Lead(
+        source=row.source,
+        external_id=row.external_id,
+        id=row.id,
+        revision=row.revision,
+        attributes=row.attributes,
+        times={name: (at, delivery) for name, (at, delivery) in row.attribute_times.items()},
+        stage=row.stage,
+        owner=row.owner,
+        outcome=row.outcome,
+        outcome_at=row.outcome_at,
+        active_at=row.active_at,
+    )
+
+
+def _row(lead: Lead) -> LeadRow:
+    return LeadRow(
+        lead.id,
+        lead.source,
+        lead.external_id,
+        lead.attributes,
+        lead.times,
+        lead.stage,
+        lead.owner,
+        lead.outcome,
+        lead.outcome_at,
+        lead.active_at,
+        lead.revision,
+    )

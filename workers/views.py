@@ -1,0 +1,57 @@
+"""Rows -> what a reader of this role may see."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.storage.listing import ListedLead
+from pipeline.wiring import Services
+from schemas.access import Role
+from schemas.lead import LeadDetail, Outcome, ScoredLead
+from schemas.score import LeadScore, Tier
+
+
+def scored_leads(services: Services, rows: Sequence[ListedLead], role: Role) -> tuple[ScoredLead, ...]:
+    return tuple(ScoredLead.model_construct(**_common(services, row, role)) for row in rows)
+
+
+def lead_detail(services: Services, row: ListedLead, role: Role) -> LeadDetail:
+    return LeadDetail.model_construct(
+        **_common(services, row, role),
+        attributes=row.attributes if role.sees_attributes else None,
+        received_at=row.received_at,
+    )
+
+
+def lead_score(services: Services, row: ListedLead, role: Role) -> LeadScore:
+    """The saved score, its words rendered by the model version that made it."""
+    scorer = services.scorer_of(row.model_id)
+    tier = Tier(row.tier)
+    shown = row.attributes if role.sees_attributes else None
+    factors, explanation = scorer.read(row.factors, tier, shown, row.active_at)
+    return LeadScore.model_construct(
+        lead_id=str(row.id),
+        score=row.score,
+        confidence=row.confidence,
+        tier=tier,
+        explanation=explanation,
+        factors=factors,
+        engine=scorer.model.engine,
+        model_version=scorer.model.version,
+        lead_revision=row.lead_revision,
+        rev=row.rev,
+        updated_at=row.updated_at,
+    )
+
+
+def _common(services: Services, row: ListedLead, role: Role) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "source": row.source,
+        "external_id": row.external_id,
+        "stage": row.stage,
+        "owner": row.owner,
+        "outcome": None if row.outcome is None else Outcome(row.outcome),
+        "active_at": row.active_at,
+        "previous_score": row.previous_score,
+        "score": lead_score(services, row, role),
+    }

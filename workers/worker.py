@@ -1,0 +1,49 @@
+"""What a Celery process starts with: `celery -A workers.worker worker|beat|flower`."""
+
+import time
+
+import redis
+from celery.signals import heartbeat_sent, setup_logging, worker_process_init
+
+from pipeline import log, settings
+from pipeline.wiring import Services
+from tasks import app as tasks_app
+from tasks import presence
+
+app = tasks_app.app
+# An entry point, not a library: importing it is starting the process.
+_settings = settings.load()
+tasks_app.connect(_settings)
+
+
+@setup_logging.connect
+def _configure_logging(**_: object) -> None:
+    log.configure("worker")
+
+
+@worker_process_init.connect
+def _start_child(**_: object) -> None:
+    """After the fork, because connections must not be shared by processes."""
+    tasks_app.serve(Services(_settings))
+
+
+class Marker:
+    """Leaves the worker's mark with its heartbeat, but less often."""
+
+    def __init__(self) -> None:
+        self._marked_at = -presence.EVERY_S
+        self._redis: redis.Redis | None = None
+
+    def beat(self, **_: object) -> None:
+        if time.monotonic() - self._marked_at < presence.EVERY_S:
+            return
+        self._redis = self._redis or redis.Redis.from_url(_settings.redis_url, socket_timeout=1)
+        try:
+            presence.mark(self._redis, list(app.amqp.queues.consume_from))
+        except redis.RedisError:
+            return  # the worker itself reports a broker that is away
+        self._marked_at = time.monotonic()
+
+
+_marker = Marker()
+heartbeat_sent.connect(_marker.beat)
