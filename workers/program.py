@@ -7,7 +7,9 @@ import pwd
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
@@ -46,9 +48,7 @@ def unprivileged() -> Account:
         except KeyError:
             continue
         return Account(entry.pw_uid, entry.pw_gid)
-    raise Misconfigured(
-        "as root the embedded servers need an account `postgres` or `nobody`; run as another user"
-    )
+    raise Misconfigured("as root the embedded servers need an account `postgres` or `nobody`; run as another user")
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,25 @@ class Program:
 
 
 @dataclass(frozen=True)
+class Application:
+    """A program of the project's own, as the supervisor wants it; `keep` as for `Program.spawn`."""
+
+    program: Program
+    keep: tuple[int, ...] = ()
+    probe: Callable[[], bool] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    def launch(self) -> Run:
+        return self.program.spawn(keep=self.keep)
+
+    def answers(self) -> bool:
+        return self.probe is None or self.probe()
+
+
+@dataclass(frozen=True)
 class Run:
     program: Program
     child: subprocess.Popen[bytes]
@@ -110,26 +129,33 @@ class Run:
     def alive(self) -> bool:
         return self.child.poll() is None
 
-    def ask_to_stop(self) -> None:
-        if self.alive:
-            self.child.send_signal(self.program.stop_signal)
+    @property
+    def how_it_ended(self) -> str:
+        status = self.child.wait()
+        return f"ended with status {status}" if status >= 0 else f"was killed by {Signals(-status).name}"
 
     def kill(self) -> None:
-        """Ends it with all it forked: it leads a session of its own."""
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        self.child.wait()
+        """Ends it with all it forked: it leads a session. Waits for nothing, because signal handlers call it."""
+        if self.child.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def stop(self) -> int:
-        self.ask_to_stop()
-        return self.ended()
+        """Its exit status; negative for the signal that killed it."""
+        return stop([self])[0]
 
-    def ended(self) -> int:
-        """Waits for its end, and ends it after its grace."""
-        try:
-            self.child.wait(self.program.grace_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        return self.child.wait()
+
+def stop(runs: Sequence[Run]) -> list[int]:
+    """Asks all to stop, and kills those that have not when their grace ends; their exit statuses."""
+    asked = time.monotonic()
+    for run in runs:
+        run.child.send_signal(run.program.stop_signal)  # to one that has ended it does nothing
+    return [_end(run, asked + run.program.grace_s - time.monotonic()) for run in runs]
+
+
+def _end(run: Run, within_s: float) -> int:
+    try:
+        return run.child.wait(max(0.0, within_s))
+    except subprocess.TimeoutExpired:
+        run.kill()
+        return run.child.wait()

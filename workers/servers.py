@@ -220,16 +220,13 @@ class Postgres(Server):
             directory=self.directory,
             account=self.account,
             death_signal=signal.SIGKILL,
-            grace_s=START_S,
         )
         try:
-            status = making.spawn().ended()
+            status = making.spawn().child.wait(START_S)
         finally:
             handed_over.unlink()
         if status:
-            raise Misconfigured(
-                f"PostgreSQL could not make {cluster}; the reason is at the end of {self.log}"
-            )
+            raise Misconfigured(f"PostgreSQL could not make {cluster}; the reason is at the end of {self.log}")
         unfinished.rename(cluster)
 
 
