@@ -1,0 +1,49 @@
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up check test e2e chaos bench migrate lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(INSTALLED) ## make the virtual environment and install everything, locked
+
+up: $(INSTALLED) ## run the whole system with a simulated CRM (ARGS="--port 9000" for more)
+	$(BIN)/service6 up --sample $(ARGS)
+
+check: $(INSTALLED) ## format, lint, types, imports and unit tests: under 30 s, no services
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet tests/unit
+
+test: $(INSTALLED) ## the whole suite, with coverage
+	$(BIN)/pytest --cov --cov-report=term
+
+e2e: $(INSTALLED) ## the page in headless Chromium
+	$(BIN)/pytest -m e2e
+
+chaos: $(INSTALLED) ## what is killed comes back
+	$(BIN)/pytest -m chaos
+
+bench: $(INSTALLED) ## measure; the results go to benchmarks/results
+	set -e; for script in benchmarks/*.py; do $(BIN)/python "$$script"; done
+
+migrate: $(INSTALLED) ## bring the database to the newest schema
+	$(BIN)/service6 db upgrade
+
+lock: $(INSTALLED) ## renew constraints.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
+		--no-header --no-annotate --output-file constraints.txt setup.cfg
+
+# Debian's Python may come with pip and without the module that puts pip into a new environment.
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("Service 6 needs Python 3.11 or newer; say PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv || { $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip --python $@ install --quiet pip; }
+
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
