@@ -1,0 +1,146 @@
+"""The command `service6`: parse, call one function, print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pipeline.errors import Misconfigured, Service6Error
+from schemas.access import Role
+
+# Commands import what they need when they run: `up` stays in memory for as long as the system runs.
+
+INTERRUPTED = 130
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Failed(click.ClickException):
+    """An expected error as one line."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"service6: {self.message}", err=True)
+
+
+class WronglyUsed(Failed):
+    exit_code = 2
+
+
+class Operators(click.Group):
+    """Turns the project's errors into exit statuses."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Misconfigured as error:
+            raise WronglyUsed(str(error)) from None
+        except Service6Error as error:
+            raise Failed(str(error)) from None
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+class Expiry(click.ParamType[timedelta]):
+    name = "12h"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        from workers.access import lifetime
+
+        try:
+            return lifetime(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def state_dir_option(command: Command) -> Command:
+    return click.option(
+        "--state-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where `up` keeps its servers, secrets and logs.  [default: $SERVICE6_STATE_DIR, else .service6]",
+    )(command)
+
+
+@click.group(cls=Operators, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="service6")
+def main() -> None:
+    """Scores CRM leads the moment they arrive, explains every score, and shows changes live.
+
+    Start with `service6 up --sample`, then open the address it prints.
+    """
+
+
+@main.command()
+@click.option("--sample", is_flag=True, help="Add a simulated CRM, so that there is something to see.")
+@click.option("--host", help="Address that the API listens on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the API and the page.  [default: 8000]")
+@click.option("--flower-port", type=click.IntRange(1, 65535), help="Port of Flower.  [default: 5555]")
+@state_dir_option
+def up(sample: bool, host: str | None, port: int | None, flower_port: int | None, state_dir: Path | None) -> None:
+    """Run the whole system in this terminal; Ctrl-C stops it.
+
+    PostgreSQL and Redis are started too, unless DATABASE_URL and REDIS_URL say where they are.
+    """
+    from pipeline.settings import default_state_dir
+    from workers import stack
+
+    directory = state_dir.resolve() if state_dir else default_state_dir()
+    sys.exit(stack.up(directory, sample=sample, host=host, port=port, flower_port=flower_port))
+
+
+@main.group()
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command("upgrade")
+@state_dir_option
+def db_upgrade(state_dir: Path | None) -> None:
+    """Bring the database to the newest schema; `up` does it by itself."""
+    from workers.schema import upgrade
+
+    applied = upgrade(_settings(state_dir))
+    click.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
+
+
+@main.command()
+@click.option(
+    "--role", type=click.Choice([role.value for role in Role]), required=True, help="What its bearer may see."
+)
+@click.option("--owner", "owners", multiple=True, help="Whose leads an agent sees, as the CRM names them; repeatable.")
+@click.option("--expires", type=Expiry(), help="How long it is good: 90s, 30m, 12h, 7d.  [default: 12h]")
+@click.option("--sub", default="operator", show_default=True, help="Whom it is for; shown in logs.")
+@click.option("--link", is_flag=True, help="Print the page's address that signs in with it instead.")
+@state_dir_option
+def token(
+    role: str, owners: tuple[str, ...], expires: timedelta | None, sub: str, link: bool, state_dir: Path | None
+) -> None:
+    """Print an access token for the API, the live feed and the page.
+
+    \b
+    curl -H "Authorization: Bearer $(service6 token --role admin)" http://127.0.0.1:8000/api/v1/leads
+    service6 token --role agent --owner "Ada Lovelace" --expires 7d --link
+    """
+    from workers import access
+
+    if (role == Role.AGENT) != bool(owners):
+        raise click.UsageError("an agent needs --owner, and no other role takes it: the others see everybody's leads")
+    settings = _settings(state_dir)
+    minted = access.token(settings, Role(role), owners=owners, sub=sub, expires=expires)
+    click.echo(access.sign_in_link(settings, minted) if link else minted)
+
+
+def _settings(state_dir: Path | None) -> Any:
+    from pipeline.settings import load
+
+    return load(state_dir.resolve() if state_dir else None)
+
+
+if __name__ == "__main__":
+    main(prog_name="service6")
