@@ -67,7 +67,7 @@ CREATE TABLE model_versions (
 );
 
 CREATE TABLE scores (
-    lead_id bigint PRIMARY KEY REFERENCES leads (id),
+    lead_id bigint PRIMARY KEY,
     score real NOT NULL,
     previous_score real,
     confidence real NOT NULL,

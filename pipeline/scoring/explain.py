@@ -1,13 +1,14 @@
 """Terms of the sum -> the strongest factors, kept in a few bytes -> words when someone reads them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.scoring.features import Bins
-from schemas.score import Factor, Tier, Value
+from schemas.score import Tier, Value
 
 STRONGEST = 5
 PACKED = np.dtype([("feature", "<u2"), ("bin", "<u2"), ("points", "<f4")])
@@ -38,38 +39,49 @@ def unpack(packed: bytes) -> NDArray[np.void]:
     return np.frombuffer(packed, PACKED)
 
 
+@dataclass(frozen=True)
+class Wording:
+    """What one bin of one feature says; `phrase` is its part of the sentence."""
+
+    attribute: str
+    label: str
+    points: float
+    phrase: str
+
+
+Wordings = Sequence[Sequence[Wording]]  # by feature, then by bin
+
+
+def wording(attribute: str, label: str, points: float) -> Wording:
+    sign = "+" if points > 0 else "−"
+    return Wording(attribute, label, round(points, 2), f"{label} ({sign}{abs(points):g})")
+
+
 def factors(
-    packed: NDArray[np.void],
-    names: Sequence[str],
-    labels: Sequence[Sequence[str]],
-    values: Sequence[Value | datetime] | None,
-) -> tuple[Factor, ...]:
-    """`names` and `labels` are the model's, per feature; `values` None leaves the lead's own values out."""
-    return tuple(
-        Factor.model_construct(
-            attribute=names[feature],
-            label=labels[feature][place],
-            points=round(points, 2),
-            value=None if values is None else _shown(values[feature]),
-        )
-        for feature, place, points in packed.tolist()
-        if points
-    )
+    packed: NDArray[np.void], wordings: Wordings, values: Sequence[Value | datetime] | None
+) -> tuple[list[dict[str, Value]], list[Wording]]:
+    """The fields of each `Factor`, and its wording; `values` None leaves the lead's own values out."""
+    seen = [(feature, wordings[feature][place]) for feature, place, points in packed.tolist() if points]
+    fields: list[dict[str, Value]] = [
+        {
+            "attribute": word.attribute,
+            "label": word.label,
+            "points": word.points,
+            "value": None if values is None else _shown(values[feature]),
+        }
+        for feature, word in seen
+    ]
+    return fields, [word for _, word in seen]
 
 
-def sentence(tier: Tier, found: Sequence[Factor]) -> str:
+def sentence(tier: Tier, words: Sequence[Wording]) -> str:
     """One sentence from labels alone, so that it is fit for every role."""
-    speaks_for = [_phrase(f) for f in found if f.points > 0][:FOR_IN_SENTENCE]
-    against = [_phrase(f) for f in found if f.points < 0][:AGAINST_IN_SENTENCE]
+    speaks_for = [word.phrase for word in words if word.points > 0][:FOR_IN_SENTENCE]
+    against = [word.phrase for word in words if word.points < 0][:AGAINST_IN_SENTENCE]
     if not speaks_for and not against:
         return NOTHING_KNOWN
     parts = [", ".join(group) for group in (speaks_for, against) if group]
     return f"{OPENING[tier]}: {'; but '.join(parts)}."
-
-
-def _phrase(factor: Factor) -> str:
-    sign = "+" if factor.points > 0 else "−"
-    return f"{factor.label} ({sign}{abs(factor.points):g})"
 
 
 def _shown(value: Value | datetime) -> Value:

@@ -7,6 +7,7 @@ or the day of a moment (days since 2020, kept absolute; `bins` subtracts it from
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,8 @@ Bins = NDArray[np.intp]
 ACTIVE_AT = "$active_at"
 
 MISSING_BIN = 0
+NAMES_KEPT = 8192  # attribute names whose place is remembered
+WORST_RANK = 1 << 30
 LARGEST = float(np.finfo(np.float32).max)
 ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
 DAY_S = 86400.0
@@ -50,14 +53,25 @@ class Feature:
 class FeatureSet:
     def __init__(self, features: Sequence[Feature]) -> None:
         self.features = tuple(features)
-        self._names = tuple(tuple(canonical(name) for name in (f.name, *f.aliases)) for f in features)
+        self._places = {
+            canonical(name): (column, rank)
+            for column, feature in enumerate(features)
+            for rank, name in enumerate((feature.name, *feature.aliases))
+        }
+        self._place = lru_cache(maxsize=NAMES_KEPT)(lambda name: self._places.get(canonical(name)))
         self._cuts = tuple(np.asarray(f.cuts, np.float32) for f in features)
 
     def values(self, attributes: Mapping[str, Value], active_at: datetime) -> list[Value | datetime]:
         """The raw value of each feature, None where missing; the first of its names that is set wins."""
-        named: dict[str, Value | datetime] = {canonical(name): value for name, value in attributes.items()}
-        named[ACTIVE_AT] = active_at
-        return [next((v for n in names if (v := named.get(n)) is not None), None) for names in self._names]
+        found: list[Value | datetime] = [None] * len(self.features)
+        ranks = [WORST_RANK] * len(self.features)
+        named: dict[str, Value | datetime] = {**attributes, ACTIVE_AT: active_at}
+        for name, value in named.items():
+            place = self._place(name)
+            if place is not None and value is not None and place[1] < ranks[place[0]]:
+                found[place[0]] = value
+                ranks[place[0]] = place[1]
+        return found
 
     def encode(self, values: Sequence[Value | datetime]) -> list[float]:
         return [_encode(feature, value) for feature, value in zip(self.features, values, strict=True)]

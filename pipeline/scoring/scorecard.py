@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.scoring.explain import Wording, wording
 from pipeline.scoring.features import Bins, Feature, FeatureSet
 from schemas.score import Engine
 from schemas.scorecard import OtherWord, RangeBin, Rule, ScorecardConfig, WordBin, WordRule
@@ -35,7 +36,7 @@ class Scorecard:
         # Follows from the card's content, so the same card is the same version everywhere.
         self.version = f"scorecard-{hashlib.sha256(card.model_dump_json().encode()).hexdigest()[:8]}"
         self.features = FeatureSet([_feature(rule) for rule in card.features])
-        self.labels = tuple(_labels(rule) for rule in card.features)
+        self.wordings = tuple(_wordings(rule) for rule in card.features)
         self._points = tuple(np.array(_points(rule)) for rule in card.features)
         self._weights = np.array([np.abs(points).max() for points in self._points])
 
@@ -65,5 +66,6 @@ def _points(rule: Rule) -> list[float]:
     return [rule.missing, *(b.points for b in _bins(rule))]
 
 
-def _labels(rule: Rule) -> tuple[str, ...]:
-    return (f"{rule.label} {MISSING_LABEL}", *(b.label for b in _bins(rule)))
+def _wordings(rule: Rule) -> tuple[Wording, ...]:
+    labels = (f"{rule.label} {MISSING_LABEL}", *(b.label for b in _bins(rule)))
+    return tuple(wording(rule.attribute, *bin) for bin in zip(labels, _points(rule), strict=True))

@@ -22,7 +22,6 @@ class Scorer:
     def __init__(self, model: Scorecard, cuts: TierCuts) -> None:
         self.model = model
         self.cuts = cuts
-        self._names = tuple(feature.name for feature in model.features.features)
 
     def score(self, leads: Sequence[WaitingLead], as_of: datetime) -> list[ScoreRow]:
         """One row a lead, in the same order, scored as one matrix."""
@@ -61,8 +60,8 @@ class Scorer:
     ) -> tuple[tuple[Factor, ...], str]:
         """Factors and sentence of a saved score; without `attributes` the factors carry no values."""
         values = None if attributes is None else self.model.features.values(attributes, active_at)
-        found = explain.factors(explain.unpack(packed), self._names, self.model.labels, values)
-        return found, explain.sentence(tier, found)
+        fields, words = explain.factors(explain.unpack(packed), self.model.wordings, values)
+        return tuple(Factor.model_construct(**field) for field in fields), explain.sentence(tier, words)  # type: ignore[arg-type]
 
     def _row(
         self,
@@ -74,7 +73,7 @@ class Scorer:
         vector: np.ndarray[tuple[int], np.dtype[np.float32]],
         values: list[Value | datetime],
     ) -> ScoreRow:
-        found = explain.factors(packed, self._names, self.model.labels, values)
+        fields, words = explain.factors(packed, self.model.wordings, values)
         lead_id = str(lead.id)
         # What only the guarded write can know (rev, previous score, time) the publisher fills in.
         body = {
@@ -90,8 +89,8 @@ class Scorer:
                 "score": score,
                 "confidence": confidence,
                 "tier": tier,
-                "explanation": explain.sentence(tier, found),
-                "factors": [factor.__dict__ for factor in found],
+                "explanation": explain.sentence(tier, words),
+                "factors": fields,
                 "engine": self.model.engine,
                 "model_version": self.model.version,
                 "lead_revision": lead.revision,

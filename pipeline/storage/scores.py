@@ -53,8 +53,9 @@ SAVE = text("""
          WHERE excluded.lead_revision > f.lead_revision
     ), settled AS (
         DELETE FROM unscored d USING (
-            SELECT u.lead_id FROM unscored u JOIN incoming i
-                ON u.lead_id = i.lead_id AND u.lead_revision = i.lead_revision
+            SELECT u.lead_id FROM unscored u JOIN incoming i USING (lead_id)
+             WHERE u.lead_id = ANY(CAST(:ids AS bigint[])) -- by index, however long the backlog is
+               AND u.lead_revision = i.lead_revision
              ORDER BY u.lead_id FOR UPDATE OF u) AS s
          WHERE d.lead_id = s.lead_id
     )

@@ -1,0 +1,120 @@
+"""Leads a second from the queue to committed score, history, vector and outbox.
+
+Ours (bundles of 100, two worker processes) against naive Celery (one lead a task, one commit a task, default settings)
+and against a bare loop without a broker (two processes; the same load, scoring and SQL, bundles of 100). The three take
+turns, so that a slow minute of the machine hits all alike; the median of their rates counts.
+
+    python -m benchmarks.drain
+"""
+
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from benchmarks.bench import bundles, fill, forget_scores, process, scored, services
+from benchmarks.record import record
+from pipeline import settings
+from pipeline.storage import leads, scores
+from pipeline.wiring import Services
+from tasks.app import app, connect, enqueue
+from tasks.scoring import REALTIME, score_leads
+
+LEADS = 30_000
+NAIVE_LEADS = 3_000
+BUNDLE = 100
+PROCESSES = 2
+ROUNDS = 3
+WARM = 0.1  # of the leads are not timed: the processes start
+
+
+def main() -> None:
+    rates: dict[str, list[float]] = {"ours": [], "naive": [], "bare": []}
+    with services() as own:
+        connect(own.settings)
+        ids = fill(own, LEADS)
+        own.champion  # noqa: B018 - the model version must not be made by whoever runs first
+        for _ in range(ROUNDS):
+            rates["bare"].append(bare(own, ids))
+            rates["ours"].append(ours(own, ids))
+            rates["naive"].append(naive(own, ids[:NAIVE_LEADS]))
+    medians = {name: statistics.median(found) for name, found in rates.items()}
+    record(
+        "drain",
+        {
+            "leads_per_second": {name: round(rate) for name, rate in medians.items()},
+            "rounds": {name: [round(rate) for rate in found] for name, found in rates.items()},
+            "of_bare_loop": round(medians["ours"] / medians["bare"], 3),
+            "times_naive_celery": round(medians["ours"] / medians["naive"], 1),
+            "bundle": BUNDLE,
+            "processes": PROCESSES,
+            "leads": LEADS,
+        },
+    )
+
+
+def ours(own: Services, ids: Sequence[int]) -> float:
+    forget_scores(own)
+    app.control.purge()
+    for bundle in bundles(ids, BUNDLE):
+        enqueue(score_leads, bundle)
+    options = ("-Q", "scoring", "-c", str(PROCESSES), "-n", "bench@%h", "--without-gossip", "--without-mingle")
+    with process(own, "celery", "-A", "workers.worker", "worker", *options):
+        return rate(own, len(ids))
+
+
+def naive(own: Services, ids: Sequence[int]) -> float:
+    from benchmarks.naive import app as naive_app
+    from benchmarks.naive import score_lead
+
+    forget_scores(own)
+    naive_app.conf.broker_url = own.settings.redis_url
+    for lead_id in ids:
+        score_lead.delay(lead_id)
+    with process(own, "celery", "-A", "benchmarks.naive", "worker", "-c", str(PROCESSES)):
+        return rate(own, len(ids))
+
+
+def bare(own: Services, ids: Sequence[int]) -> float:
+    forget_scores(own)
+    state = str(own.settings.state_dir)
+    parts = bundles(ids, BUNDLE)
+    spawning = multiprocessing.get_context("spawn")
+    loops = [spawning.Process(target=bare_loop, args=(state, parts[n::PROCESSES])) for n in range(PROCESSES)]
+    for loop in loops:
+        loop.start()
+    found = rate(own, len(ids))
+    for loop in loops:
+        loop.join()
+    return found
+
+
+def bare_loop(state: str, parts: Sequence[Sequence[int]]) -> None:
+    os.environ["SERVICE6_STATE_DIR"] = state
+    own = Services(settings.load())
+    champion = own.champion
+    for lead_ids in parts:
+        with own.session() as db:
+            waiting = leads.waiting(db, lead_ids)
+        rows = champion.scorer.score(waiting, datetime.now(UTC))
+        with own.session() as db:
+            scores.save(db, rows, model_id=champion.model_id, reason=REALTIME)
+
+
+def rate(own: Services, count: int) -> float:
+    """Leads a second between the first tenth and the last."""
+    while (first := scored(own)) < count * WARM:
+        time.sleep(0.01)
+    began = time.perf_counter()
+    while (last := scored(own)) < count * (1 - WARM):
+        time.sleep(0.01)
+    found = (last - first) / (time.perf_counter() - began)
+    while scored(own) < count:
+        time.sleep(0.01)
+    return found
+
+
+if __name__ == "__main__":
+    main()
