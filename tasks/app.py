@@ -1,6 +1,7 @@
 """The Celery app, and what its tasks work with."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
@@ -47,6 +48,8 @@ def services() -> Services:
     return _services[0]
 
 
-def enqueue(task: Any, *arguments: object, expires: float | None = None) -> None:
-    """One message, now or never: no retry, because the row that it hints at is safe."""
-    task.apply_async(args=arguments, headers={ENQUEUED_AT: time.time()}, retry=False, expires=expires)
+def enqueue(task: Any, lead_ids: Sequence[int]) -> None:
+    """One message, now or never: no retry, because the rows that it hints at are safe."""
+    task.apply_async(
+        args=(lead_ids,), headers={ENQUEUED_AT: time.time()}, argsrepr=f"({len(lead_ids)} leads)", retry=False
+    )
