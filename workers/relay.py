@@ -1,0 +1,163 @@
+"""Forwards the change feed to WebSockets: `python -m workers.relay`, or inside the API's own application."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import uvicorn
+from prometheus_client import make_asgi_app
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from pipeline import log, stream
+from pipeline.metrics import Metrics
+from pipeline.settings import RelaySettings, Settings, load
+from pipeline.stream import StreamReader
+from schemas.feed import PATH, CloseCode
+from workers.admission import Admission, origin_allowed
+from workers.frames import CLOSE_S, FrameProtocol, sink_of
+from workers.hub import Hub
+from workers.session import Ended, Parts, Session
+from workers.tail import Tail
+
+TICK_S = 1.0
+DRAIN_PACE_S = 0.01  # at least this long between two goodbyes, unless drain_s is too short for it
+EARLIEST_RETURN_S, LATEST_RETURN_S = 1.0, 3.0
+
+
+class Relay:
+    """One a process: `start` in the application's lifespan, `drain` at its end.
+
+    A server that runs it needs `server_options`: they bound messages and let a stopping server drain.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings.relay
+        self._redis = stream.connect_async(settings.redis_url)
+        hub = Hub(settings.relay, metrics)
+        tail = Tail(StreamReader(self._redis, settings.stream.key), hub, settings.relay)
+        self._parts = Parts(settings.relay, settings.secret_key.get_secret_value(), metrics, hub, tail)
+        self._admission = Admission(settings.relay)
+        self._sessions: set[Session] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._draining: asyncio.Task[None] | None = None
+
+    def routes(self) -> list[BaseRoute]:
+        return [WebSocketRoute(PATH, self._serve)]
+
+    async def start(self) -> None:
+        """Returns at once, also while Redis is away."""
+        self._tasks = [asyncio.create_task(self._parts.tail.run()), asyncio.create_task(self._tick())]
+
+    async def drain(self) -> None:
+        """Sends all sockets away, spread over a time in which they can come back one by one, and stops."""
+        self._begin_drain()
+        if self._draining:
+            await self._draining
+        for task in self._tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await self._redis.aclose()
+
+    async def _serve(self, websocket: WebSocket) -> None:
+        headers = websocket.headers
+        if not origin_allowed(headers.get("origin"), headers.get("host"), self._settings.origins):
+            await websocket.close(CloseCode.FORBIDDEN)
+            return
+        if self._draining or self._admission.full:
+            await _turn_away(websocket)
+            return
+        with self._admission.visit() as visit:
+            await websocket.accept()
+            sink = sink_of(websocket)
+            session = Session(websocket, sink, visit, self._parts)
+            sink.watch(
+                writable=session.writable,
+                shutdown=self._begin_drain,
+                buffer_limit=self._settings.buffer_limit,
+            )
+            self._sessions.add(session)
+            try:
+                await session.run()
+            finally:
+                self._sessions.discard(session)
+
+    def _begin_drain(self) -> None:
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._dismiss_all())
+
+    async def _dismiss_all(self) -> None:
+        leaving = list(self._sessions)
+        pause_s = min(DRAIN_PACE_S, self._settings.drain_s / max(1, len(leaving)))
+        for session in leaving:
+            back_s = random.uniform(EARLIEST_RETURN_S, LATEST_RETURN_S)  # noqa: S311 - spreads load
+            session.end(Ended(CloseCode.RESTART, "restart", "the relay is restarting", retry_after_s=round(back_s, 1)))
+            await asyncio.sleep(pause_s)
+
+    async def _tick(self) -> None:
+        clock = asyncio.get_running_loop().time
+        pause_s = min(TICK_S, self._settings.heartbeat_s / 4, self._settings.slow_after_s / 4)
+        while True:
+            await asyncio.sleep(pause_s)
+            self._parts.hub.tick(clock(), self._parts.tail.away_s)
+
+
+def server_options(settings: RelaySettings) -> dict[str, Any]:
+    """What uvicorn must be told, whichever application the relay runs in."""
+    return {
+        "ws": FrameProtocol,
+        "ws_max_size": settings.message_limit,
+        # Costs more than half as much again as the write itself.
+        "ws_per_message_deflate": False,
+        "timeout_graceful_shutdown": round(settings.drain_s + CLOSE_S + 1),
+    }
+
+
+def create_relay(settings: Settings, metrics: Metrics | None = None) -> Starlette:
+    """The relay as an application of its own, with its liveness and its metrics."""
+    relay = Relay(settings, metrics or Metrics())
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await relay.start()
+        yield
+        await relay.drain()
+
+    routes = [*relay.routes(), Route("/health/live", _live), Mount("/metrics", make_asgi_app())]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def main() -> None:
+    settings = load()
+    log.configure("relay")
+    uvicorn.run(
+        create_relay(settings),
+        host=settings.api.host,
+        port=settings.api.port,
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        **server_options(settings.relay),
+    )
+
+
+async def _live(_: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+async def _turn_away(websocket: WebSocket) -> None:
+    if "websocket.http.response" in websocket.scope.get("extensions", {}):
+        refusal = PlainTextResponse("too many sockets", 503, {"Retry-After": f"{LATEST_RETURN_S:.0f}"})
+        await websocket.send_denial_response(refusal)
+    else:
+        await websocket.close(CloseCode.RESTART)
+
+
+if __name__ == "__main__":
+    main()
