@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime
 
@@ -27,7 +27,7 @@ PAGE_LIMIT = 500
 bearer = HTTPBearer(auto_error=False, description="`service6 token` makes one")
 router = APIRouter(prefix="/api/v1")
 
-LeadId = Annotated[int, Query(ge=1, le=2**63 - 1)]
+LeadId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 def services(request: Request) -> Services:
