@@ -28,6 +28,7 @@ class Server(ABC):
 
     name: str
     wheel: str
+    grace_s: float
 
     def __init__(
         self,

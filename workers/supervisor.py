@@ -41,7 +41,7 @@ class Startable(Protocol):
 
 def restart_delay_s(deaths: int) -> float:
     """How long to wait after that many deaths in a row."""
-    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (deaths - 1))
+    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(deaths - 1, 10))
 
 
 @dataclass

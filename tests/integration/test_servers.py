@@ -18,13 +18,13 @@ import pytest
 import redis
 
 from pipeline.errors import Misconfigured
+from tests.processes import ROOT, gone
 from tests.waiting import eventually
 from workers import embedded
 from workers.claim import claim
 from workers.embedded import Server
 from workers.servers import Postgres, Valkey
 
-ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -92,14 +92,6 @@ def held(kind: str, directory: Path, interpreter: str = sys.executable, **more: 
             yield int(holder.stdout.readline())
         finally:
             holder.kill()
-
-
-def gone(pid: int) -> bool:
-    """Ended; where nobody collects orphans it stays as a zombie."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_what_was_saved_survives_a_stop(server: Server) -> None:

@@ -1,0 +1,14 @@
+from workers.programs import GRACE_S, STOP_ORDER
+from workers.servers import Postgres, Valkey
+
+STOP_S = 30
+
+
+def test_everything_stops_within_half_a_minute_even_if_all_must_be_killed() -> None:
+    graces = {**GRACE_S, "valkey": Valkey.grace_s, "postgres": Postgres.grace_s}
+    assert sum(max(graces[name] for name in group) for group in STOP_ORDER) <= STOP_S
+
+
+def test_every_process_has_its_place_in_the_order() -> None:
+    placed = [name for group in STOP_ORDER for name in group]
+    assert sorted(placed) == sorted([*GRACE_S, Valkey.name, Postgres.name])
