@@ -44,8 +44,8 @@ PAGE_HEADERS = {
 
 
 def create_app(own: Services) -> FastAPI:
-    enqueuer = _enqueuer(own)
-    intake = _intake(own, enqueuer)
+    enqueuer = make_enqueuer(own)
+    intake = make_intake(own, enqueuer)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -66,7 +66,7 @@ def create_app(own: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = own
-    app.router.routes.extend(Webhooks(_doors(own), intake, own.settings.intake.body_limit, own.metrics).routes)
+    app.router.routes.extend(Webhooks(doors(own), intake, own.settings.intake.body_limit, own.metrics).routes)
     app.include_router(routes.router)
     app.include_router(health.router)
     app.mount("/", Page(directory=DASHBOARD, html=True))
@@ -114,7 +114,7 @@ class Measured:
             self._metrics.http_latency.labels(route).observe(time.perf_counter() - began)
 
 
-def _doors(own: Services) -> dict[str, Door]:
+def doors(own: Services) -> dict[str, Door]:
     """The sources that have a secret."""
     return {
         name: Door(
@@ -127,18 +127,22 @@ def _doors(own: Services) -> dict[str, Door]:
     }
 
 
-def _enqueuer(own: Services) -> Enqueuer:
+def make_enqueuer(own: Services) -> Enqueuer:
     limits = own.settings.intake
     return Enqueuer(linger_s=limits.linger_ms / 1000, message_leads=limits.message_leads, metrics=own.metrics)
 
 
-def _intake(own: Services, enqueuer: Enqueuer) -> Intake:
-    limits = own.settings.intake
-    saver = Saver(
+def make_saver(own: Services) -> Saver:
+    return Saver(
         own.vault,
-        attribute_limit=limits.attribute_limit,
+        attribute_limit=own.settings.intake.attribute_limit,
         grace=timedelta(seconds=own.settings.upkeep.grace_s),
     )
+
+
+def make_intake(own: Services, enqueuer: Enqueuer) -> Intake:
+    limits = own.settings.intake
+    saver = make_saver(own)
 
     def save_group(changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
         with own.session() as db:

@@ -1,0 +1,50 @@
+"""What intake is compared with: the same door, the same SQL, publishing off the request path, one commit a request."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pipeline import log, settings
+from pipeline.wiring import Services
+from schemas.lead import LeadChange
+from tasks.app import connect
+from workers.api import doors, make_enqueuer, make_saver
+
+
+def main() -> None:
+    log.configure("one-commit")
+    own = Services(settings.load())
+    connect(own.settings)
+    door = doors(own)["standard"]
+    saver = make_saver(own)
+    enqueuer = make_enqueuer(own)
+
+    def save(change: LeadChange) -> None:
+        with own.session() as db:
+            lead_ids = saver.save(db, [change], datetime.now(UTC))
+        enqueuer.add(lead_ids)
+
+    async def receive(request: Request) -> Response:
+        await run_in_threadpool(save, door.read(await request.body(), request.headers))
+        return Response(b"{}", 202)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        enqueuer.start()
+        yield
+        enqueuer.stop()
+
+    app = Starlette(routes=[Route("/webhooks/standard", receive, methods=["POST"])], lifespan=lifespan)
+    api = own.settings.api
+    uvicorn.run(app, host=api.host, port=api.port, loop="uvloop", http="httptools", access_log=False, log_config=None)
+
+
+if __name__ == "__main__":
+    main()
