@@ -1,0 +1,51 @@
+/** The page: puts session, leads and feed together, and draws. */
+import { startClocks } from './clock.js';
+import { Page } from './components/page.js';
+import { SignIn } from './components/sign_in.js';
+import { connectionOf, watchNetwork } from './connection.js';
+import { Feed } from './feed.js';
+import { html } from './html.js';
+import { Leads } from './leads.js';
+import { openSession, signOut, token } from './session.js';
+import { render } from './vendor/preact.js';
+import { computed, effect, signal, untracked } from './vendor/signals.js';
+
+const leads = new Leads();
+const feed = signal(null);
+const connection = computed(() => feed.value && connectionOf(feed.value).value);
+
+function begin(bearer) {
+  const opened = new Feed({
+    token: bearer,
+    snapshot: () => leads.read(),
+    apply: (events) => leads.apply(events),
+    refused: signOut,
+  });
+  feed.value = opened;
+  // The rows need no relay, so they are read at once; where that fails the feed reads them when it is ready.
+  const reading = leads.read().catch(() => null);
+  reading.then((position) => feed.peek() === opened && opened.start(position));
+}
+
+function end() {
+  feed.value?.stop();
+  feed.value = null;
+  leads.forget();
+}
+
+function App() {
+  if (!token.value) return html`<${SignIn} />`;
+  return html`<${Page} leads=${leads} connection=${connection} />`;
+}
+
+startClocks();
+openSession();
+watchNetwork(() => feed.peek()?.hurry());
+effect(() => {
+  const bearer = token.value;
+  untracked(() => {
+    end();
+    if (bearer) begin(bearer);
+  });
+});
+render(html`<${App} />`, document.querySelector('#app'));

@@ -1,0 +1,25 @@
+import { signed } from '../format.js';
+import { html } from '../html.js';
+
+/** Each term of the sum as a bar from the middle: right gave points, left took them. */
+export function Factors({ factors }) {
+  if (factors.length === 0) return html`<p class="muted">Too little is known of this lead to say why.</p>`;
+  const longest = Math.max(...factors.map(({ points }) => Math.abs(points)));
+  return html`<ol class="factors">
+    ${factors.map((factor) => html`<${Bar} key=${factor.attribute} factor=${factor} longest=${longest} />`)}
+  </ol>`;
+}
+
+function Bar({ factor, longest }) {
+  const { label, points, value } = factor;
+  const share = longest === 0 ? 0 : Math.abs(points) / longest;
+  return html`<li class="factor" data-way=${points < 0 ? 'down' : 'up'}>
+    <span class="factor-label">
+      ${label} ${value !== null && value !== undefined && html`<span class="factor-value">${String(value)}</span>`}
+    </span>
+    <span class="factor-points">${signed(points)}</span>
+    <span class="factor-track" aria-hidden="true">
+      <span class="factor-bar" style=${{ '--share': share }}></span>
+    </span>
+  </li>`;
+}

@@ -1,0 +1,35 @@
+/** Numbers and times as people read them. */
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const COUNT = new Intl.NumberFormat();
+const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+export const count = (number) => COUNT.format(number);
+export const tenths = (number) => number.toFixed(1);
+export const moment = (iso) => MOMENT.format(new Date(iso));
+
+/** @param {number} points @returns {string} always signed, with a true minus */
+export function signed(points) {
+  const text = Math.abs(points).toFixed(1).replace(/\.0$/, '');
+  if (Number(text) === 0) return '0';
+  return (points < 0 ? '−' : '+') + text;
+}
+
+/** @param {number} ms since the epoch @returns {string} HH:MM:SS in the reader's zone */
+export function clockTime(ms) {
+  const at = new Date(ms);
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
+}
+
+/** @param {string} iso @param {number} now ms since the epoch */
+export function age(iso, now) {
+  const ms = now - Date.parse(iso);
+  if (ms < MINUTE) return 'just now';
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min ago`;
+  if (ms < DAY) return `${Math.floor(ms / HOUR)} h ago`;
+  const days = Math.floor(ms / DAY);
+  if (days < 60) return days === 1 ? 'yesterday' : `${days} days ago`;
+  return days < 730 ? `${Math.floor(days / 30.4)} months ago` : `${Math.floor(days / 365)} years ago`;
+}
