@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,12 +21,12 @@ ROOT = Path(__file__).parent.parent
 
 
 @contextmanager
-def services() -> Iterator[Services]:
+def services(postgres_options: Mapping[str, str] | None = None) -> Iterator[Services]:
     """Durable servers (fsync on), as `service6 up` starts them, on a state directory that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="service6-bench-", ignore_cleanup_errors=True) as name:
         state = Path(name)
         state.chmod(0o711)
-        postgres = Postgres(state / "postgres")
+        postgres = Postgres(state / "postgres", options=postgres_options)
         valkey = Valkey(state / "valkey")
         postgres.start()
         valkey.start()

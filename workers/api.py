@@ -26,11 +26,11 @@ from workers import health, routes
 from workers.enqueuer import Enqueuer
 from workers.intake import Intake
 from workers.problems import NotFound, answer, problem
+from workers.relay import Relay, server_options
 from workers.saving import Saver
 from workers.webhooks import Door, Webhooks
 
 DASHBOARD = Path(__file__).parent.parent / "dashboard"
-SHUTDOWN_S = 5  # for requests that are being answered
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (
@@ -46,14 +46,17 @@ PAGE_HEADERS = {
 def create_app(own: Services) -> FastAPI:
     enqueuer = make_enqueuer(own)
     intake = make_intake(own, enqueuer)
+    relay = Relay(own.settings, own.metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         enqueuer.start()
         await intake.start()
+        await relay.start()
         try:
             yield
         finally:
+            await relay.drain()
             await intake.stop()
             enqueuer.stop()
 
@@ -67,6 +70,7 @@ def create_app(own: Services) -> FastAPI:
     )
     app.state.services = own
     app.router.routes.extend(Webhooks(doors(own), intake, own.settings.intake.body_limit, own.metrics).routes)
+    app.router.routes.extend(relay.routes())
     app.include_router(routes.router)
     app.include_router(health.router)
     app.mount("/", Page(directory=DASHBOARD, html=True))
@@ -182,11 +186,10 @@ def main() -> None:
         port=loaded.api.port,
         loop="uvloop",
         http="httptools",
-        ws_per_message_deflate=False,
         access_log=False,
         log_config=None,
-        timeout_graceful_shutdown=SHUTDOWN_S,
         server_header=False,
+        **server_options(loaded.relay),
     )
 
 

@@ -1,0 +1,140 @@
+"""From a webhook being sent to its score being committed, and to the frame that tells a dashboard.
+
+200 webhooks a second for 30 s against the whole chain: API with relay, publisher, one scoring worker of two processes. The
+moment of a commit is PostgreSQL's own (`track_commit_timestamp`); client and servers share one clock.
+
+    python -m benchmarks.latency [--rate 200] [--seconds 30]
+"""
+
+import argparse
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import orjson
+import websockets
+from sqlalchemy import text
+
+from benchmarks.bench import process, services
+from benchmarks.load import HOST, Connection, new_secret, signed, until_it_answers
+from benchmarks.record import record
+from pipeline.security.tokens import mint
+from pipeline.wiring import Services
+from schemas.access import Role
+from workers.embedded import free_port
+
+CONNECTIONS = 16
+WARM_S = 3.0  # sent first, not counted
+SETTLE_S = 10.0  # for the last frames
+
+Moments = dict[str, float]  # external id -> seconds since 1970
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--rate", type=int, default=200)
+    arguments.add_argument("--seconds", type=float, default=30)
+    chosen = arguments.parse_args()
+    with services({"track_commit_timestamp": "on"}) as own, chain(own) as (port, secret):
+        sent, framed = asyncio.run(run(own, port, secret, chosen.rate, chosen.seconds))
+        committed = commits(own)
+    record(
+        "latency",
+        {
+            "webhooks": len(sent),
+            "rate": chosen.rate,
+            "seconds": chosen.seconds,
+            "committed_ms": percentiles(sent, committed),
+            "frame_ms": percentiles(sent, framed),
+        },
+    )
+
+
+@contextmanager
+def chain(own: Services) -> Iterator[tuple[int, str]]:
+    port, secret = free_port(), new_secret()
+    scoring = ("-Q", "scoring", "-c", "2", "-n", "bench@%h", "--without-gossip", "--without-mingle")
+    with (
+        process(own, "workers.api", SERVICE6_API__PORT=str(port), SERVICE6_WEBHOOK_SECRET_STANDARD=secret),
+        process(own, "workers.publisher"),
+        process(own, "celery", "-A", "workers.worker", "worker", *scoring),
+    ):
+        asyncio.run(until_it_answers(port))
+        yield port, secret
+
+
+async def run(own: Services, port: int, secret: str, rate: int, seconds: float) -> tuple[Moments, Moments]:
+    framed: Moments = {}
+    warm = int(rate * WARM_S)
+    listening = asyncio.create_task(listen(own, port, framed))
+    await send(port, [signed(secret, n, f"warm-{n}") for n in range(warm)], rate)
+    requests = [signed(secret, n, f"lead-{n}") for n in range(int(rate * seconds))]
+    began = await send(port, requests, rate)
+    sent = {f"lead-{n}": moment for n, moment in enumerate(began)}
+    deadline = time.monotonic() + SETTLE_S
+    while not sent.keys() <= framed.keys() and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+    listening.cancel()
+    return sent, framed
+
+
+async def send(port: int, requests: list[bytes], rate: int) -> list[float]:
+    """Each at its own moment, whether or not the ones before are answered; returns the moments."""
+    free: asyncio.Queue[Connection] = asyncio.Queue()
+    for _ in range(CONNECTIONS):
+        free.put_nowait(await Connection.open(port))
+    moments: list[float] = []
+
+    async def one(request: bytes) -> None:
+        connection = await free.get()
+        if await connection.send(request) != 202:
+            raise RuntimeError("a webhook was refused")
+        free.put_nowait(connection)
+
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number, request in enumerate(requests):
+            await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+            moments.append(time.time())
+            group.create_task(one(request))
+    return moments
+
+
+async def listen(own: Services, port: int, framed: Moments) -> None:
+    secret_key = own.settings.secret_key.get_secret_value()
+    token = mint(secret_key, role=Role.ADMIN, sub="bench", lifetime=timedelta(hours=1), now=datetime.now(UTC))
+    url = f"ws://{HOST}:{port}/api/v1/dashboard/real-time"
+    async with websockets.connect(url, compression=None) as socket:
+        await socket.send(orjson.dumps({"t": "auth", "token": token}).decode())
+        await socket.send(orjson.dumps({"t": "subscribe", "topics": ["leads"], "leads": None, "position": None}).decode())
+        async for frame in socket:
+            received = time.time()
+            for event in orjson.loads(frame).get("events", ()):
+                framed.setdefault(event["body"]["external_id"], received)
+
+
+def commits(own: Services) -> Moments:
+    """When the first score of each lead was committed."""
+    query = text("""
+        SELECT l.external_id, EXTRACT(epoch FROM pg_xact_commit_timestamp(h.xmin))::float8
+          FROM score_history h JOIN leads l ON l.id = h.lead_id WHERE h.rev = 1
+    """)
+    with own.session() as db:
+        return {external_id: moment for external_id, moment in db.execute(query)}
+
+
+def percentiles(sent: Moments, arrived: Moments) -> dict[str, float]:
+    delays = [1000 * (arrived[lead] - moment) for lead, moment in sent.items() if lead in arrived]
+    return {
+        "p50": round(float(np.percentile(delays, 50)), 1),
+        "p99": round(float(np.percentile(delays, 99)), 1),
+        "worst": round(max(delays), 1),
+        "missing": len(sent) - len(delays),
+    }
+
+
+if __name__ == "__main__":
+    main()
