@@ -19,10 +19,12 @@ from pipeline.security.tokens import mint
 from pipeline.settings import Settings, embedded_servers, load
 from schemas.access import Role
 from workers import state_dir as state
+from workers.address import origin
+from workers.embedded import Server
 from workers.program import Application
 from workers.programs import STOP_ORDER, applications, migration
 from workers.screen import Overview
-from workers.servers import Postgres, Server, Valkey
+from workers.servers import Postgres, Valkey
 from workers.supervisor import Stopped, Supervisor
 
 READY_S = 60.0
@@ -44,7 +46,7 @@ def up(
     supervisor = Supervisor(STOP_ORDER, _say)
     try:
         state.make(state_dir)
-        with state.held(state_dir, _origin(load(state_dir))) as claim, supervisor.signals():
+        with state.held(state_dir, origin(load(state_dir))) as claim, supervisor.signals():
             try:
                 overview = _start(state_dir, supervisor, claim, sample=sample)
                 _say(overview.after(time.monotonic() - began))
@@ -66,7 +68,7 @@ def _start(state_dir: Path, supervisor: Supervisor, claim: int, *, sample: bool)
     flower_password, is_new = _secrets(state_dir, configured)
     servers = _embedded(state_dir, configured)
     addresses = {variable: server.url for variable, server in servers.items()}
-    state.write_addresses(state_dir, {**addresses, "API_URL": _origin(configured)})
+    state.write_addresses(state_dir, {**addresses, "API_URL": origin(configured)})
     settings = load(state_dir)
 
     supervisor.start(*servers.values())
@@ -83,7 +85,7 @@ def _start(state_dir: Path, supervisor: Supervisor, claim: int, *, sample: bool)
     supervisor.wait_until_ready(*started, within_s=READY_S)
     return Overview(
         state_dir=state_dir,
-        origin=_origin(settings),
+        origin=origin(settings),
         token=token,
         token_hours=settings.tokens.access_minutes / 60,
         flower=f"http://127.0.0.1:{settings.flower.port}",
@@ -137,11 +139,6 @@ def _require_free(host: str, port: int, option: str) -> None:
             raise Misconfigured(f"{host}:{port}: {error.strerror}; choose another with {option}") from None
 
 
-def _origin(settings: Settings) -> str:
-    host = "127.0.0.1" if settings.api.host in ("", "0.0.0.0") else settings.api.host  # noqa: S104
-    return f"http://{host}:{settings.api.port}"
-
-
 def _token(settings: Settings) -> str:
     return mint(
         settings.secret_key.get_secret_value(),
@@ -153,7 +150,7 @@ def _token(settings: Settings) -> str:
 
 
 def _answers(settings: Settings, token: str) -> bool:
-    connection = http.client.HTTPConnection(urlsplit(_origin(settings)).netloc, timeout=2)
+    connection = http.client.HTTPConnection(urlsplit(origin(settings)).netloc, timeout=2)
     with closing(connection), suppress(OSError, http.client.HTTPException):
         connection.request("GET", "/health/ready", headers={"Authorization": f"Bearer {token}"})
         return connection.getresponse().status == http.client.OK
