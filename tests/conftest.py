@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import cycle
@@ -18,19 +17,12 @@ from sqlalchemy import NullPool, create_engine, text
 
 from pipeline.settings import Settings, load
 from pipeline.storage import migrate
+from tests.directories import directory
 from workers.servers import Postgres, Valkey
 
 TEMPLATE = "migrated"
 # Each test takes the next one, so that what an earlier test left running does not meet it.
 REDIS_NUMBERS = cycle(range(1, 16))
-
-
-@contextmanager
-def directory() -> Iterator[Path]:
-    """One that the servers' unprivileged account can enter, unlike pytest's own."""
-    with tempfile.TemporaryDirectory(prefix="service6-test-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
 
 
 @pytest.fixture

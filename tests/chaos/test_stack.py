@@ -1,0 +1,186 @@
+"""`service6 up` as a user meets it: the whole system, started, hurt and stopped."""
+
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+
+from pipeline.settings import embedded_servers
+from tests.directories import directory
+from tests.processes import Terminal, all_gone, gone, terminal
+from tests.waiting import eventually
+from workers.embedded import free_port
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
+
+OWN_SETTINGS = ("SERVICE6_", "DATABASE_URL", "REDIS_URL", "ANTHROPIC_")
+
+
+class Place(NamedTuple):
+    state_dir: Path
+    port: int
+    flower_port: int
+
+    def up(self) -> AbstractContextManager[Terminal]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
+        arguments = ("--state-dir", str(self.state_dir), "--port", str(self.port))
+        return terminal(
+            [sys.executable, "-m", "cli", "up", *arguments, "--flower-port", str(self.flower_port)], environment
+        )
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    with directory() as path:
+        yield Place(path / "state", free_port(), free_port())
+
+
+@pytest.fixture(scope="module")
+def running(place: Place) -> Iterator[Terminal]:
+    with place.up() as shown:
+        shown.shows("Service 6 is up", within_s=60)
+        yield shown
+
+
+def answer(port: int, path: str, token: str | None = None) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def token(shown: Terminal) -> str:
+    return shown.shows("#token=").partition("#token=")[2]
+
+
+def process(shown: Terminal, *words: str) -> int:
+    """The supervisor's child whose command line holds all of them."""
+    for child in psutil.Process(shown.process.pid).children():
+        if not gone(child.pid) and all(word in " ".join(child.cmdline()) for word in words):
+            return child.pid
+    raise AssertionError(f"no process {' '.join(words)}")
+
+
+def test_the_link_signs_in(running: Terminal, place: Place) -> None:
+    assert answer(place.port, "/") == 200
+    assert answer(place.port, "/api/v1/leads") == 401
+    assert answer(place.port, "/api/v1/leads", token(running)) == 200
+
+
+def test_flower_wants_its_password(running: Terminal, place: Place) -> None:
+    password = running.shows("user service6, password").rpartition(" ")[2]
+    assert password == (place.state_dir / "flower-password").read_text()
+    assert eventually(lambda: answer(place.flower_port, "/")) == 401
+
+
+@pytest.mark.usefixtures("running")
+def test_secrets_are_private(place: Place) -> None:
+    names = ("secret-key", "webhook-secret-standard", "flower-password", "servers.json")
+    assert {stat.S_IMODE((place.state_dir / name).stat().st_mode) for name in names} == {0o600}
+
+
+def test_no_secret_is_an_argument(running: Terminal, place: Place) -> None:
+    arguments = " ".join(" ".join(psutil.Process(pid).cmdline()) for pid in running.family())
+    passwords = [(place.state_dir / server / "password").read_text() for server in ("postgres", "valkey")]
+    names = ("secret-key", "webhook-secret-standard", "flower-password")
+    for secret in [*passwords, *((place.state_dir / name).read_text() for name in names)]:
+        assert secret not in arguments
+
+
+def test_everything_listens_on_loopback_only(running: Terminal) -> None:
+    listening = [
+        connection.laddr.ip
+        for pid in running.family()
+        for connection in psutil.Process(pid).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 4
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_a_second_up_says_who_holds_the_directory(running: Terminal, place: Place) -> None:
+    with place.up() as second:
+        assert second.process.wait(30) == 1
+        line = second.shows("up already")
+        assert f"process {running.process.pid}" in line
+        assert f"http://127.0.0.1:{place.port}" in line
+        assert len(second.lines) == 1
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize("taken", ["port", "flower_port"])
+def test_a_port_in_use_is_one_clear_line(place: Place, taken: str) -> None:
+    with directory() as path:
+        elsewhere = Place(path / "state", free_port(), free_port())._replace(**{taken: getattr(place, taken)})
+        with elsewhere.up() as second:
+            assert second.process.wait(30) == 1
+            line = second.shows("in use")
+            assert f"127.0.0.1:{getattr(place, taken)}" in line
+            assert f"--{taken.replace('_', '-')}" in line
+            assert len(second.lines) == 1
+
+
+@pytest.mark.parametrize("words", [("worker", "-Q scoring"), ("workers.api",), ("workers.publisher",)])
+def test_a_process_that_is_killed_runs_again(running: Terminal, place: Place, words: tuple[str, ...]) -> None:
+    before = process(running, *words)
+    forked = [child.pid for child in psutil.Process(before).children()]
+    os.kill(before, signal.SIGKILL)
+    after = eventually(lambda: process(running, *words))
+    assert after != before
+    eventually(lambda: all_gone(forked))
+    eventually(lambda: _ready(running, place), within_s=30)
+
+
+def _ready(running: Terminal, place: Place) -> bool:
+    try:
+        return answer(place.port, "/health/ready", token(running)) == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("server", ["postgres", "valkey"])
+def test_a_server_that_is_killed_runs_again_where_it_was(running: Terminal, place: Place, server: str) -> None:
+    addresses = embedded_servers(place.state_dir)
+    engine = create_engine(addresses["DATABASE_URL"], poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE IF NOT EXISTS kept AS SELECT 1 AS one"))
+    os.kill(process(running, f"bin/{server}" if server == "postgres" else "valkey-server"), signal.SIGKILL)
+    running.shows(f"{server} was killed by SIGKILL")
+    running.shows(f"{server} runs again")
+    eventually(lambda: _ready(running, place), within_s=30)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT one FROM kept")).scalar_one() == 1
+    assert embedded_servers(place.state_dir) == addresses
+
+
+def test_ctrl_c_stops_everything_and_the_next_up_finds_all_as_it_was(place: Place) -> None:
+    with directory() as path:
+        elsewhere = Place(path / "state", free_port(), free_port())
+        with elsewhere.up() as first:
+            first.shows("Service 6 is up", within_s=60)
+            family = first.family()
+            asked = time.monotonic()
+            first.process.send_signal(signal.SIGINT)
+            assert first.process.wait(30) == 0
+            assert time.monotonic() - asked < 30
+            assert all_gone(family)
+        secret = (elsewhere.state_dir / "secret-key").read_text()
+        with elsewhere.up() as again:
+            again.shows("Service 6 is up", within_s=60)
+            assert "flower-password" in again.shows("user service6, password")
+            assert (elsewhere.state_dir / "secret-key").read_text() == secret
+            family = again.family()
+            again.process.kill()
+            eventually(lambda: all_gone(family))
