@@ -7,14 +7,23 @@ from typing import cast
 from sqlalchemy.orm import Session
 
 from pipeline.attributes import canonical
-from pipeline.errors import Malformed, TryAgain
+from pipeline.errors import Malformed, Misconfigured, Refused, TryAgain
 from pipeline.merging import Lead
 from pipeline.security.privacy import EMAIL
 from pipeline.security.vault import Vault
 from pipeline.storage import contacts, deliveries, leads, unscored
 from pipeline.storage.leads import Key, LeadRow
+from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from schemas.score import Value
+
+
+def make_saver(own: Services) -> "Saver":
+    return Saver(
+        own.vault,
+        attribute_limit=own.settings.intake.attribute_limit,
+        grace=timedelta(seconds=own.settings.upkeep.grace_s),
+    )
 
 
 class Saver:
@@ -32,26 +41,39 @@ class Saver:
         it), Malformed if a lead would outgrow its bounds.
         """
         fresh = deliveries.first_seen(db, [(c.source, c.delivery_id) for c in changes])
-        changes = [c for c in changes if (c.source, c.delivery_id) in fresh]
+        return self.merge(db, [c for c in changes if (c.source, c.delivery_id) in fresh], received_at)
+
+    def merge(self, db: Session, changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
+        """As `save`, for changes that are no deliveries: nobody sends them again."""
         if not changes:
             return []
-        known = self._lock(db, changes)
-        touched = self._fold(known, changes, received_at)
+        touched = self._fold(self.known(db, changes, lock=True), changes, received_at)
         self._store(db, touched, received_at)
-        self._seal(db, [lead for lead in touched if lead.contacts])
-        unscored.owe(db, [(lead.id, lead.revision) for lead in touched], received_at + self._grace)
+        self.settle(db, touched, received_at)
         return [lead.id for lead in touched]
 
-    def _lock(self, db: Session, changes: Sequence[LeadChange]) -> dict[Key, Lead]:
+    def settle(self, db: Session, stored: Sequence[Lead], received_at: datetime) -> None:
+        """What follows a stored lead in the same transaction: its contacts sealed, its score owed."""
+        self._seal(db, [lead for lead in stored if lead.contacts])
+        unscored.owe(db, [(lead.id, lead.revision) for lead in stored], received_at + self._grace)
+
+    def known(self, db: Session, changes: Sequence[LeadChange], *, lock: bool = False) -> dict[Key, Lead]:
+        """The leads of these changes that exist; contacts are opened for those whose change has some."""
         keys = {(c.source, c.external_id) for c in changes}
         personal = {(c.source, c.external_id) for c in changes if c.contacts}
-        known = {(row.source, row.external_id): _lead(row) for row in leads.lock(db, list(keys))}
+        rows = leads.lock(db, list(keys)) if lock else leads.find(db, list(keys))
+        known = {(row.source, row.external_id): _lead(row) for row in rows}
         sealed = contacts.sealed(db, [known[key].id for key in personal & known.keys()]) if personal else {}
         for lead in known.values():
             if lead.id in sealed:
-                opened = self._vault.open(sealed[lead.id], contacts.row_name(lead.id))
-                lead.contacts = cast(dict[str, Value], opened)
+                lead.contacts = self._open(sealed[lead.id], contacts.row_name(lead.id))
         return known
+
+    def _open(self, sealed: bytes, row: str) -> dict[str, Value]:
+        try:
+            return cast(dict[str, Value], self._vault.open(sealed, row))
+        except Refused as error:  # not the sender's fault
+            raise Misconfigured(f"contacts of a lead do not open: {error}") from None
 
     def _fold(self, known: dict[Key, Lead], changes: Sequence[LeadChange], received_at: datetime) -> list[Lead]:
         touched: dict[Key, Lead] = {}
@@ -60,7 +82,7 @@ class Saver:
             lead = known.setdefault(key, Lead(*key))
             if lead.fold(change, received_at):
                 touched[key] = lead
-            if len(lead.attributes) > self._attribute_limit:
+            if len(lead.attributes) + len(lead.contacts) > self._attribute_limit:
                 raise Malformed(f"the lead would have more than {self._attribute_limit} attributes", pointer="/data")
         for lead in touched.values():
             lead.revision += 1
@@ -70,9 +92,9 @@ class Saver:
         old = [lead for lead in touched if lead.id]
         new = [lead for lead in touched if not lead.id]
         if old:
-            leads.update(db, [_row(lead) for lead in old])
+            leads.update(db, [as_row(lead) for lead in old])
         if new:
-            ids = leads.insert(db, [_row(lead) for lead in new], received_at)
+            ids = leads.insert(db, [as_row(lead) for lead in new], received_at)
             if len(ids) < len(new):
                 raise TryAgain("another transaction has just inserted one of these leads", after_s=0)
             for lead in new:
@@ -110,7 +132,7 @@ def _lead(row: LeadRow) -> Lead:
     )
 
 
-def _row(lead: Lead) -> LeadRow:
+def as_row(lead: Lead) -> LeadRow:
     return LeadRow(
         lead.id,
         lead.source,

@@ -32,6 +32,11 @@ def lock(db: Session, keys: Sequence[Key]) -> list[LeadRow]:
     return [LeadRow(*row) for row in db.execute(LOCK, _columns(("sources", "external_ids"), keys))]
 
 
+def find(db: Session, keys: Sequence[Key]) -> list[LeadRow]:
+    """As `lock`, for a look alone."""
+    return [LeadRow(*row) for row in db.execute(FIND, _columns(("sources", "external_ids"), keys))]
+
+
 def insert(db: Session, rows: Sequence[LeadRow], received_at: datetime) -> dict[Key, int]:
     """Ids of the leads that were new; a key that another transaction inserted meanwhile is not among them."""
     parameters = {**_parameters(rows), "received_at": received_at}
@@ -69,15 +74,18 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str,
     return {name: [row[n] for row in rows] for n, name in enumerate(names)}
 
 
-LOCK = text("""
+KNOWN = """
     SELECT l.id, l.source, l.external_id, l.attributes, l.attribute_times, l.stage, l.owner, l.outcome, l.outcome_at,
            l.active_at, l.revision
       FROM leads l
       JOIN unnest(CAST(:sources AS text[]), CAST(:external_ids AS text[])) AS k (source, external_id)
         ON l.source = k.source AND l.external_id = k.external_id
      ORDER BY l.id
-       FOR UPDATE OF l
-""")
+"""
+
+FIND = text(KNOWN)
+
+LOCK = text(f"{KNOWN} FOR UPDATE OF l")
 
 INSERT = text("""
     INSERT INTO leads (source, external_id, attributes, attribute_times, stage, owner, outcome, outcome_at, active_at,
