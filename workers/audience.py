@@ -29,6 +29,9 @@ class Audience:
         """All of them as they were when this was called, so that the caller may dismiss some."""
         return iter(list(self._all))
 
+    def __contains__(self, subscriber: Subscriber) -> bool:
+        return subscriber in self._all
+
     def add(self, subscriber: Subscriber) -> None:
         self._all.add(subscriber)
         if subscriber.keys is not None:

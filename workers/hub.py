@@ -85,8 +85,9 @@ class Hub:
 
     def catch_up(self, subscriber: Subscriber, now: float) -> None:
         """Writes what waits for it, or dismisses it if too much does."""
-        if self._epoch is not None:
-            subscriber.flush(self._epoch, self._flushed, now)
+        if self._epoch is None or subscriber not in self._audience:
+            return
+        subscriber.flush(self._epoch, self._flushed, now)
         if subscriber.overfull:
             self._dismiss_slow(subscriber)
 
@@ -128,11 +129,13 @@ class Hub:
         self, group: Group, members: Sequence[Subscriber], changes: Sequence[Change], now: float
     ) -> set[Subscriber]:
         """Writes the same frames to all members; returns those who did not take all of them."""
+        wanted = [change for change in changes if change.topic in group.topics]
         newest: dict[str, Change] = {}
-        for change in changes:
+        for change in wanted:
             held = newest.get(change.key)
-            if change.topic in group.topics and (held is None or held.rev < change.rev):
+            if held is None or held.rev < change.rev:
                 newest[change.key] = change
+        self._metrics.relay_conflated.inc((len(wanted) - len(newest)) * len(members))
         waiting = [Waiting(change, change.through(group.view)) for change in newest.values()]
         waiting.sort(key=lambda one: one.change.order)
         built = batches(self._epoch or "", self._flushed, waiting)

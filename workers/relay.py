@@ -26,6 +26,7 @@ from workers.session import Ended, Parts, Session
 from workers.tail import Tail
 
 TICK_S = 1.0
+FIRST_READING_S = 2.0
 DRAIN_PACE_S = 0.01  # at least this long between two goodbyes, unless drain_s is too short for it
 EARLIEST_RETURN_S, LATEST_RETURN_S = 1.0, 3.0
 
@@ -51,8 +52,9 @@ class Relay:
         return [WebSocketRoute(PATH, self._serve)]
 
     async def start(self) -> None:
-        """Returns at once, also while Redis is away."""
+        """Returns when sockets can subscribe, or soon if Redis is away; they are then told to come again."""
         self._tasks = [asyncio.create_task(self._parts.tail.run()), asyncio.create_task(self._tick())]
+        await self._parts.tail.begun(FIRST_READING_S)
 
     async def drain(self) -> None:
         """Sends all sockets away, spread over a time in which they can come back one by one, and stops."""

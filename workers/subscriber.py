@@ -11,7 +11,7 @@ from schemas.feed import CloseCode, Farewell, Topic
 from workers.changes import Change, View, message
 from workers.frames import Frame, Sink
 
-FRAME_EVENTS = 64  # events a frame: a socket that fills up should hold few that it cannot conflate any more
+FRAME_BYTES = 65_536  # about this much a frame: what a socket has taken can no longer be conflated
 
 logger = logging.getLogger(__name__)
 
@@ -126,13 +126,19 @@ class Subscriber:
 
 def batches(epoch: str, until: Order, waiting: Sequence[Waiting]) -> list[Batch]:
     """`waiting` in the stream's order, cut into frames; the last frame's position is `until`."""
-    cut = []
-    for start in range(0, len(waiting), FRAME_EVENTS):
-        part = waiting[start : start + FRAME_EVENTS]
-        last = start + FRAME_EVENTS >= len(waiting)
-        end = until if last else part[-1].change.order
-        cut.append(Batch(end, Frame(message(epoch, end, [one.event for one in part])), part))
-    return cut
+    parts: list[list[Waiting]] = []
+    room = 0
+    for one in waiting:
+        if room <= 0:
+            parts.append([])
+            room = FRAME_BYTES
+        parts[-1].append(one)
+        room -= len(one.event)
+    ends = [part[-1].change.order for part in parts[:-1]] + [until]
+    return [
+        Batch(end, Frame(message(epoch, end, [one.event for one in part])), part)
+        for part, end in zip(parts, ends, strict=False)
+    ]
 
 
 def count_frames(metrics: Metrics, batch: Batch, sockets: int) -> None:

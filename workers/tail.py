@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from pipeline.errors import TryAgain
 from pipeline.settings import RelaySettings
@@ -24,6 +25,7 @@ class Tail:
         self._hub = hub
         self._settings = settings
         self._away_since: float | None = None
+        self._first_reading = asyncio.Event()
 
     @property
     def away_s(self) -> float | None:
@@ -50,6 +52,12 @@ class Tail:
             self._away_since = self._away_since or clock()
             await asyncio.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
+
+    async def begun(self, within_s: float) -> bool:
+        """Whether the stream was read in that time, so that sockets can subscribe."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._first_reading.wait(), within_s)
+        return self._first_reading.is_set()
 
     async def gap_after(self, known: Position) -> str | None:
         return (await self._reader.state()).gap_after(known)
@@ -93,3 +101,4 @@ class Tail:
         if arrivals and (len(arrivals) == self._settings.ring or floor > START):
             floor = arrivals[0].order
         self._hub.begin(state.position, floor, changes.read(arrivals))
+        self._first_reading.set()

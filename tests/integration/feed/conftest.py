@@ -1,0 +1,183 @@
+"""A relay on a real socket, and a hand that writes to its stream."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import uvicorn
+from prometheus_client import CollectorRegistry
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from pipeline import stream
+from pipeline.metrics import Metrics
+from pipeline.security import tokens
+from pipeline.settings import Settings
+from pipeline.stream import Stream
+from schemas.access import Role
+from schemas.feed import PATH
+from tests.feed import scored
+from tests.waiting import eventually
+from workers import publisher
+from workers.relay import create_relay, server_options
+
+Message = dict[str, Any]
+PATIENCE_S = 5.0
+
+
+class Reader:
+    """A client of the relay: says, and listens for messages of a kind."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.heard: list[str] = []
+
+    def say(self, **message: Any) -> None:
+        self.socket.send(json.dumps(message))
+
+    def next(self, *kinds: str) -> Message:
+        """The next message of one of these kinds; others are passed over."""
+        while True:
+            text = self.socket.recv(timeout=PATIENCE_S)
+            assert isinstance(text, str)
+            self.heard.append(text)
+            message: Message = json.loads(text)
+            if message["t"] in kinds:
+                return message
+
+    def subscribe(
+        self,
+        position: Message | None = None,
+        leads: list[str] | None = None,
+        topics: tuple[str, ...] = ("leads",),
+    ) -> Message:
+        self.say(t="subscribe", topics=topics, leads=leads, position=position)
+        return self.next("subscribed")
+
+    def changes_until(self, key: str, rev: int) -> list[Message]:
+        """All batches up to and with the one that brings this revision."""
+        batches = []
+        while True:
+            batches.append(self.next("changes"))
+            if any((event["key"], event["rev"]) == (key, rev) for event in batches[-1]["events"]):
+                return batches
+
+    def closing(self) -> tuple[int, str]:
+        """How the relay closes it: code and reason."""
+        with suppress(ConnectionClosed):
+            while True:
+                self.heard.append(str(self.socket.recv(timeout=PATIENCE_S)))
+        assert self.socket.close_code is not None
+        return self.socket.close_code, self.socket.close_reason or ""
+
+
+class RelayServer:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.registry = CollectorRegistry()
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{listener.getsockname()[1]}"
+        config = uvicorn.Config(
+            create_relay(settings, Metrics(self.registry)),
+            loop="uvloop",
+            log_config=None,
+            **server_options(settings.relay),
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]})
+        self._listener = listener
+
+    def start(self) -> None:
+        self._thread.start()
+        eventually(lambda: self._server.started)
+
+    def ask_to_stop(self) -> None:
+        self._server.should_exit = True
+
+    def stop(self) -> None:
+        self.ask_to_stop()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+        self._listener.close()
+
+    def token(
+        self, role: Role = Role.ADMIN, *, sub: str = "ann", owners: tuple[str, ...] = (), seconds: float = 600
+    ) -> str:
+        return tokens.mint(
+            self.settings.secret_key.get_secret_value(),
+            role=role,
+            sub=sub,
+            owners=owners,
+            lifetime=timedelta(seconds=seconds),
+            now=datetime.now(UTC),
+        )
+
+    @contextmanager
+    def stranger(self, query: str = "", **options: Any) -> Iterator[Reader]:
+        """Connected, and has not said who it is."""
+        with connect(
+            f"ws://{self.address}{PATH}{query}", compression=None, close_timeout=1, proxy=None, **options
+        ) as opened:
+            yield Reader(opened)
+
+    @contextmanager
+    def reader(
+        self, role: Role = Role.ADMIN, *, sub: str = "ann", owners: tuple[str, ...] = (), **options: Any
+    ) -> Iterator[Reader]:
+        with self.stranger(**options) as reader:
+            reader.say(t="auth", token=self.token(role, sub=sub, owners=owners))
+            reader.next("ready")
+            yield reader
+
+    def metric(self, name: str) -> float:
+        return self.registry.get_sample_value(f"service6_{name}") or 0.0
+
+
+StartRelay = Callable[..., RelayServer]
+
+
+@pytest.fixture
+def relays(settings: Settings) -> Iterator[StartRelay]:
+    """Starts a relay; arguments overlay the settings of its section."""
+    with ExitStack() as started:
+
+        def start(**overlay: Any) -> RelayServer:
+            section = settings.relay.model_copy(update={"drain_s": 0.2, **overlay})
+            own = settings.model_copy(update={"relay": section})
+            server = RelayServer(own)
+            server.start()
+            started.callback(server.stop)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def relay(relays: StartRelay) -> RelayServer:
+    return relays()
+
+
+@pytest.fixture
+def feed(settings: Settings) -> Iterator[Stream]:
+    with stream.connect(settings.redis_url) as client:
+        yield Stream(client, settings.stream.key, settings.stream.length)
+
+
+Publish = Callable[..., None]
+
+
+@pytest.fixture
+def publish(feed: Stream) -> Publish:
+    """Appends score changes as the publisher would: arguments are those of `scored`, one dict each."""
+
+    def append(*changes: dict[str, Any]) -> None:
+        feed.append([publisher.entry(scored(**change)) for change in changes])
+
+    return append
