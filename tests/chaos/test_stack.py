@@ -137,9 +137,8 @@ def test_a_process_that_is_killed_runs_again(running: Terminal, place: Place, wo
     before = process(running, *words)
     forked = [child.pid for child in psutil.Process(before).children()]
     os.kill(before, signal.SIGKILL)
-    after = eventually(lambda: process(running, *words))
-    assert after != before
-    eventually(lambda: all_gone(forked))
+    eventually(lambda: all_gone([before, *forked]))
+    assert eventually(lambda: process(running, *words)) != before
     eventually(lambda: _ready(running, place), within_s=30)
 
 
