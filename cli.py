@@ -136,6 +136,32 @@ def token(
     click.echo(access.sign_in_link(settings, minted) if link else minted)
 
 
+@main.command()
+@click.option(
+    "--rate", type=click.FloatRange(0, 10_000, min_open=True), default=10, show_default=True, help="Webhooks a second."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(0, 86_400, min_open=True), default=10, show_default=True, help="For how long."
+)
+@click.option("--url", help="The API's address.  [default: that of `up`, else what is configured]")
+@click.option("--seed", type=int, help="The same seed invents the same leads.  [default: another each time]")
+@state_dir_option
+def simulate(rate: float, seconds: float, url: str | None, seed: int | None, state_dir: Path | None) -> None:
+    """Send signed webhooks of invented leads to the running system.
+
+    Latency counts from the moment a webhook was due. Fails if any is refused.
+    """
+    from workers import simulator
+    from workers.progress import progress
+
+    settings = _settings(state_dir)
+    with progress("sending", max(1, round(rate * seconds))) as sent:
+        report = simulator.simulate(settings, rate=rate, seconds=seconds, seed=seed, url=url, sent=sent)
+    click.echo(simulator.summary(report))
+    if report.refused:
+        raise Failed("not all webhooks were accepted")
+
+
 def _settings(state_dir: Path | None) -> Any:
     from pipeline.settings import load
 

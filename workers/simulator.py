@@ -5,6 +5,7 @@
 
 import argparse
 import asyncio
+import secrets
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from workers.sample import sample
 from workers.vendor import Vendor, new_id
 
 CONNECTIONS = 64
-UNANSWERED = 2000  # requests on their way; beyond that the sender waits
+UNANSWERED = 256  # requests on their way; beyond that the sender waits, and the waiting counts as latency
 ACCEPTED = 202
 
 
@@ -40,20 +41,29 @@ class Report(NamedTuple):
 
 
 def simulate(
-    settings: Settings, *, rate: float, seconds: float, seed: int, url: str | None, sent: Callable[[int], None]
+    settings: Settings, *, rate: float, seconds: float, seed: int | None, url: str | None, sent: Callable[[int], None]
 ) -> Report:
     """`sent` is told how many more have left. Raises TryAgain if nobody answers at the address."""
-    return asyncio.run(_simulate(settings, rate, seconds, seed, (url or api_url(settings)).rstrip("/"), sent))
+    crm = InventedCrm(secrets.randbits(24) if seed is None else seed)
+    return asyncio.run(_simulate(settings, crm, rate, seconds, (url or api_url(settings)).rstrip("/"), sent))
+
+
+def summary(report: Report) -> str:
+    refused = ", ".join(f"{count:,} × {answer}" for answer, count in sorted(report.refused.items())) or "0"
+    lines = [f"sent      {report.sent:,}", f"accepted  {report.accepted:,}", f"refused   {refused}"]
+    if report.p50_ms is not None:
+        lines.append(f"latency   p50 {report.p50_ms:g} ms, p99 {report.p99_ms:g} ms")
+    return "\n".join(lines)
 
 
 async def _simulate(
-    settings: Settings, rate: float, seconds: float, seed: int, url: str, sent: Callable[[int], None]
+    settings: Settings, crm: InventedCrm, rate: float, seconds: float, url: str, sent: Callable[[int], None]
 ) -> Report:
     async with Vendor(settings, url, connections=CONNECTIONS) as vendor:
         if not await vendor.is_awaited():
             raise TryAgain(f"the API does not answer at {url}; is `service6 up` running?")
         run = Run(vendor)
-        await run.send_at_rate(InventedCrm(seed), rate, seconds, sent)
+        await run.send_at_rate(crm, rate, seconds, sent)
     return run.report()
 
 
