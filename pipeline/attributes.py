@@ -1,4 +1,4 @@
-"""Attributes as any CRM may send them, made fit to store: flat, finite, bounded, without NUL."""
+"""Attributes as any CRM may send them, made fit to store: flat, finite, bounded, of characters that UTF-8 has."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,8 @@ from schemas.score import Value
 NAME_LIMIT = 200  # characters
 DEPTH_LIMIT = 8  # objects within objects
 NUMBER_LIMIT = 1e18  # larger numbers are no property of a lead, and cost 300 digits each as jsonb
-RESERVED = "$*"  # first characters of our own names beside a lead's attributes
+RESERVED = "$*@"  # first characters of our own names beside a lead's attributes
+UNFIT = re.compile("[\0\ud800-\udfff]")  # jsonb cannot hold NUL, UTF-8 no half of a pair
 
 
 @lru_cache(maxsize=8192)
@@ -36,7 +37,7 @@ def _leaves(node: Mapping[str, object], above: str, at: str, depth: int) -> Iter
     if depth > DEPTH_LIMIT:
         raise Malformed(f"nested deeper than {DEPTH_LIMIT} objects", pointer=at)
     for key, value in node.items():
-        pointer = f"{at}/{key.replace('~', '~0').replace('/', '~1')}"
+        pointer = f"{at}/{_fit(key).replace('~', '~0').replace('/', '~1')}"
         name = above + key
         if isinstance(value, list):
             value = _listed(value)
@@ -57,7 +58,7 @@ def _name(name: str, pointer: str) -> str:
         raise Malformed(f"an attribute name must have 1 to {NAME_LIMIT} characters", pointer=pointer[:NAME_LIMIT])
     if name[0] in RESERVED:
         name = f"_{name[1:]}"
-    return name.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return _fit(name)
 
 
 def _plain(value: object, pointer: str, text_limit: int) -> Value:
@@ -66,7 +67,11 @@ def _plain(value: object, pointer: str, text_limit: int) -> Value:
     if isinstance(value, str):
         if len(value) > text_limit:
             raise Malformed(f"a text must not exceed {text_limit} characters", pointer=pointer)
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")  # jsonb cannot hold NUL
+        return _fit(value)
     if isinstance(value, int | float) and abs(value) < NUMBER_LIMIT:  # NaN compares false
         return value
     raise Malformed(f"a number must be finite and below {NUMBER_LIMIT:g}", pointer=pointer)
+
+
+def _fit(text: str) -> str:
+    return UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)

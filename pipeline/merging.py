@@ -12,6 +12,7 @@ from schemas.score import Value
 
 Stamp = tuple[int, str]  # microseconds since 1970, delivery id
 
+# East of Greenwich the year 1 begins earlier, but such a moment comes back from PostgreSQL as a year that Python lacks.
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NEVER: Stamp = (-(2**63), "")
 SHARED = "*"
@@ -39,7 +40,7 @@ class Lead:
 
     def fold(self, change: LeadChange, received_at: datetime) -> bool:
         """Takes what is newer than what is known; True if anything was. A time in the future counts as now."""
-        moment = min(change.occurred_at, received_at)
+        moment = min(max(change.occurred_at, LONG_AGO), received_at)
         stamp = (_microseconds(moment), change.delivery_id)
         fields = {STAGE: change.stage, OWNER: change.owner, OUTCOME: change.outcome}
         names = [

@@ -1,0 +1,115 @@
+"""Any order and any repetition of a lead's changes ends in the same lead."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.merging import CONTACT, SHARED, Lead
+from schemas.lead import LeadChange, Outcome
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NAMES = st.sampled_from(["a", "b", "c", "long name"])
+VALUES = st.none() | st.integers(-3, 3) | st.sampled_from(["x", "y"])
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> list[LeadChange]:
+    """Few moments, so that many are told at the same one; a delivery's id is its own."""
+    return [
+        LeadChange(
+            source="standard",
+            external_id="L1",
+            delivery_id=f"d{n}",
+            occurred_at=NOW - timedelta(seconds=draw(st.integers(-1, 4))),
+            attributes=draw(st.dictionaries(NAMES, VALUES, max_size=3)),
+            contacts=draw(st.dictionaries(NAMES, VALUES, max_size=2)),
+            stage=draw(st.none() | st.sampled_from(["new", "talks"])),
+            owner=draw(st.none() | st.sampled_from(["ann", "bo"])),
+            outcome=draw(st.none() | st.sampled_from(list(Outcome))),
+        )
+        for n in range(draw(st.integers(1, 6)))
+    ]
+
+
+def change(delivery_id: str, at: datetime = NOW, **fields: object) -> LeadChange:
+    told: dict[str, object] = {"attributes": {}, "contacts": {}, **fields}
+    return LeadChange("standard", "L1", delivery_id, at, **told)  # type: ignore[arg-type]
+
+
+def folded(sequence: Sequence[LeadChange], *, stored_between: bool = False) -> Lead:
+    lead = Lead("standard", "L1")
+    for told in sequence:
+        lead.fold(told, NOW)
+        if stored_between:
+            stored = orjson.loads(orjson.dumps(lead.times))
+            lead.times = {name: (at, delivery) for name, (at, delivery) in stored.items()}
+    return lead
+
+
+def visible(lead: Lead) -> dict[str, object]:
+    return {name: value for name, value in asdict(lead).items() if name != "times"}
+
+
+@given(st.data(), changes())
+@settings(max_examples=60)
+def test_any_order_and_repetition_ends_in_the_same_lead(data: st.DataObject, told: list[LeadChange]) -> None:
+    again = data.draw(st.lists(st.sampled_from(told), max_size=6))
+    shuffled = data.draw(st.permutations(told + again))
+    assert visible(folded(shuffled, stored_between=True)) == visible(folded(told))
+
+
+@given(changes())
+def test_each_value_is_the_newest_that_was_told(told: list[LeadChange]) -> None:
+    lead = folded(told)
+    in_order = sorted(told, key=lambda c: (min(c.occurred_at, NOW), c.delivery_id))
+    for name in ("stage", "owner", "outcome"):
+        assert getattr(lead, name) == next((v for c in reversed(in_order) if (v := getattr(c, name))), None)
+    for name in ("attributes", "contacts"):
+        newest: dict[str, object] = {}
+        for one in in_order:
+            newest |= getattr(one, name)
+        assert getattr(lead, name) == newest
+    assert lead.active_at == in_order[-1].occurred_at or lead.active_at == NOW
+
+
+def test_a_time_in_the_future_counts_as_now() -> None:
+    lead = folded([change("d1", NOW + timedelta(days=400), attributes={"a": 1}, outcome=Outcome.WON)])
+    assert lead.active_at == lead.outcome_at == NOW
+    assert lead.fold(change("d2", NOW, attributes={"a": 2}), NOW + timedelta(seconds=1))
+    assert lead.attributes == {"a": 2}
+
+
+def test_what_is_not_newer_is_not_accepted() -> None:
+    lead = folded([change("d1", attributes={"a": 1})])
+    assert not lead.fold(change("d1", attributes={"a": 1}), NOW)
+    assert not lead.fold(change("d0", attributes={"a": 2}), NOW)
+    assert not lead.fold(change("d9", NOW - timedelta(days=1), attributes={"a": 3}), NOW)
+    assert lead.attributes == {"a": 1}
+
+
+def test_an_older_change_still_brings_what_was_unknown() -> None:
+    lead = folded([change("d1", attributes={"a": 1})])
+    assert lead.fold(change("d0", NOW - timedelta(days=1), attributes={"a": 9, "b": 2}, stage="new"), NOW)
+    assert (lead.attributes, lead.stage, lead.active_at) == ({"a": 1, "b": 2}, "new", NOW)
+
+
+def test_a_missing_key_is_no_deletion_and_null_is_a_value() -> None:
+    lead = folded([change("d1", attributes={"a": 1, "b": 1}), change("d2", attributes={"b": None})])
+    assert lead.attributes == {"a": 1, "b": None}
+
+
+def test_the_attributes_of_the_first_change_share_one_stamp() -> None:
+    lead = folded([change("d1", attributes={"a": 1, "b": 2}, contacts={"mail": "x"}, stage="new")])
+    assert set(lead.times) == {SHARED, f"{CONTACT}mail", "$stage"}
+
+
+def test_the_first_moments_of_the_calendar_can_be_stored() -> None:
+    """East of Greenwich the year 1 begins before the year 1 of UTC, which PostgreSQL gives back as a year BC."""
+    early = datetime.fromisoformat("0001-01-01T00:00:00+14:00")
+    lead = folded([change("d1", early, attributes={"a": 1}, outcome=Outcome.WON)])
+    assert lead.outcome_at is not None
+    assert lead.outcome_at.astimezone(UTC).year == lead.active_at.astimezone(UTC).year == 1
