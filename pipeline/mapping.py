@@ -21,7 +21,7 @@ class SourceMap:
     def __init__(self, name: str, settings: SourceSettings, vault: Vault) -> None:
         self.name = name
         self._vault = vault
-        self._allowed = frozenset(settings.allow)
+        self._allowed = _plain(settings.allow)
         self._stage = _plain(settings.stage)
         self._owner = _plain(settings.owner)
         self._outcome = _plain(settings.outcome)
@@ -39,12 +39,14 @@ class SourceMap:
         stage = owner = outcome = None
         for name, value in attributes.items():
             meaning = canonical(name)
-            if meaning in self._stage:
+            if meaning in self._stage and not looks_personal(str(value)):
                 stage = _word(value) or stage
             elif meaning in self._owner:
                 owner = _word(value) or owner
             elif meaning in self._outcome:
                 outcome = self._recognise(value) or outcome
+            elif "@" in name and looks_personal(name):
+                personal[self._vault.pseudonym(name)] = value
             elif is_personal(name, value, self._allowed):
                 personal[name] = value
             else:

@@ -9,12 +9,13 @@ from pipeline.errors import Misconfigured
 
 KEY_BYTES = 32
 KEY_ID_BYTES = 4
+UNSET = "SERVICE6_SECRET_KEY is not set; make one with: openssl rand -base64 32"
 
 
 def derive(secret_key: str, purpose: str) -> bytes:
     """32 bytes that tell nothing of the secret key or of another purpose's key (HKDF-SHA256, RFC 5869)."""
     if not secret_key:
-        raise Misconfigured("SERVICE6_SECRET_KEY is not set; make one with: openssl rand -base64 32")
+        raise Misconfigured(UNSET)
     return HKDF(hashes.SHA256(), KEY_BYTES, salt=b"service6", info=purpose.encode()).derive(secret_key.encode())
 
 

@@ -19,43 +19,51 @@ PERSONAL_PHRASES = re.compile(
     r"|(?:^|_)(?:date_of_birth|birth_date|birth|e_mail|credit_card|card_number|social_security|tax_id)(?:_|$)"
     r"|^name$|^contact$"
 )
+# Of these even a short number tells who someone is.
+NUMBERED_WORDS = frozenset("zip zipcode postcode postal birthday birthdate birth dob ssn passport iban".split())
 ANSWERS = frozenset({"yes", "no", "true", "false", "y", "n", "0", "1", "on", "off"})
+COUNT = re.compile(r"\d{1,6}(?:\.\d*)?")
 EMAIL = re.compile(r"[^\s@<>()\[\],;:\"]+@[^\s@<>()\[\],;:\"]+\.[^\s@<>()\[\],;:\"]{2,}")
-# With a + anywhere in a text; or the whole text, in groups. Plain digits are a number, not a telephone.
-PHONE = re.compile(r"\+\d[\d ()./-]{6,}\d|^\s*\(?\d{2,4}\)?(?:[ ./-]\(?\d{2,5}\)?){2,5}\s*$")
-DATE = re.compile(r"^\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
+# With a + or in North American groups anywhere in a text; in other groups as the whole text. Plain digits are a number.
+PHONE_WITHIN = re.compile(r"\+\d[\d ()./-]{6,}\d|(?<![\w.-])\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?!\w)")
+PHONE_ALONE = re.compile(r"\s*\(?\d{2,4}\)?(?:[ ./-]\(?\d{2,5}\)?){2,5}\s*")
+DATE = re.compile(r"\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
 FEWEST_PHONE_DIGITS = 7
 MOST_PHONE_DIGITS = 15
 
 
 def is_personal(name: str, value: Value, allowed: Collection[str] = ()) -> bool:
-    """`allowed` names are never personal, whatever is in them."""
-    if value is None or isinstance(value, bool) or name in allowed:
+    """`allowed` canonical names are never personal, whatever is in them."""
+    if value is None or isinstance(value, bool) or canonical(name) in allowed:
         return False
-    if isinstance(value, str):
-        return looks_personal(value) or (value.strip().casefold() not in ANSWERS and has_personal_name(name))
-    # A count of e-mails is not an e-mail; a long number under `phone` is a telephone number.
-    return abs(value) >= 10 ** (FEWEST_PHONE_DIGITS - 1) and has_personal_name(name)
+    if not isinstance(value, str):
+        # A count of e-mails is not an e-mail; a long number under `phone` is a telephone number.
+        long = abs(value) >= 10 ** (FEWEST_PHONE_DIGITS - 1)
+        return has_personal_name(name) if long else _has_word(name, NUMBERED_WORDS)
+    if looks_personal(value):
+        return True
+    text = value.strip()
+    if COUNT.fullmatch(text):
+        return _has_word(name, NUMBERED_WORDS)
+    return text.casefold() not in ANSWERS and has_personal_name(name)
 
 
 def has_personal_name(name: str) -> bool:
-    plain = canonical(name)
-    return not PERSONAL_WORDS.isdisjoint(plain.split("_")) or PERSONAL_PHRASES.search(plain) is not None
+    return _has_word(name, PERSONAL_WORDS) or PERSONAL_PHRASES.search(canonical(name)) is not None
 
 
 def looks_personal(text: str) -> bool:
     """An e-mail address anywhere in it, or a telephone number."""
     if "@" in text and EMAIL.search(text):
         return True
-    return _has_phone(text)
+    if any(_is_phone(found.group()) for found in PHONE_WITHIN.finditer(text)):
+        return True
+    return PHONE_ALONE.fullmatch(text) is not None and _is_phone(text) and not DATE.match(text)
 
 
-def _has_phone(text: str) -> bool:
-    if DATE.match(text):
-        return False
-    found = PHONE.search(text)
-    return found is not None and FEWEST_PHONE_DIGITS <= _digits(found.group()) <= MOST_PHONE_DIGITS
+def _has_word(name: str, words: frozenset[str]) -> bool:
+    return not words.isdisjoint(canonical(name).split("_"))
 
 
-def _digits(text: str) -> int:
-    return sum(character.isdigit() for character in text)
+def _is_phone(text: str) -> bool:
+    return FEWEST_PHONE_DIGITS <= sum(character.isdigit() for character in text) <= MOST_PHONE_DIGITS

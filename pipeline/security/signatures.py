@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
 from pipeline.errors import Misconfigured, Refused
 
@@ -16,7 +16,7 @@ class StandardVerifier:
     def __init__(self, secrets: Sequence[str]) -> None:
         try:
             self._webhooks = [Webhook(secret) for secret in secrets]
-        except ValueError:
+        except (ValueError, EmptyWebhookSecretError):
             raise Misconfigured("a webhook secret must be `whsec_` and base64 text") from None
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> str:

@@ -14,8 +14,8 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from pipeline.errors import Refused
-from pipeline.security.keys import KEY_ID_BYTES, derive, key_id
+from pipeline.errors import Misconfigured, Refused
+from pipeline.security.keys import KEY_ID_BYTES, UNSET, derive, key_id
 
 NONCE_BYTES = 12
 PSEUDONYM_CHARACTERS = 24
@@ -27,10 +27,13 @@ class Vault:
     def __init__(self, secret_keys: Sequence[str]) -> None:
         if not secret_keys:
             secret_keys = [""]  # `derive` says how to make one
+        if not secret_keys:
+            raise Misconfigured(UNSET)
         derived = [derive(key, "contacts") for key in secret_keys]
         self._newest = key_id(derived[0])
         self._ciphers = {key_id(key): AESGCM(key) for key in derived}
-        self._index_key = derive(secret_keys[0], "contact-index")
+        # Not the newest: a rotation must not give every lead and owner another pseudonym.
+        self._index_key = derive(secret_keys[-1], "contact-index")
 
     def seal(self, contents: object, row: str) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
@@ -48,7 +51,7 @@ class Vault:
         )
         try:
             return orjson.loads(cipher.decrypt(nonce, ciphertext, row.encode()))
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # the second where even the nonce was cut off
             raise Refused("a sealed value was changed or belongs to another row") from None
 
     def email_index(self, email: str) -> bytes:

@@ -1,0 +1,107 @@
+"""What is personal, by name and by value; a table of both sides."""
+
+import pytest
+
+from pipeline.security.privacy import is_personal, looks_personal
+from schemas.score import Value
+
+PERSONAL: list[tuple[str, Value]] = [
+    ("email", "ann@example.com"),
+    ("E-Mail", "not even an address"),
+    ("workEmail", "ann"),
+    ("note", "write to ann.smith+crm@mail.example.co.uk, please"),
+    ("note", "<ann@example.com>"),
+    ("emails", "a@example.com, b@example.com"),
+    ("comment", "call +44 7700 900123 after six"),
+    ("comment", "2026-11-20 called +44 7700 900123"),
+    ("comment", "call 555-123-4567 or (555) 123-4567"),
+    ("anything", "(030) 1234 5678"),
+    ("anything", "555.123.4567"),
+    ("phone", 15551234567),
+    ("phone", "15551234567"),
+    ("Mobile Number", "0151 23456789"),
+    ("name", "Ann Smith"),
+    ("First Name", "Ann"),
+    ("lastName", "Smith"),
+    ("contact.full_name", "Ann Smith"),
+    ("spouse_name", "Bo"),
+    ("street", "1 Main Street"),
+    ("billing_address", "1 Main Street"),
+    ("address.zip", "90210"),
+    ("zip", 90210),
+    ("postcode", "SW1A 1AA"),
+    ("birthday", "1980-02-29"),
+    ("birth_year", 1980),
+    ("date_of_birth", "29.02.1980"),
+    ("dob", 19800229),
+    ("ip_address", "192.168.0.1"),
+    ("passport_no", "C01X00T47"),
+    ("tax_id", "12/345/67890"),
+    ("credit card", "4111 1111"),
+]
+
+HARMLESS: list[tuple[str, Value]] = [
+    ("email", None),
+    ("email", True),
+    ("Do Not Email", "Yes"),
+    ("do_not_call", "No"),
+    ("email_opens", 3),
+    ("email_opens", "3"),
+    ("emails_opened", "12.0"),
+    ("email_clicks", 0),
+    ("phone_calls", "5"),
+    ("mail_campaigns", 999_999),
+    ("budget", 15551234567),
+    ("budget", "15551234567"),
+    ("budget", "1,250,000.50"),
+    ("budget", "$ 250 000"),
+    ("company_name", "Example Ltd"),
+    ("campaign_name", "Spring"),
+    ("product", "iPhone 15"),
+    ("created", "2026-11-22"),
+    ("created", "2026-11-22T10:00:00+01:00"),
+    ("created", "2026-11-22 10:00:00.123456+0100"),
+    ("created", "22.11.2026"),
+    ("created", "11/22/2026"),
+    ("created", "2026-11-22 10"),
+    ("note", "meet @ noon"),
+    ("note", "3 visits, 12 page views in 2026"),
+    ("opening", "09:00-17:00"),
+    ("size", "1000-5000"),
+    ("tipping", "yes"),  # ip, zip and tel are words, not parts of words
+    ("zipper", "steel"),
+    ("hotel", "Grand"),
+    ("emoji", "🎉"),
+    ("city", "Berlin"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), PERSONAL)
+def test_personal(name: str, value: Value) -> None:
+    assert is_personal(name, value)
+
+
+@pytest.mark.parametrize(("name", "value"), HARMLESS)
+def test_harmless(name: str, value: Value) -> None:
+    assert not is_personal(name, value)
+
+
+@pytest.mark.parametrize("name", ["company_email", "Company Email", "companyEmail"])
+def test_a_source_may_allow_a_name_however_it_is_spelled(name: str) -> None:
+    assert is_personal(name, "info@example.com")
+    assert not is_personal(name, "info@example.com", {"company_email"})
+
+
+@pytest.mark.parametrize(
+    ("identifier", "personal"),
+    [
+        ("ann@example.com", True),
+        ("+44 7700 900123", True),
+        ("00Q5e00001abcDEFGH", False),
+        ("660737", False),
+        ("7927b2df-8bba-4d29-b9a2-b6e0beafc093", False),
+        ("2024-11-22", False),
+    ],
+)
+def test_an_identifier_may_be_personal(identifier: str, personal: bool) -> None:
+    assert looks_personal(identifier) is personal
