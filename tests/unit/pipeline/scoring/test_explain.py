@@ -1,0 +1,80 @@
+"""Factors and the sentence: the largest terms, in the words of the card, without values where none may be."""
+
+from datetime import datetime
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.scoring import explain
+from pipeline.scoring.explain import NOTHING_KNOWN, PACKED, STRONGEST, VALUE_LIMIT, Wording, wording
+from schemas.score import Tier, Value
+from tests.unit.pipeline.scoring.cards import NOW
+
+WORDINGS = [
+    [wording("budget", "Budget not known", 0), wording("budget", "large budget", 13)],
+    [wording("source", "Source not known", 0), wording("source", "cold contact", -9)],
+]
+
+
+def packed(*places: tuple[int, int, float]) -> "np.ndarray[tuple[int], np.dtype[np.void]]":
+    return np.array(list(places), PACKED)
+
+
+def told(values: list[Value | datetime] | None) -> list[dict[str, Value]]:
+    return explain.factors(packed((0, 1, 13), (1, 1, -9)), WORDINGS, values)[0]
+
+
+@given(st.lists(st.lists(st.floats(-100, 100), min_size=8, max_size=8), min_size=1, max_size=5))
+def test_the_strongest_are_the_largest_terms_whatever_their_sign(rows: list[list[float]]) -> None:
+    terms = np.array(rows)
+    kept = explain.strongest(terms, np.tile(np.arange(8), (len(rows), 1)))
+    assert kept.shape == (len(rows), STRONGEST)
+    for row, chosen in zip(terms, kept, strict=True):
+        strengths = np.abs(row[chosen["feature"]])
+        assert strengths.tolist() == sorted(np.abs(row).tolist(), reverse=True)[:STRONGEST]
+        assert chosen["bin"].tolist() == chosen["feature"].tolist()
+        assert chosen["points"].tolist() == row[chosen["feature"]].astype(np.float32).tolist()
+
+
+def test_a_card_of_few_features_has_few_factors() -> None:
+    assert explain.strongest(np.array([[1.0, -2.0]]), np.array([[1, 1]])).shape == (1, 2)
+
+
+def test_factors_survive_being_stored() -> None:
+    stored = packed((0, 1, 13), (1, 1, -9)).tobytes()
+    assert explain.factors(explain.unpack(stored), WORDINGS, ["x", "y"])[0] == told(["x", "y"])
+
+
+def test_a_factor_names_attribute_label_points_and_value() -> None:
+    assert told([600_000, NOW]) == [
+        {"attribute": "budget", "label": "large budget", "points": 13, "value": 600_000},
+        {"attribute": "source", "label": "cold contact", "points": -9, "value": NOW.isoformat()},
+    ]
+
+
+def test_without_values_there_is_none_in_a_factor() -> None:
+    assert [factor["value"] for factor in told(None)] == [None, None]
+
+
+def test_a_long_value_is_cut() -> None:
+    assert told(["x" * 10_000, None])[0]["value"] == "x" * VALUE_LIMIT
+
+
+def test_a_term_of_nothing_is_no_factor() -> None:
+    fields, words = explain.factors(packed((0, 0, 0), (1, 1, -9)), WORDINGS, None)
+    assert [field["attribute"] for field in fields] == [word.attribute for word in words] == ["source"]
+
+
+def test_the_sentence_tells_what_speaks_for_and_what_against() -> None:
+    words = [WORDINGS[0][1], WORDINGS[1][1]]
+    assert explain.sentence(Tier.B, words) == "Promising lead: large budget (+13); but cold contact (−9)."
+    assert explain.sentence(Tier.A, words[:1]) == "Strong lead: large budget (+13)."
+    assert explain.sentence(Tier.D, words[1:]) == "Weak lead: cold contact (−9)."
+    assert explain.sentence(Tier.D, []) == NOTHING_KNOWN
+
+
+def test_the_sentence_stays_short() -> None:
+    many: list[Wording] = [wording("a", f"good {n}", 9) for n in range(5)]
+    many += [wording("b", f"bad {n}", -9) for n in range(5)]
+    assert explain.sentence(Tier.C, many).count("(") == 5
