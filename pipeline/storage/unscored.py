@@ -37,7 +37,7 @@ def owe(db: Session, revisions: Sequence[tuple[int, int]], due: datetime) -> Non
 def strand(
     db: Session, *, now: datetime, before: datetime, max_attempts: int, backoff: timedelta, limit: int
 ) -> list[Stranded]:
-    """Takes leads that are due and have waited since `before`, and counts an attempt for each.
+    """Takes leads that are due, have waited since `before` and were not enqueued since; counts an attempt for each.
 
     The next is due after `backoff`, doubled with each attempt. A lead whose attempts are used up is marked dead. Rows
     that another upkeep holds are left to it.
@@ -74,6 +74,8 @@ STRAND = text("""
            due = CASE WHEN u.attempts >= :most THEN 'infinity' ELSE :now + :backoff * power(2, u.attempts) END
       FROM (SELECT lead_id FROM unscored
              WHERE due <= :now AND since <= :before AND NOT dead
+               -- due less its backoff is when it was enqueued last: that message may still wait
+               AND (attempts = 0 OR due - :backoff * power(2, attempts - 1) <= :before)
              ORDER BY lead_id LIMIT :limit FOR UPDATE SKIP LOCKED) AS s
      WHERE u.lead_id = s.lead_id
     RETURNING u.lead_id, u.attempts, u.dead
