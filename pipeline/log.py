@@ -4,7 +4,6 @@ import logging
 import sys
 from logging.config import dictConfig
 
-
 # At INFO these tell of every step (Celery two lines a task, which cost a third of its speed).
 TOLD_STEP_BY_STEP = (
     "alembic",

@@ -3,12 +3,11 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from schemas.event import Position
 from schemas.frozen import Frozen
 from schemas.lead import ScoredLead, ScoreHistoryEntry
-from schemas.score import Value
 
 
 class Problem(Frozen):
@@ -25,7 +24,7 @@ class ScoreLeadRequest(Frozen):
     """Either the id of a saved lead, or attributes to try out; a try is never saved."""
 
     lead_id: str | None = Field(default=None, pattern=r"^\d{1,18}$")
-    attributes: dict[str, Value] | None = Field(default=None, max_length=500)
+    attributes: dict[str, JsonValue] | None = Field(default=None, description="as a webhook would bring them")
 
 
 class LeadPage(Frozen):

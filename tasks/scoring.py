@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pipeline.errors import Service6Error
+from pipeline.errors import GiveUp, Service6Error
 from pipeline.storage import leads, scores, unscored
 from pipeline.wiring import Services
 from schemas.lead import WaitingLead
@@ -32,7 +32,8 @@ def score_leads(lead_ids: list[int]) -> None:
         # One poisonous lead must not hold up its bundle: each gets a try of its own, and its own error.
         if len(waiting) == 1:
             _note(own, waiting[0], error)
-            raise
+            # Celery logs what is raised, and an error that is not ours may quote a value.
+            raise GiveUp("the lead could not be scored; `unscored` holds the reason") from None
         _score_apart(own, waiting)
 
 

@@ -3,8 +3,9 @@
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -25,9 +26,9 @@ from tasks import app as tasks_app
 from workers import health, routes
 from workers.enqueuer import Enqueuer
 from workers.intake import Intake
-from workers.problems import NotFound, answer, problem
+from workers.problems import answer, foreign
 from workers.relay import Relay, server_options
-from workers.saving import Saver
+from workers.saving import make_saver
 from workers.webhooks import Door, Webhooks
 
 DASHBOARD = Path(__file__).parent.parent / "dashboard"
@@ -63,7 +64,7 @@ def create_app(own: Services) -> FastAPI:
     app = FastAPI(
         title="Service 6",
         version="1",
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,  # it would need no token
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -77,7 +78,8 @@ def create_app(own: Services) -> FastAPI:
     app.add_middleware(Measured, metrics=own.metrics)
     app.add_exception_handler(Service6Error, answer)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _unknown)
+    app.add_exception_handler(HTTPException, _foreign)
+    app.add_exception_handler(Exception, answer)
     return app
 
 
@@ -136,14 +138,6 @@ def make_enqueuer(own: Services) -> Enqueuer:
     return Enqueuer(linger_s=limits.linger_ms / 1000, message_leads=limits.message_leads, metrics=own.metrics)
 
 
-def make_saver(own: Services) -> Saver:
-    return Saver(
-        own.vault,
-        attribute_limit=own.settings.intake.attribute_limit,
-        grace=timedelta(seconds=own.settings.upkeep.grace_s),
-    )
-
-
 def make_intake(own: Services, enqueuer: Enqueuer) -> Intake:
     limits = own.settings.intake
     saver = make_saver(own)
@@ -162,18 +156,17 @@ def make_intake(own: Services, enqueuer: Enqueuer) -> Intake:
     )
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Any) -> Response:
     """FastAPI's validation errors would quote the input."""
-    first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": "not valid"}
-    pointer = "".join(f"/{part}" for part in first["loc"][1:])
+    first = error.errors()[0]
+    # Of what is no JSON at all, the place is a byte and no pointer.
+    parts = () if first["type"] == "json_invalid" else first["loc"][1:]
+    pointer = "".join(f"/{part}" for part in parts).encode(errors="replace").decode()
     return await answer(request, Malformed(str(first["msg"]), pointer=pointer))
 
 
-async def _unknown(_: Request, error: Exception) -> Response:
-    if isinstance(error, HTTPException) and error.status_code == 404:
-        return problem(NotFound("there is nothing at this address"))
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return Response(status_code=status)
+async def _foreign(_: Request, error: Any) -> Response:
+    return foreign(error)
 
 
 def main() -> None:

@@ -6,8 +6,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from kombu.exceptions import OperationalError
-
 from pipeline.metrics import Metrics
 from tasks.app import enqueue
 from tasks.scoring import score_leads
@@ -58,9 +56,10 @@ class Enqueuer:
         ids = [self._held.popleft() for _ in range(min(self._message_leads, len(self._held)))]
         try:
             enqueue(score_leads, ids)
-        except (OperationalError, OSError):
+        except Exception as error:  # whatever it is, the thread must live
             # The rows are safe and upkeep will enqueue them; a queue of hints in memory would help nobody.
-            logger.warning("Redis is away; upkeep will enqueue", extra={"leads": len(ids) + len(self._held)})
+            told = {"leads": len(ids) + len(self._held), "error": type(error).__name__}
+            logger.warning("Redis takes no message; upkeep will enqueue", extra=told)
             self._metrics.intake_published.labels("failed").inc()
             self._held.clear()
             time.sleep(PAUSE_S)

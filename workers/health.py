@@ -1,6 +1,7 @@
 """How the system is: for load balancers (live, ready), for people (detailed) and for Prometheus."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -10,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import text
 
-from pipeline.errors import Service6Error
+from pipeline.errors import Service6Error, TryAgain
 from pipeline.storage import dead_letters, outbox, unscored
 from pipeline.wiring import Services
 from schemas.api import Check, Health
@@ -124,11 +125,13 @@ def _exposition(own: Services) -> bytes:
     depth = Gauge("service6_queue_messages", "Messages that wait, by queue", ["queue"], registry=now)
     age = Gauge("service6_queue_oldest_seconds", "Age of the next message, by queue", ["queue"], registry=now)
     owed = Gauge("service6_unscored_leads", "Leads that wait for a score", ["state"], registry=now)
-    for queue in queues.depths(own.redis):
-        depth.labels(queue.name).set(queue.waiting)
-        age.labels(queue.name).set(queue.oldest_s or 0)
-    with own.session() as db:
+    # What does not answer has no figures; the processes' own are told all the same.
+    with suppress(redis.RedisError):
+        for queue in queues.depths(own.redis):
+            depth.labels(queue.name).set(queue.waiting)
+            age.labels(queue.name).set(queue.oldest_s or 0)
+    with suppress(TryAgain), own.session() as db:
         work = unscored.owed(db)
-    owed.labels("waiting").set(work.leads)
-    owed.labels("dead").set(work.dead)
+        owed.labels("waiting").set(work.leads)
+        owed.labels("dead").set(work.dead)
     return bytes(generate_latest(registry) + generate_latest(now))

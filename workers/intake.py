@@ -103,19 +103,19 @@ class Intake:
                 request.answer.set_exception(error)
 
     def _settle(self, group: Sequence[Request], received_at: datetime) -> list[Exception | None]:
-        """Saves the group, bisecting it where its values are refused; one answer a request."""
+        """Saves the group, bisecting it unless PostgreSQL is away; one answer a request."""
         changes = [change for request in group for change in request.changes]
         try:
             self._enqueue(self._commit(changes, received_at))
-        except GiveUp as error:
-            if len(group) == 1:
-                return [error]
-            middle = len(group) // 2
-            return self._settle(group[:middle], received_at) + self._settle(group[middle:], received_at)
-        except Exception as error:
-            if not isinstance(error, TryAgain):
-                logger.exception("a group could not be saved")
+        except TryAgain as error:
             return [error] * len(group)
+        except Exception as error:
+            if len(group) > 1:
+                middle = len(group) // 2
+                return self._settle(group[:middle], received_at) + self._settle(group[middle:], received_at)
+            if not isinstance(error, GiveUp):
+                logger.exception("a change could not be saved")
+            return [error]
         return [None] * len(group)
 
     def _commit(self, changes: Sequence[LeadChange], received_at: datetime) -> list[int]:

@@ -1,8 +1,11 @@
 """Errors -> RFC 9457 problem details: the one place where an error becomes an HTTP status."""
 
 import math
+from collections.abc import Mapping
+from http import HTTPStatus
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -50,14 +53,24 @@ def problem(error: Exception) -> Response:
         detail=str(error) if ours else "something went wrong here; the log says what",
         pointer=error.pointer if isinstance(error, Malformed) else None,
     )
-    headers = {}
+    headers: dict[str, str] = {}
     if isinstance(error, TryAgain):
         headers["Retry-After"] = str(max(1, math.ceil(error.after_s)))
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return Response(
-        orjson.dumps(body.model_dump(exclude_none=True)), status, headers, media_type="application/problem+json"
-    )
+    return _response(body, headers)
+
+
+def foreign(error: HTTPException) -> Response:
+    """The framework's own refusals: no such address, no such method."""
+    title = HTTPStatus(error.status_code).phrase
+    body = Problem(type="about:blank", title=title, status=error.status_code, detail=title)
+    return _response(body, error.headers or {})
+
+
+def _response(body: Problem, headers: Mapping[str, str]) -> Response:
+    told = orjson.dumps(body.model_dump(exclude_none=True))
+    return Response(told, body.status, headers, media_type="application/problem+json")
 
 
 async def answer(_: Request, error: Exception) -> Response:

@@ -1,14 +1,13 @@
 """The API's routes for leads and scores. Every one needs a token; what is shown follows from its role."""
 
-import base64
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, StringConstraints
 
+from pipeline.attributes import flatten
 from pipeline.errors import Malformed, Refused, TryAgain
 from pipeline.security import tokens
 from pipeline.storage import listing
@@ -19,6 +18,7 @@ from schemas.event import Position
 from schemas.lead import LeadDetail, ScoreHistoryEntry
 from schemas.score import LeadScore, Tier
 from workers import views
+from workers.cursor import Cursor
 from workers.problems import NotFound
 
 HISTORY_LIMIT = 500
@@ -27,6 +27,8 @@ PAGE_LIMIT = 500
 bearer = HTTPBearer(auto_error=False, description="`service6 token` makes one")
 router = APIRouter(prefix="/api/v1")
 
+# PostgreSQL's text holds no NUL.
+Name = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 LeadId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
@@ -54,7 +56,9 @@ def score_lead(asked: ScoreLeadRequest, own: Own, who: Reader) -> LeadScore:
     if (asked.lead_id is None) == (asked.attributes is None):
         raise Malformed("give either lead_id or attributes", pointer="")
     if asked.attributes is not None:
-        return own.scorer.attempt(asked.attributes, datetime.now(UTC))
+        limits = own.settings.intake
+        told = flatten(asked.attributes, at="/attributes", most=limits.attribute_limit, text_limit=limits.text_limit)
+        return own.scorer.attempt(told, datetime.now(UTC))
     return views.lead_score(own, _visible(own, who, int(asked.lead_id or 0)), who.role)
 
 
@@ -63,8 +67,8 @@ def list_leads(
     own: Own,
     who: Reader,
     tier: Annotated[list[Tier], Query()] = [],  # noqa: B006 - FastAPI copies it
-    source: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006
-    owner: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006
+    source: Annotated[list[Name], Query(max_length=20)] = [],  # noqa: B006
+    owner: Annotated[list[Name], Query(max_length=20)] = [],  # noqa: B006
     changed_since: AwareDatetime | None = None,
     sort: listing.Sort = "-score",
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 50,
@@ -72,12 +76,12 @@ def list_leads(
 ) -> LeadPage:
     """Leads that have a score, in pages; `next_cursor` continues. An agent gets own leads only."""
     where = listing.Filter(tuple(tier), tuple(source), _owners(who, owner), changed_since)
-    after = None if cursor is None else _opened(cursor, sort)
+    after = None if cursor is None else Cursor.read(cursor, sort)
     position = _position(own)  # before the rows, so that the feed from there misses nothing
     with own.session() as db:
         rows = listing.page(db, where, sort, after, limit)
         total = listing.total(db, where)
-    following = _sealed(rows[-1], sort) if len(rows) == limit else None
+    following = Cursor.after(rows[-1], sort).sealed() if len(rows) == limit else None
     return LeadPage.model_construct(
         leads=views.scored_leads(own, rows, who.role), total=total, next_cursor=following, position=position
     )
@@ -117,18 +121,3 @@ def _position(own: Services) -> Position | None:
         return own.stream.position()
     except TryAgain:
         return None
-
-
-def _sealed(last: listing.ListedLead, sort: listing.Sort) -> str:
-    value: Any = getattr(last, sort.removeprefix("-"))
-    return base64.urlsafe_b64encode(orjson.dumps([sort, value, last.id])).decode()
-
-
-def _opened(cursor: str, sort: listing.Sort) -> tuple[Any, int]:
-    try:
-        made_for, value, lead_id = orjson.loads(base64.urlsafe_b64decode(cursor))
-        if made_for != sort:
-            raise Malformed(f"the cursor belongs to sort={made_for}", pointer="/cursor")
-        return (datetime.fromisoformat(value) if isinstance(value, str) else float(value)), int(lead_id)
-    except (ValueError, TypeError):
-        raise Malformed("not a cursor that this API gave out", pointer="/cursor") from None

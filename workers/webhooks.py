@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import orjson
 from pydantic import ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline.attributes import flatten
-from pipeline.errors import Malformed, Service6Error
+from pipeline.errors import Malformed
 from pipeline.mapping import SourceMap
 from pipeline.metrics import Metrics
 from pipeline.security.signatures import StandardVerifier
@@ -20,6 +20,7 @@ from workers.intake import Intake
 from workers.problems import NotFound, TooLarge, problem
 
 ACCEPTED = b'{"status":"accepted"}'
+DELIVERY_ID_LIMIT = 200  # characters; an index refuses what is longer than some 2,700 bytes
 
 
 class Door:
@@ -33,6 +34,8 @@ class Door:
     def read(self, body: bytes, headers: Mapping[str, str]) -> LeadChange:
         """Raises Refused for a signature, Malformed for a shape that is not the vendor's."""
         delivery_id = self._verifier.verify(body, headers)
+        if len(delivery_id) > DELIVERY_ID_LIMIT:
+            raise Malformed(f"a delivery's id must not exceed {DELIVERY_ID_LIMIT} characters", pointer="")
         delivery = _delivery(body)
         attributes = flatten(
             delivery.data.attributes,
@@ -40,7 +43,7 @@ class Door:
             most=self._limits.attribute_limit,
             text_limit=self._limits.text_limit,
         )
-        return self._source.change(str(delivery.data.id), delivery_id, delivery.timestamp, attributes)
+        return self._source.change(delivery.data.id, delivery_id, delivery.timestamp, attributes)
 
 
 class Webhooks:
@@ -63,7 +66,9 @@ class Webhooks:
                 raise NotFound("there is no such source, or it has no secret yet")
             body = await self._body(request)
             await self._intake.submit([door.read(body, request.headers)], len(body))
-        except Service6Error as error:
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # what is not ours, intake has logged
             answer = problem(error)
         else:
             answer = Response(ACCEPTED, 202, media_type="application/json")

@@ -45,7 +45,8 @@ def transaction(connections: Engine) -> Iterator[Session]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise TryAgain("PostgreSQL went away") from error
-        raise GiveUp(f"PostgreSQL refused the values ({_reason(error)})") from error
+        # Without its cause, which quotes the row wherever a traceback is logged.
+        raise GiveUp(f"PostgreSQL refused the values ({_reason(error)})") from None
 
 
 def _reason(error: Exception) -> str:

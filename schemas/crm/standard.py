@@ -3,9 +3,17 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200)] | int
+
+def _as_text(value: object) -> object:
+    return str(value) if type(value) is int else value  # `true` is no id
+
+
+# PostgreSQL's text holds no NUL.
+ExternalId = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$"), BeforeValidator(_as_text)
+]
 
 
 class Data(BaseModel):
