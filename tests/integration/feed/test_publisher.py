@@ -1,0 +1,265 @@
+"""The publisher as a process: nothing saved is left unpublished, whatever dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import orjson
+import psutil
+import pytest
+from sqlalchemy import Connection, create_engine, insert, text
+from sqlalchemy.pool import NullPool
+
+from pipeline import stream
+from pipeline.settings import Settings
+from pipeline.storage.tables import outbox
+from pipeline.stream import Stream
+from schemas.event import ScoreChanged
+from tests.feed import scored
+from tests.waiting import eventually
+
+
+class Database:
+    """A second client of the same database."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url, poolclass=NullPool)
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def save(self, *changes: tuple[int, int]) -> None:
+        with self.session() as connection:
+            save(connection, *changes)
+
+    def one(self, sql: str) -> object:
+        with self.session() as connection:
+            return connection.execute(text(sql)).scalar_one()
+
+    @property
+    def waiting(self) -> int:
+        return int(str(self.one("SELECT count(*) FROM outbox")))
+
+
+def save(connection: Connection, *changes: tuple[int, int]) -> None:
+    """(lead, rev) each, as storage.scores leaves them."""
+    rows = [scored(lead, rev, owner="ann", previous_owner="bob")._asdict() for lead, rev in changes]
+    connection.execute(insert(outbox), [{k: v for k, v in row.items() if k != "id"} for row in rows])
+
+
+@pytest.fixture
+def db(database: str) -> Database:
+    return Database(database)
+
+
+@pytest.fixture
+def published(settings: Settings, feed: Stream) -> Callable[[], list[tuple[str, int]]]:
+    def look() -> list[tuple[str, int]]:
+        with stream.connect(settings.redis_url) as client:
+            events = [orjson.loads(fields[b"event"]) for _, fields in client.xrange(settings.stream.key)]
+        return [(one["key"], one["rev"]) for one in events]
+
+    return look
+
+
+Published = Callable[[], list[tuple[str, int]]]
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def publishers(settings: Settings, state_dir: Path) -> Iterator[Start]:
+    """Starts a publisher process and ends it with the test."""
+    with ExitStack() as stack:
+
+        def start(**environment: str) -> subprocess.Popen[bytes]:
+            log = stack.enter_context((state_dir / "publisher.log").open("ab"))
+            child = subprocess.Popen(
+                [sys.executable, "-m", "workers.publisher"],
+                env={**os.environ, **environment},
+                stderr=log,
+            )
+            stack.callback(child.wait)
+            stack.callback(child.kill)
+            return child
+
+        yield start
+
+
+LEADER = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+OTHERS = "SELECT count(*) - 1 FROM pg_stat_activity WHERE datname = current_database()"
+LEADERS_PORT = """
+    SELECT client_port FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory' AND granted
+"""
+
+
+def leader_of(db: Database, *children: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """Which of the processes holds the lead: by the port of the connection that holds the lock."""
+
+    def look() -> subprocess.Popen[bytes] | None:
+        with db.session() as connection:
+            port = connection.execute(text(LEADERS_PORT)).scalar()
+        for child in children:
+            if child.poll() is None and any(
+                one.laddr.port == port for one in psutil.Process(child.pid).net_connections()
+            ):
+                return child
+        return None
+
+    found = eventually(look)
+    assert found
+    return found
+
+
+def test_a_saved_change_becomes_a_valid_event(
+    db: Database, publishers: Start, settings: Settings, published: Published
+) -> None:
+    publishers()
+    db.save((7, 3))
+    eventually(lambda: published() == [("lead:7", 3)])
+    with stream.connect(settings.redis_url) as client:
+        ((_, fields),) = client.xrange(settings.stream.key)
+    change = ScoreChanged.model_validate_json(fields[b"event"])
+    assert (change.body.score.rev, change.body.previous_score) == (3, 42.5)
+    assert change.at == change.body.score.updated_at
+    assert orjson.loads(fields[b"routing"]) == {"owner": "ann", "previous_owner": "bob"}
+    eventually(lambda: db.waiting == 0)
+
+
+def test_a_hint_is_faster_than_the_poll(db: Database, publishers: Start, feed: Stream, published: Published) -> None:
+    publishers(SERVICE6_PUBLISHER__POLL_MS="60000")
+    db.save((1, 1))
+    eventually(lambda: published() == [("lead:1", 1)])  # found when it started
+    db.save((2, 1))
+    feed.hint()
+    eventually(lambda: published()[1:] == [("lead:2", 1)], within_s=5)
+
+
+def test_without_a_hint_the_poll_finds_it(db: Database, publishers: Start, published: Published) -> None:
+    publishers()
+    eventually(lambda: db.one(LEADER) == 1)
+    db.save((1, 1))
+    eventually(lambda: published() == [("lead:1", 1)], within_s=5)
+
+
+def test_more_than_a_batch_is_published_in_the_order_of_ids(
+    db: Database, publishers: Start, published: Published
+) -> None:
+    changes = [(lead, 1) for lead in range(120)]
+    db.save(*changes)
+    publishers(SERVICE6_PUBLISHER__BATCH="50", SERVICE6_PUBLISHER__POLL_MS="60000")
+    eventually(lambda: db.waiting == 0)
+    assert published() == [(f"lead:{lead}", rev) for lead, rev in changes]
+
+
+def test_a_late_commit_with_a_lower_id_is_still_published(
+    db: Database, publishers: Start, published: Published
+) -> None:
+    publishers()
+    with db.session() as late:
+        save(late, (1, 1))
+        db.save((2, 1))
+        eventually(lambda: published() == [("lead:2", 1)])
+    eventually(lambda: published() == [("lead:2", 1), ("lead:1", 1)])
+    eventually(lambda: db.waiting == 0)
+
+
+def test_a_death_between_append_and_discard_doubles_and_loses_nothing(
+    db: Database, publishers: Start, published: Published
+) -> None:
+    db.save((1, 1), (2, 1))
+    expected = [("lead:1", 1), ("lead:2", 1)]
+    with db.session() as barrier:
+        # Readers pass a row lock, a delete waits for it: so it stands exactly between the two.
+        barrier.execute(text("SELECT 1 FROM outbox FOR UPDATE"))
+        first = publishers()
+        eventually(lambda: published() == expected)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    publishers()
+    eventually(lambda: published() == expected * 2)
+    eventually(lambda: db.waiting == 0)
+
+
+def test_of_two_one_leads_and_its_death_loses_nothing(db: Database, publishers: Start, published: Published) -> None:
+    with db.session() as barrier:
+        # Neither may take the lead before both are there to try.
+        barrier.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": 0x7365727669636536})
+        both = (publishers(), publishers())
+        eventually(lambda: db.one(OTHERS) == len(("barrier", *both)))
+    leader = leader_of(db, *both)
+    (standby,) = (child for child in both if child is not leader)
+    db.save(*((lead, 1) for lead in range(50)))
+    eventually(lambda: len(published()) == 50)
+    leader.send_signal(signal.SIGSTOP)  # so that these wait when it dies
+    db.save(*((lead, 2) for lead in range(50)))
+    leader.send_signal(signal.SIGKILL)
+    leader.wait()
+    eventually(lambda: {(f"lead:{lead}", 2) for lead in range(50)} <= set(published()))
+    assert leader_of(db, standby) is standby
+    assert len(published()) == 100  # published once: never did two lead at a time
+
+
+def test_a_leader_that_loses_its_connection_is_replaced_or_leads_again(
+    db: Database, publishers: Start, published: Published
+) -> None:
+    both = (publishers(), publishers())
+    leader_of(db, *both)
+    db.one("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+    db.save((1, 1))
+    eventually(lambda: set(published()) == {("lead:1", 1)})
+    eventually(lambda: db.one(LEADER) == 1)
+
+
+def test_a_row_that_is_no_event_does_not_hold_up_the_others(
+    db: Database, publishers: Start, published: Published, state_dir: Path
+) -> None:
+    with db.session() as connection:
+        for kind, body in (("score", "no json"), ("score", "[]"), ("unknown", "{}")):
+            connection.execute(insert(outbox), {"kind": kind, "key": "lead:0", "rev": 1, "body": body})
+        save(connection, (1, 1))
+    publishers()
+    eventually(lambda: published() == [("lead:1", 1)])
+    eventually(lambda: db.waiting == 0)
+    assert (state_dir / "publisher.log").read_text().count("is dropped") == 3
+
+
+def test_it_goes_on_when_redis_comes_back(
+    db: Database, publishers: Start, published: Published, settings: Settings
+) -> None:
+    publishers()
+    eventually(lambda: db.one(LEADER) == 1)
+    with stream.connect(settings.redis_url) as client:
+        for rev in range(1, 4):
+            client.client_kill_filter(_type="pubsub")
+            client.client_kill_filter(_type="normal", skipme=True)
+            db.save((1, rev))
+    eventually(lambda: set(published()) == {("lead:1", rev) for rev in range(1, 4)})
+
+
+def test_sigterm_stops_leader_and_standby_at_once(db: Database, publishers: Start) -> None:
+    both = (publishers(SERVICE6_PUBLISHER__POLL_MS="60000"), publishers())
+    eventually(lambda: db.one(OTHERS) == len(both))
+    leader_of(db, *both)
+    heartbeats = Path(os.environ["SERVICE6_STATE_DIR"]) / "heartbeats" / "publisher"
+    eventually(heartbeats.exists)
+    for child in both:
+        child.terminate()
+    assert [child.wait(2) for child in both] == [0, 0]
+
+
+def test_idle_it_costs_next_to_nothing(db: Database, publishers: Start) -> None:
+    child = publishers()
+    leader_of(db, child)
+    idle = psutil.Process(child.pid)
+    before = sum(idle.cpu_times()[:2])
+    time.sleep(2)  # what it costs over a time is the question
+    assert sum(idle.cpu_times()[:2]) - before < 2 * 0.02
