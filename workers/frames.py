@@ -35,13 +35,16 @@ class Frame:
 
 
 class Sink(Protocol):
-    """A socket as it is written to; nothing here waits."""
+    """A socket as it is written to; nothing but `ended` waits."""
 
     def write(self, frame: Frame) -> bool:
         """False if the socket has no room or is closing: keep it and try again when it is writable."""
 
     def end(self, code: int, reason: str) -> None:
         """Says goodbye behind what was written, and cuts off a peer that does not hear it."""
+
+    async def ended(self) -> None:
+        """Returns when the goodbye is the server's to deliver, so that the application may return."""
 
     def watch(self, *, writable: Callable[[], None], shutdown: Callable[[], None], buffer_limit: int) -> None:
         """`writable` is called when there is room again, `shutdown` when the server wants to stop."""
@@ -82,6 +85,9 @@ class FrameProtocol(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(CLOSE_S, self.transport.abort)
 
+    async def ended(self) -> None:
+        return
+
     def watch(self, *, writable: Callable[[], None], shutdown: Callable[[], None], buffer_limit: int) -> None:
         self._on_writable = writable
         self._on_shutdown = shutdown
@@ -115,7 +121,7 @@ class PlainSink:
         self._websocket = websocket
         self._connection = asyncio.current_task()
         self._sending: asyncio.Task[None] | None = None
-        self._ending = False
+        self._ending: asyncio.Task[None] | None = None
         self._on_writable: Callable[[], None] = lambda: None
 
     def write(self, frame: Frame) -> bool:
@@ -126,8 +132,11 @@ class PlainSink:
 
     def end(self, code: int, reason: str) -> None:
         if not self._ending:
-            self._ending = True
-            self._ended = asyncio.create_task(self._end(code, reason))
+            self._ending = asyncio.create_task(self._end(code, reason))
+
+    async def ended(self) -> None:
+        if self._ending:
+            await self._ending
 
     def watch(self, *, writable: Callable[[], None], shutdown: Callable[[], None], buffer_limit: int) -> None:
         # Buffers and shutdown are the server's own affair there.

@@ -66,6 +66,7 @@ class Session:
                 await self._answer(await self._receive())
         except Ended as ended:
             self.end(ended)
+            await self._sink.ended()
         except WebSocketDisconnect:
             return
         finally:

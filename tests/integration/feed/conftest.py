@@ -79,16 +79,16 @@ class Reader:
 
 
 class RelayServer:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, prebuilt: bool = True) -> None:
         self.settings = settings
         self.registry = CollectorRegistry()
         listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{listener.getsockname()[1]}"
+        options = server_options(settings.relay)
+        if not prebuilt:
+            del options["ws"]  # the server's own protocol, which offers nothing
         config = uvicorn.Config(
-            create_relay(settings, Metrics(self.registry)),
-            loop="uvloop",
-            log_config=None,
-            **server_options(settings.relay),
+            create_relay(settings, Metrics(self.registry)), loop="uvloop", log_config=None, **options
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]})
@@ -148,10 +148,10 @@ def relays(settings: Settings) -> Iterator[StartRelay]:
     """Starts a relay; arguments overlay the settings of its section."""
     with ExitStack() as started:
 
-        def start(**overlay: Any) -> RelayServer:
+        def start(*, prebuilt: bool = True, **overlay: Any) -> RelayServer:
             section = settings.relay.model_copy(update={"drain_s": 0.2, **overlay})
             own = settings.model_copy(update={"relay": section})
-            server = RelayServer(own)
+            server = RelayServer(own, prebuilt=prebuilt)
             server.start()
             started.callback(server.stop)
             return server
