@@ -1,7 +1,8 @@
 """A vendor's delivery -> a change to a lead: what is personal is set apart, stage, owner and outcome are recognised."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from typing import Literal, NamedTuple, get_args
 
 from pipeline.attributes import canonical
 from pipeline.security.privacy import is_personal, looks_personal
@@ -13,6 +14,18 @@ from schemas.score import Value
 # Where the vendor's own id is kept when a pseudonym took its place.
 ORIGINAL_ID = "external_id"
 WORD_LIMIT = 200  # characters of a stage or an owner
+
+
+Kind = Literal["attribute", "contact", "stage", "owner", "outcome"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+class Part(NamedTuple):
+    """What one attribute is to a lead; of a stage, owner or outcome the value is None if it says nothing."""
+
+    kind: Kind
+    name: str
+    value: Value
 
 
 class SourceMap:
@@ -34,36 +47,40 @@ class SourceMap:
         self, external_id: str, delivery_id: str, occurred_at: datetime, attributes: Mapping[str, Value]
     ) -> LeadChange:
         """`attributes` are flat; a name that means stage, owner or outcome is that and no attribute."""
-        plain: dict[str, Value] = {}
-        personal: dict[str, Value] = {}
-        stage = owner = outcome = None
-        for name, value in attributes.items():
-            meaning = canonical(name)
-            if meaning in self._stage and not looks_personal(str(value)):
-                stage = _word(value) or stage
-            elif meaning in self._owner:
-                owner = _word(value) or owner
-            elif meaning in self._outcome:
-                outcome = self._recognise(value) or outcome
-            elif "@" in name and looks_personal(name):
-                personal[self._vault.pseudonym(name)] = value
-            elif is_personal(name, value, self._allowed):
-                personal[name] = value
-            else:
-                plain[name] = value
+        return self.join(external_id, delivery_id, occurred_at, map(self.part, attributes.keys(), attributes.values()))
+
+    def part(self, name: str, value: Value) -> Part:
+        meaning = canonical(name)
+        if meaning in self._stage and not looks_personal(str(value)):
+            return Part("stage", name, _word(value))
+        if meaning in self._owner:
+            owner = _word(value)
+            return Part("owner", name, None if owner is None else self.owner(owner))
+        if meaning in self._outcome:
+            return Part("outcome", name, self._recognise(value))
+        if "@" in name and looks_personal(name):
+            return Part("contact", self._vault.pseudonym(name), value)
+        return Part("contact" if is_personal(name, value, self._allowed) else "attribute", name, value)
+
+    def join(self, external_id: str, delivery_id: str, occurred_at: datetime, parts: Iterable[Part]) -> LeadChange:
+        found: dict[Kind, dict[str, Value]] = {kind: {} for kind in KINDS}
+        for kind, name, value in parts:
+            found[kind][name] = value
+        personal = found["contact"]
         if looks_personal(external_id):
             personal[ORIGINAL_ID] = external_id
             external_id = self._vault.pseudonym(external_id)
+        stage = _last(found["stage"])
         return LeadChange(
             source=self.name,
             external_id=external_id,
             delivery_id=delivery_id,
             occurred_at=occurred_at,
-            attributes=plain,
+            attributes=found["attribute"],
             contacts=personal,
             stage=stage,
-            owner=None if owner is None else self.owner(owner),
-            outcome=outcome or self._recognise(stage),
+            owner=_last(found["owner"]),
+            outcome=_last(found["outcome"]) or self._recognise(stage),
         )
 
     def owner(self, name: str) -> str:
@@ -76,6 +93,11 @@ class SourceMap:
 
 def _plain(names: Collection[str]) -> frozenset[str]:
     return frozenset(canonical(name) for name in names)
+
+
+def _last(told: dict[str, Value]) -> str | None:
+    """Of several names with one meaning the last that says something."""
+    return next((str(value) for value in reversed(told.values()) if value is not None), None)
 
 
 def _word(value: Value) -> str | None:

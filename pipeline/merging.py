@@ -48,7 +48,8 @@ class Lead:
             *(CONTACT + name for name in change.contacts),
             *(name for name, value in fields.items() if value is not None),
         ]
-        newer = {name for name in names if stamp > self._stamp(name)}
+        # To a lead that was told nothing yet, all is newer.
+        newer = {name for name in names if stamp > self._stamp(name)} if self.times else set(names)
         self.attributes.update((name, value) for name, value in change.attributes.items() if name in newer)
         self.contacts.update((name, value) for name, value in change.contacts.items() if CONTACT + name in newer)
         if STAGE in newer:

@@ -5,6 +5,7 @@ When in doubt a value is personal: it is sealed, not lost, and a source's `allow
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 from pipeline.attributes import canonical
 from schemas.score import Value
@@ -29,6 +30,7 @@ PHONE_WITHIN = re.compile(r"\+\d[\d ()./-]{6,}\d|(?<![\w.-])\(?\d{3}\)?[ .-]{1,2
 PHONE_ALONE = re.compile(r"\s*\(?\d{2,4}\)?(?:[ ./-]\(?\d{2,5}\)?){2,5}\s*")
 DATE = re.compile(r"\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
 FEWEST_PHONE_DIGITS = 7
+MANY_DIGITS = re.compile(rf"(?:\d\D*){{{FEWEST_PHONE_DIGITS}}}")
 MOST_PHONE_DIGITS = 15
 
 
@@ -48,6 +50,7 @@ def is_personal(name: str, value: Value, allowed: Collection[str] = ()) -> bool:
     return text.casefold() not in ANSWERS and has_personal_name(name)
 
 
+@lru_cache(maxsize=8192)
 def has_personal_name(name: str) -> bool:
     return _has_word(name, PERSONAL_WORDS) or PERSONAL_PHRASES.search(canonical(name)) is not None
 
@@ -56,11 +59,15 @@ def looks_personal(text: str) -> bool:
     """An e-mail address anywhere in it, or a telephone number."""
     if "@" in text and EMAIL.search(text):
         return True
+    # Most texts have too few digits; this is asked of every value of every lead.
+    if MANY_DIGITS.search(text) is None:
+        return False
     if any(_is_phone(found.group()) for found in PHONE_WITHIN.finditer(text)):
         return True
     return PHONE_ALONE.fullmatch(text) is not None and _is_phone(text) and not DATE.match(text)
 
 
+@lru_cache(maxsize=8192)
 def _has_word(name: str, words: frozenset[str]) -> bool:
     return not words.isdisjoint(canonical(name).split("_"))
 
