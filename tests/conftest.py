@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -15,9 +13,10 @@ import pytest
 import redis
 from sqlalchemy import NullPool, create_engine, text
 
-from pipeline.settings import Settings, load
+from pipeline.settings import Settings
 from pipeline.storage import migrate
 from tests.directories import directory
+from tests.serving import furnish
 from workers.servers import Postgres, Valkey
 
 TEMPLATE = "migrated"
@@ -94,13 +93,23 @@ def empty_database(clone: Clone) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def fresh_redis(redis_url: str) -> Callable[[], str]:
+    """Gives the URL of a Redis database that is empty now."""
+
+    def empty() -> str:
+        url = f"{redis_url.rpartition('/')[0]}/{next(REDIS_NUMBERS)}"
+        with redis.Redis.from_url(url) as client:
+            client.flushdb()
+        return url
+
+    return empty
+
+
 @pytest.fixture
-def redis_db(redis_url: str) -> str:
+def redis_db(fresh_redis: Callable[[], str]) -> str:
     """An empty Redis database."""
-    url = f"{redis_url.rpartition('/')[0]}/{next(REDIS_NUMBERS)}"
-    with redis.Redis.from_url(url) as client:
-        client.flushdb()
-    return url
+    return fresh_redis()
 
 
 @pytest.fixture
@@ -110,11 +119,11 @@ def settings(database: str, redis_db: str, state_dir: Path, monkeypatch: pytest.
         if name.startswith("SERVICE6_") or name in {"DATABASE_URL", "REDIS_URL", "ANTHROPIC_API_KEY"}:
             monkeypatch.delenv(name)
     monkeypatch.setenv("SERVICE6_STATE_DIR", str(state_dir))
-    written = {
-        "servers.json": json.dumps({"DATABASE_URL": database, "REDIS_URL": redis_db}),
-        "secret-key": base64.b64encode(secrets.token_bytes(32)).decode(),
-        "webhook-secret-standard": "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
-    }
-    for name, content in written.items():
-        (state_dir / name).write_text(content)
-    return load(state_dir)
+    return furnish(state_dir, database, redis_db)
+
+
+@pytest.fixture(scope="module")
+def place(clone: Clone, fresh_redis: Callable[[], str]) -> Iterator[Settings]:
+    """As `settings`, for the tests of one file to share; it asks for no `redis_db` besides, the numbers are few."""
+    with directory() as path, clone(TEMPLATE) as database:
+        yield furnish(path, database, fresh_redis())
