@@ -21,6 +21,7 @@ Order = tuple[int, int]
 START: Order = (0, 0)
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 5.0
+RECENT_PART = 500  # entries a request
 # Epoch and entries in one step: a flush between the two would leave entries that bear an epoch of the past.
 APPEND = """
 local epoch = redis.call('GET', KEYS[2])
@@ -154,9 +155,18 @@ class StreamReader:
 
     async def recent(self, until: Order, count: int) -> list[Arrival]:
         """The newest `count` entries up to and with `until`, oldest first."""
-        with _translated():
-            found: Any = await self._redis.xrevrange(self._key, max=text(until), count=count)
-        return [_arrival(*raw) for raw in reversed(found)]
+        newest_first: list[Arrival] = []
+        end = text(until)
+        while len(newest_first) < count:
+            # In parts, so that the event loop breathes between them.
+            part = min(RECENT_PART, count - len(newest_first))
+            with _translated():
+                found: Any = await self._redis.xrevrange(self._key, max=end, count=part)
+            newest_first += [_arrival(*raw) for raw in found]
+            if len(found) < part:
+                break
+            end = f"({text(newest_first[-1].order)}"
+        return newest_first[::-1]
 
 
 def connect(url: str) -> Redis:

@@ -60,4 +60,5 @@ def origin_allowed(origin: str | None, host: str | None, listed: Collection[str]
     if origin is None or origin in listed:
         return True
     page = urlsplit(origin)
-    return page.scheme in {"http", "https"} and page.netloc.casefold() == (host or "").casefold()
+    own = (host or "").casefold()
+    return own != "" and page.scheme in {"http", "https"} and page.netloc.casefold() == own

@@ -130,6 +130,8 @@ class Hub:
     ) -> set[Subscriber]:
         """Writes the same frames to all members; returns those who did not take all of them."""
         wanted = [change for change in changes if change.topic in group.topics]
+        if not wanted:
+            return set()
         newest: dict[str, Change] = {}
         for change in wanted:
             held = newest.get(change.key)
