@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -11,6 +11,7 @@ import psutil
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[1]
+STOP_S = 30
 
 
 class Terminal:
@@ -43,7 +44,7 @@ class Terminal:
 
 @contextmanager
 def terminal(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[Terminal]:
-    """Runs it from the root of the repository; kills it at the end if it still runs."""
+    """Runs it from the root of the repository; stops it at the end if it still runs."""
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -53,6 +54,9 @@ def terminal(command: Sequence[str], environment: Mapping[str, str] | None = Non
         try:
             yield shown
         finally:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_S)
             process.kill()
             reader.join()
 

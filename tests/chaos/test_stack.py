@@ -31,8 +31,9 @@ class Place(NamedTuple):
     port: int
     flower_port: int
 
-    def up(self) -> AbstractContextManager[Terminal]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
+    def up(self, **settings: str) -> AbstractContextManager[Terminal]:
+        others = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
+        environment = {**others, **settings}
         arguments = ("--state-dir", str(self.state_dir), "--port", str(self.port))
         return terminal(
             [sys.executable, "-m", "cli", "up", *arguments, "--flower-port", str(self.flower_port)], environment
@@ -183,3 +184,26 @@ def test_ctrl_c_stops_everything_and_the_next_up_finds_all_as_it_was(place: Plac
             family = again.family()
             again.process.kill()
             eventually(lambda: all_gone(family))
+
+
+def test_servers_that_are_configured_are_used_and_none_is_started(database: str, redis_db: str) -> None:
+    with directory() as path:
+        place = Place(path / "state", free_port(), free_port())
+        with place.up(DATABASE_URL=database, REDIS_URL=redis_db) as shown:
+            shown.shows("Service 6 is up", within_s=60)
+            assert answer(place.port, "/health/ready", token(shown)) == 200
+            names = {psutil.Process(pid).name() for pid in shown.family()}
+            assert not names & {"postgres", "valkey-server"}
+            assert "embedded" not in "".join(shown.lines)
+            assert embedded_servers(place.state_dir) == {"API_URL": f"http://127.0.0.1:{place.port}"}
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing_either() -> None:
+    with directory() as path:
+        place = Place(path / "state", free_port(), free_port())
+        with place.up() as shown:
+            eventually(lambda: len(shown.family()) > 3, within_s=30)
+            family = shown.family()
+            shown.process.send_signal(signal.SIGINT)
+            assert shown.process.wait(30) == 0
+            assert all_gone(family)
