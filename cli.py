@@ -67,6 +67,9 @@ def state_dir_option(command: Command) -> Command:
     )(command)
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
 @click.group(cls=Operators, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="service6")
 def main() -> None:
@@ -134,6 +137,54 @@ def token(
     settings = _settings(state_dir)
     minted = access.token(settings, Role(role), owners=owners, sub=sub, expires=expires)
     click.echo(access.sign_in_link(settings, minted) if link else minted)
+
+
+@main.group("import")
+def import_() -> None:
+    """Bring in what other systems know."""
+
+
+@import_.command("leads")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", required=True, help="Name of the system that the leads come from.")
+@click.option("--id", "id_", required=True, metavar="COLUMN", help="Column with the lead's id in that system.")
+@click.option("--outcome", metavar="COLUMN", help="Column that tells how the lead ended.")
+@click.option("--won", metavar="VALUE", help="What it says of a lead that was won; anything else was lost.")
+@click.option("--created", metavar="COLUMN", help="Column with the time that the row is true of.  [default: now]")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Column to leave out; repeatable.")
+@json_option
+@state_dir_option
+def import_leads(
+    file: Path,
+    source: str,
+    id_: str,
+    outcome: str | None,
+    won: str | None,
+    created: str | None,
+    drop: tuple[str, ...],
+    as_json: bool,
+    state_dir: Path | None,
+) -> None:
+    """Import leads from a CSV file (UTF-8; the separator is found out).
+
+    New leads are saved, known ones changed where the row is newer; the same file twice changes nothing. Rows that
+    cannot be taken go to FILE.rejects.csv with the reason. Drop columns that tell the outcome: of a new lead they
+    are not known.
+
+    \b
+    service6 import leads leads.csv --source crm --id "Prospect ID" --outcome Converted --won 1 --drop Tags
+    """
+    from workers import importer
+    from workers.csv_rows import Layout
+    from workers.progress import progress
+
+    if (outcome is None) != (won is None):
+        raise click.UsageError("--outcome and --won belong together")
+    layout = Layout(id_, outcome, won, created, drop)
+    work = importer.open_file(_settings(state_dir), file, source=source, layout=layout)
+    with progress("importing", work.survey()) as step:
+        counts = work.run(step)
+    click.echo(importer.as_json(counts) if as_json else importer.summary(counts, work))
 
 
 @main.command()

@@ -63,6 +63,15 @@ class Lead:
         self._remember(newer, stamp)
         return accepted
 
+    def says(self, told: "Lead") -> bool:
+        """Whether all that the other one says is so here already, whenever it was told."""
+        fields = ((self.stage, told.stage), (self.owner, told.owner), (self.outcome, told.outcome))
+        return (
+            told.attributes.items() <= self.attributes.items()
+            and told.contacts.items() <= self.contacts.items()
+            and all(new in (None, known) for known, new in fields)
+        )
+
     def _stamp(self, name: str) -> Stamp:
         own = self.times.get(name)
         if own is not None:

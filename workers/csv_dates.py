@@ -1,0 +1,71 @@
+"""Moments as spreadsheets write them."""
+
+import re
+from datetime import UTC, datetime
+
+YEAR_FIRST = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})(.*)")
+DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(.*)")
+SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(.*)")
+TIME = re.compile(r"[ T,]*(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)? *([AaPp][Mm])?")
+EPOCH = re.compile(r"\d{9,10}(\.\d+)?|\d{12,13}")
+MILLISECONDS_FROM = 1e11
+
+
+class Dates:
+    """Reads ISO 8601, `22.11.2026`, `2026/11/22`, with or without a time of day; seconds or ms since 1970.
+
+    `11/22/2026` is read once some date of the column has told which part is the day. Without an offset a time is UTC.
+    """
+
+    def __init__(self) -> None:
+        self._day_place: set[int] = set()
+
+    def learn(self, text: str) -> None:
+        """Shown the whole column before any of it is read."""
+        found = SLASHES.match(text.strip())
+        if found is not None:
+            self._day_place.update(place for place in (1, 2) if int(found[place]) > 12)
+
+    def read(self, text: str) -> datetime:
+        """ValueError says what is wrong."""
+        text = text.strip()
+        try:
+            moment = self._moment(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError, OSError) as error:
+            raise ValueError(str(error) if isinstance(error, Ambiguous) else "not a date that can be read") from None
+
+    def _moment(self, text: str) -> datetime:
+        if EPOCH.fullmatch(text):
+            seconds = float(text)
+            return datetime.fromtimestamp(seconds / 1000 if seconds > MILLISECONDS_FROM else seconds, UTC)
+        if found := YEAR_FIRST.fullmatch(text):
+            return _built(found[1], found[2], found[3], found[4])
+        if found := DAY_FIRST.fullmatch(text):
+            return _built(found[3], found[2], found[1], found[4])
+        if found := SLASHES.fullmatch(text):
+            day = self._day()
+            return _built(found[3], found[3 - day], found[day], found[4])
+        return datetime.fromisoformat(text)
+
+    def _day(self) -> int:
+        if len(self._day_place) != 1:
+            raise Ambiguous("day or month first? write dates as 2026-11-22")
+        return next(iter(self._day_place))
+
+
+class Ambiguous(ValueError):
+    pass
+
+
+def _built(year: str, month: str, day: str, rest: str) -> datetime:
+    moment = datetime(int(year), int(month), int(day), tzinfo=UTC)
+    if not rest.strip():
+        return moment
+    time = TIME.fullmatch(rest.rstrip())
+    if time is None:
+        raise ValueError("no time of day")
+    hour = int(time[1])
+    if time[4]:
+        hour = hour % 12 + (12 if time[4].lower() == "pm" else 0)
+    return moment.replace(hour=hour, minute=int(time[2]), second=int(time[3] or 0))
