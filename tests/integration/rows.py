@@ -1,0 +1,90 @@
+"""What the tests of saving and scoring read and write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from pipeline.storage import leads, scores
+from pipeline.wiring import Services
+from schemas.lead import LeadChange
+from schemas.score import ScoreRow, Value
+from tests.waiting import eventually
+from workers.saving import make_saver
+
+T = TypeVar("T")
+_numbers = count(1)
+
+
+def told(own: Services, lead: str, at: datetime | None = None, delivery: str = "", **attributes: Value) -> LeadChange:
+    """A change as the door makes it."""
+    source = own.source_map("standard")
+    return source.change(lead, delivery or f"d{next(_numbers)}", at or datetime.now(UTC), attributes)
+
+
+def save(own: Services, changes: Sequence[LeadChange], received_at: datetime | None = None) -> list[int]:
+    with own.session() as db:
+        return make_saver(own).save(db, changes, received_at or datetime.now(UTC))
+
+
+def leads_saved(own: Services, number: int, **attributes: Value) -> list[int]:
+    return save(own, [told(own, f"L{n}", budget=n * 1000, **attributes) for n in range(number)])
+
+
+def scored(own: Services, lead_ids: Sequence[int]) -> list[ScoreRow]:
+    """What a worker that has loaded these leads is about to save."""
+    with own.session() as db:
+        waiting = leads.waiting(db, lead_ids)
+    return own.champion.scorer.score(waiting, datetime.now(UTC))
+
+
+def save_scores(own: Services, db: Session, rows: Sequence[ScoreRow]) -> int:
+    return scores.save(db, rows, model_id=own.champion.model_id, reason="change")
+
+
+def rows(own: Services, query: str, **parameters: object) -> list[dict[str, Any]]:
+    with own.session() as db:
+        return [dict(row._mapping) for row in db.execute(text(query), parameters)]
+
+
+def value(own: Services, query: str, **parameters: object) -> Any:
+    [row] = rows(own, query, **parameters)
+    [found] = row.values()
+    return found
+
+
+def execute(own: Services, statement: str, **parameters: object) -> None:
+    with own.session() as db:
+        db.execute(text(statement), parameters)
+
+
+def blocked(engine: Engine, number: int = 1) -> None:
+    """Returns when that many sessions of this database wait for a lock."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    def look() -> bool:
+        with engine.connect() as connection:
+            return int(connection.execute(query).scalar_one()) >= number
+
+    eventually(look)
+
+
+@contextmanager
+def aside(work: Callable[[], T]) -> Iterator[Future[T]]:
+    """`work` in a thread of its own, with whatever session it opens."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(work)
+
+
+def back_dated(own: Services, ago: timedelta) -> None:
+    """As if all that waits had been waiting for so long, and its first attempt were due since."""
+    execute(own, "UPDATE unscored SET since = since - :ago, due = due - :ago", ago=ago)
