@@ -59,6 +59,9 @@ def origin_allowed(origin: str | None, host: str | None, listed: Collection[str]
     """Our own pages and the listed ones; what is no browser sends no origin and needs none."""
     if origin is None or origin in listed:
         return True
-    page = urlsplit(origin)
+    try:
+        page = urlsplit(origin)
+    except ValueError:
+        return False
     own = (host or "").casefold()
     return own != "" and page.scheme in {"http", "https"} and page.netloc.casefold() == own

@@ -117,6 +117,8 @@ def server_options(settings: RelaySettings) -> dict[str, Any]:
         "ws_max_size": settings.message_limit,
         # Costs more than half as much again as the write itself.
         "ws_per_message_deflate": False,
+        # At INFO it logs the request line of every socket, with whatever a client put into the query.
+        "log_level": "warning",
         "timeout_graceful_shutdown": round(settings.drain_s + CLOSE_S + 1),
     }
 

@@ -12,7 +12,7 @@ from workers import changes
 from workers.hub import Hub
 
 READ_COUNT = 500  # entries a read
-CHECK_S = 1.0  # how often it makes sure that the stream is still whole
+CHECK_S = 1.0  # how often, while nothing comes, it makes sure that the stream is still whole
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 2.0
 
@@ -72,24 +72,20 @@ class Tail:
 
     async def _follow(self) -> None:
         clock = asyncio.get_running_loop().time
-        checked_at = clock()
         while known := self._hub.position:
             arrivals = await self._reader.read(known.order, count=READ_COUNT, block_ms=int(CHECK_S * 1000))
-            full = len(arrivals) == READ_COUNT
-            stranger = any(arrival.epoch != known.epoch for arrival in arrivals)
-            # A full read says that we are behind, and then what we have not read yet may be trimmed.
-            if full or stranger or clock() - checked_at >= CHECK_S:
-                checked_at = clock()
-                state = await self._reader.state()
-                gap = state.gap_after(known) or ("an entry is of another stream" if stranger else None)
-                if gap:
-                    await self._reset(state, gap)
-                    continue
-            if arrivals:
+            # Looked at after the reading: what was trimmed before it is missing from it.
+            state = await self._reader.state()
+            if gap := state.gap_after(known):
+                await self._reset(state, gap)
+            elif any(arrival.epoch != known.epoch for arrival in arrivals):
+                await self._reset(state, "an entry is of another stream")
+            elif arrivals:
                 self._hub.take(changes.read(arrivals), arrivals[-1].order)
                 self._hub.flush(clock())
                 # At once when idle; under traffic what comes in this time goes out together.
-                await asyncio.sleep(0 if full else self._settings.flush_ms / 1000)
+                behind = len(arrivals) == READ_COUNT
+                await asyncio.sleep(0 if behind else self._settings.flush_ms / 1000)
 
     async def _reset(self, state: StreamState, gap: str) -> None:
         logger.warning("every subscription is reset: %s", gap)

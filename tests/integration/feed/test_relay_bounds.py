@@ -1,6 +1,7 @@
 """Who is let in, how many, how large a message may be, and how the relay says no."""
 
 import json
+import logging
 import time
 from contextlib import ExitStack
 
@@ -39,10 +40,16 @@ def test_a_token_in_the_header_lets_in(relay: RelayServer) -> None:
         assert reader.next("ready")["role"] == "admin"
 
 
-def test_a_token_in_the_query_does_not(relays: StartRelay) -> None:
+def test_a_token_in_the_query_lets_nobody_in_and_is_not_logged(
+    relays: StartRelay, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     relay = relays(auth_timeout_s=0.2)
-    with relay.stranger(f"?token={relay.token()}") as reader:
+    token = relay.token()
+    with relay.stranger(f"?token={token}") as reader:
         assert ending(reader) == (4000, "auth_timeout")
+    ours = [record for record in caplog.records if not record.name.startswith("websockets.client")]
+    assert token not in "".join(record.getMessage() for record in ours)
 
 
 def test_silence_is_ended(relays: StartRelay) -> None:

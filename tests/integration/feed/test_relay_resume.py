@@ -122,6 +122,29 @@ def test_a_position_trimmed_from_the_stream_is_reset_after_a_restart(
         assert reader.subscribe(start)["resumed"] is False
 
 
+def test_a_position_older_than_what_a_restarted_relay_read_is_reset(
+    relays: StartRelay, feed: Stream, publish: Publish
+) -> None:
+    start = feed.position().model_dump()
+    publish(*({"lead": lead} for lead in range(20)))
+    with relays(ring=10).reader() as reader:
+        assert reader.subscribe(start)["resumed"] is False
+
+
+def test_everyone_is_reset_when_unread_entries_are_trimmed(
+    relays: StartRelay, publish: Publish, settings: Settings
+) -> None:
+    with relays(flush_ms=500).reader() as reader, client(settings) as server:
+        reader.subscribe()
+        publish({"lead": 1})
+        reader.changes_until("lead:1", 1)
+        # The relay looks again after its flush interval.
+        publish(*({"lead": lead} for lead in range(2, 12)))
+        server.xtrim(settings.stream.key, maxlen=3, approximate=False)
+        assert reader.closing()[0] == 4010
+        assert not any('"lead:11"' in text for text in reader.heard)
+
+
 def test_a_position_from_a_future_that_the_stream_lost_is_reset(relay: RelayServer, feed: Stream) -> None:
     future = {"epoch": feed.position().epoch, "id": "99999999999999-0"}
     with relay.reader() as reader:

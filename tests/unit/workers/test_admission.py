@@ -19,6 +19,7 @@ from workers.admission import origin_allowed
         ("https://crm.example@evil.example", "crm.example", False),
         ("null", "crm.example", False),
         ("", "crm.example", False),
+        ("http://[", "crm.example", False),
         ("file://", "", False),
         ("https://", None, False),
     ],
