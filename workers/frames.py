@@ -37,6 +37,10 @@ class Frame:
 class Sink(Protocol):
     """A socket as it is written to; nothing but `ended` waits."""
 
+    @property
+    def room(self) -> bool:
+        """Whether a write would be taken now."""
+
     def write(self, frame: Frame) -> bool:
         """False if the socket has no room or is closing: keep it and try again when it is writable."""
 
@@ -66,8 +70,12 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             cast(dict[str, Any], self.scope["extensions"])[EXTENSION] = {"sink": self}
 
+    @property
+    def room(self) -> bool:
+        return self.writable.is_set() and not self.close_sent and not self.transport.is_closing()
+
     def write(self, frame: Frame) -> bool:
-        if not self.writable.is_set() or self.close_sent or self.transport.is_closing():
+        if not self.room:
             return False
         self.transport.write(frame.wire)
         return True
@@ -124,8 +132,12 @@ class PlainSink:
         self._ending: asyncio.Task[None] | None = None
         self._on_writable: Callable[[], None] = lambda: None
 
+    @property
+    def room(self) -> bool:
+        return not self._sending and not self._ending
+
     def write(self, frame: Frame) -> bool:
-        if self._sending or self._ending:
+        if not self.room:
             return False
         self._sending = asyncio.create_task(self._send(frame))
         return True

@@ -13,7 +13,7 @@ from workers.audience import Audience, Group
 from workers.changes import Change
 from workers.frames import Frame
 from workers.ring import Ring
-from workers.subscriber import Subscriber, Waiting, batches, count_frames
+from workers.subscriber import Subscriber, Waiting, batches, count_frames, dismiss
 
 
 class Hub:
@@ -38,7 +38,7 @@ class Hub:
         """The stream is read from here on; whoever followed what was before is sent to fetch a snapshot."""
         for subscriber in self._audience:
             self.leave(subscriber)
-            subscriber.dismiss(CloseCode.RESET, "reset", "the feed has a gap; fetch a snapshot")
+            dismiss(subscriber.sink, CloseCode.RESET, "reset", "the feed has a gap; fetch a snapshot")
         self._epoch = start.epoch
         self._read = self._flushed = start.order
         self._ring = Ring(self._settings.ring, floor, recent)
@@ -140,7 +140,7 @@ class Hub:
         self._metrics.relay_conflated.inc((len(wanted) - len(newest)) * len(members))
         waiting = [Waiting(change, change.through(group.view)) for change in newest.values()]
         waiting.sort(key=lambda one: one.change.order)
-        built = batches(self._epoch or "", self._flushed, waiting)
+        built = list(batches(self._epoch or "", self._flushed, waiting))
         behind = set()
         takers = [0] * len(built)
         for subscriber in members:
@@ -162,4 +162,4 @@ class Hub:
     def _dismiss_slow(self, subscriber: Subscriber) -> None:
         self._metrics.relay_slow_closes.inc()
         self.leave(subscriber)
-        subscriber.dismiss(CloseCode.TOO_SLOW, "too_slow", "this socket does not read as fast as the feed")
+        dismiss(subscriber.sink, CloseCode.TOO_SLOW, "too_slow", "this socket does not read as fast as the feed")

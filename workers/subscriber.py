@@ -1,7 +1,6 @@
 """One socket's subscription: what it wants, and what waits for it while it has no room."""
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pipeline.metrics import Metrics
@@ -12,8 +11,6 @@ from workers.changes import Change, View, message
 from workers.frames import Frame, Sink
 
 FRAME_BYTES = 65_536  # about this much a frame: what a socket has taken can no longer be conflated
-
-logger = logging.getLogger(__name__)
 
 
 class Waiting(NamedTuple):
@@ -106,6 +103,10 @@ class Subscriber:
         """Writes what waits, as far as there is room, in the stream's order so that each frame's position is safe."""
         if not self._pending or not self.open:
             return
+        # Asked first, because building frames that cannot be written would cost the others their time.
+        if not self.sink.room:
+            self._stall(now)
+            return
         for batch in batches(epoch, flushed, sorted(self._pending.values(), key=_order)):
             if not self.sink.write(batch.frame):
                 self._stall(now)
@@ -116,29 +117,23 @@ class Subscriber:
                 del self._pending[waiting.change.key]
             count_frames(self._metrics, batch, 1)
 
-    def dismiss(self, code: CloseCode, kind: str, detail: str, retry_after_s: float | None = None) -> None:
-        dismiss(self.sink, code, kind, detail, retry_after_s)
-
     def _stall(self, now: float) -> None:
         if self.stalled_since is None:
             self.stalled_since = now
 
 
-def batches(epoch: str, until: Order, waiting: Sequence[Waiting]) -> list[Batch]:
+def batches(epoch: str, until: Order, waiting: Sequence[Waiting]) -> Iterator[Batch]:
     """`waiting` in the stream's order, cut into frames; the last frame's position is `until`."""
-    parts: list[list[Waiting]] = []
-    room = 0
-    for one in waiting:
-        if room <= 0:
-            parts.append([])
-            room = FRAME_BYTES
-        parts[-1].append(one)
+    part: list[Waiting] = []
+    room = FRAME_BYTES
+    for number, one in enumerate(waiting, start=1):
+        part.append(one)
         room -= len(one.event)
-    ends = [part[-1].change.order for part in parts[:-1]] + [until]
-    return [
-        Batch(end, Frame(message(epoch, end, [one.event for one in part])), part)
-        for part, end in zip(parts, ends, strict=False)
-    ]
+        last = number == len(waiting)
+        if room <= 0 or last:
+            end = until if last else one.change.order
+            yield Batch(end, Frame(message(epoch, end, [each.event for each in part])), part)
+            part, room = [], FRAME_BYTES
 
 
 def count_frames(metrics: Metrics, batch: Batch, sockets: int) -> None:
