@@ -74,12 +74,10 @@ class Tail:
         clock = asyncio.get_running_loop().time
         while known := self._hub.position:
             arrivals = await self._reader.read(known.order, count=READ_COUNT, block_ms=int(CHECK_S * 1000))
-            # Looked at after the reading: what was trimmed before it is missing from it.
+            # Looked at after the reading: what was trimmed or begun anew before it shows now.
             state = await self._reader.state()
             if gap := state.gap_after(known):
                 await self._reset(state, gap)
-            elif any(arrival.epoch != known.epoch for arrival in arrivals):
-                await self._reset(state, "an entry is of another stream")
             elif arrivals:
                 self._hub.take(changes.read(arrivals), arrivals[-1].order)
                 self._hub.flush(clock())

@@ -1,18 +1,23 @@
-"""A relay on a real socket, and a hand that writes to its stream."""
+"""A relay on a real socket, publishers, and hands that write to the stream and the outbox."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry
+from sqlalchemy import Connection, NullPool, create_engine, insert, text
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -20,6 +25,7 @@ from pipeline import stream
 from pipeline.metrics import Metrics
 from pipeline.security import tokens
 from pipeline.settings import Settings
+from pipeline.storage.tables import outbox
 from pipeline.stream import Stream
 from schemas.access import Role
 from schemas.feed import PATH
@@ -105,6 +111,9 @@ class RelayServer:
         self.ask_to_stop()
         self._thread.join(20)
         assert not self._thread.is_alive()
+        self.close()
+
+    def close(self) -> None:
         self._listener.close()
 
     def token(
@@ -135,6 +144,10 @@ class RelayServer:
             reader.say(t="auth", token=self.token(role, sub=sub, owners=owners))
             reader.next("ready")
             yield reader
+
+    @property
+    def connections(self) -> int:
+        return len(self._server.server_state.connections)
 
     def metric(self, name: str) -> float:
         return self.registry.get_sample_value(f"service6_{name}") or 0.0
@@ -181,3 +194,60 @@ def publish(feed: Stream) -> Publish:
         feed.append([publisher.entry(scored(**change)) for change in changes])
 
     return append
+
+
+class Database:
+    """A second client of the same database."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url, poolclass=NullPool)
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def save(self, *changes: tuple[int, int]) -> None:
+        with self.session() as connection:
+            save(connection, *changes)
+
+    def one(self, sql: str) -> object:
+        with self.session() as connection:
+            return connection.execute(text(sql)).scalar_one()
+
+    @property
+    def waiting(self) -> int:
+        return int(str(self.one("SELECT count(*) FROM outbox")))
+
+
+def save(connection: Connection, *changes: tuple[int, int]) -> None:
+    """(lead, rev) each, as storage.scores leaves them."""
+    rows = [scored(lead, rev, owner="ann", previous_owner="bob")._asdict() for lead, rev in changes]
+    connection.execute(insert(outbox), [{k: v for k, v in row.items() if k != "id"} for row in rows])
+
+
+@pytest.fixture
+def db(database: str) -> Database:
+    return Database(database)
+
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def publishers(settings: Settings, state_dir: Path) -> Iterator[Start]:
+    """Starts a publisher process and ends it with the test."""
+    with ExitStack() as stack:
+
+        def start(**environment: str) -> subprocess.Popen[bytes]:
+            log = stack.enter_context((state_dir / "publisher.log").open("ab"))
+            child = subprocess.Popen(
+                [sys.executable, "-m", "workers.publisher"],
+                env={**os.environ, **environment},
+                stderr=log,
+            )
+            stack.callback(child.wait)
+            stack.callback(child.kill)
+            return child
+
+        yield start

@@ -5,60 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 import psutil
 import pytest
-from sqlalchemy import Connection, create_engine, insert, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import insert, text
 
 from pipeline import stream
 from pipeline.settings import Settings
 from pipeline.storage.tables import outbox
 from pipeline.stream import Stream
 from schemas.event import ScoreChanged
-from tests.feed import scored
+from tests.integration.feed.conftest import Database, Start, save
 from tests.waiting import eventually
-
-
-class Database:
-    """A second client of the same database."""
-
-    def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, poolclass=NullPool)
-
-    @contextmanager
-    def session(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
-            yield connection
-
-    def save(self, *changes: tuple[int, int]) -> None:
-        with self.session() as connection:
-            save(connection, *changes)
-
-    def one(self, sql: str) -> object:
-        with self.session() as connection:
-            return connection.execute(text(sql)).scalar_one()
-
-    @property
-    def waiting(self) -> int:
-        return int(str(self.one("SELECT count(*) FROM outbox")))
-
-
-def save(connection: Connection, *changes: tuple[int, int]) -> None:
-    """(lead, rev) each, as storage.scores leaves them."""
-    rows = [scored(lead, rev, owner="ann", previous_owner="bob")._asdict() for lead, rev in changes]
-    connection.execute(insert(outbox), [{k: v for k, v in row.items() if k != "id"} for row in rows])
-
-
-@pytest.fixture
-def db(database: str) -> Database:
-    return Database(database)
 
 
 @pytest.fixture
@@ -72,28 +34,6 @@ def published(settings: Settings, feed: Stream) -> Callable[[], list[tuple[str, 
 
 
 Published = Callable[[], list[tuple[str, int]]]
-Start = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def publishers(settings: Settings, state_dir: Path) -> Iterator[Start]:
-    """Starts a publisher process and ends it with the test."""
-    with ExitStack() as stack:
-
-        def start(**environment: str) -> subprocess.Popen[bytes]:
-            log = stack.enter_context((state_dir / "publisher.log").open("ab"))
-            child = subprocess.Popen(
-                [sys.executable, "-m", "workers.publisher"],
-                env={**os.environ, **environment},
-                stderr=log,
-            )
-            stack.callback(child.wait)
-            stack.callback(child.kill)
-            return child
-
-        yield start
-
-
 LEADER = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 OTHERS = "SELECT count(*) - 1 FROM pg_stat_activity WHERE datname = current_database()"
 LEADERS_PORT = """
