@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.feed.conftest import Publish, Reader, RelayServer, StartRelay
 from tests.waiting import eventually
+from workers.frames import CLOSE_S
 
 KEYS = 10
 ROUNDS = 60
@@ -120,4 +121,5 @@ def test_a_peer_that_never_reads_is_cut_off(relays: StartRelay, publish: Publish
     with sleeper(relay) as slow:
         slow.subscribe()
         flood(publish)
-        eventually(lambda: relay.registry.get_sample_value("service6_relay_sockets", {"role": "admin"}) == 0.0)
+        eventually(lambda: relay.metric("relay_slow_closes_total") == 1)
+        eventually(lambda: relay.connections == 0, within_s=2 * CLOSE_S)
