@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import kombu.pools
 from prometheus_client import CollectorRegistry
 from standardwebhooks.webhooks import Webhook
 
@@ -23,6 +24,7 @@ from pipeline.security import tokens
 from pipeline.settings import Settings, load
 from pipeline.wiring import Services
 from schemas.access import Role
+from tasks import app as tasks_app
 from tests.processes import ROOT
 from tests.waiting import eventually
 from workers.embedded import HOST, free_port
@@ -53,6 +55,19 @@ def services(settings: Settings) -> Iterator[Services]:
     finally:
         made.engine.dispose()
         made.redis.close()
+
+
+@contextmanager
+def in_this_process(made: Services) -> Iterator[None]:
+    """Tasks can be called here, and enqueued from here."""
+    tasks_app.connect(made.settings)
+    tasks_app.serve(made)
+    try:
+        yield
+    finally:
+        # The app would keep connections to the broker that it met first.
+        kombu.pools.reset()
+        tasks_app.app._after_fork()
 
 
 @contextmanager

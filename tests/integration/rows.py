@@ -65,17 +65,16 @@ def execute(own: Services, statement: str, **parameters: object) -> None:
         db.execute(text(statement), parameters)
 
 
-def blocked(engine: Engine, number: int = 1) -> None:
-    """Returns when that many sessions of this database wait for a lock."""
-    query = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
+def waiting_for_locks(engine: Engine) -> int:
+    """Sessions of this database that wait for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with engine.connect() as connection:
+        return int(connection.execute(text(query)).scalar_one())
 
-    def look() -> bool:
-        with engine.connect() as connection:
-            return int(connection.execute(query).scalar_one()) >= number
 
-    eventually(look)
+def blocked(engine: Engine) -> None:
+    """Returns when a session waits for a lock."""
+    eventually(lambda: waiting_for_locks(engine))
 
 
 @contextmanager

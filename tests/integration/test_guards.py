@@ -30,8 +30,10 @@ from tests.integration.rows import (
     scored,
     told,
     value,
+    waiting_for_locks,
 )
 from tests.serving import services
+from tests.waiting import eventually
 from workers.saving import make_saver
 
 WAITING = "SELECT lead_revision FROM unscored"
@@ -287,7 +289,8 @@ def test_two_sweeps_at_once_count_one_attempt(own: Services) -> None:
                 return len(_strand(db, NOW))
 
         with aside(second) as sweeping:
-            # Whether it waits or not, it must not take what the first holds.
+            # It must not take what the first holds, neither at once nor after waiting for it.
+            eventually(lambda: sweeping.done() or waiting_for_locks(own.engine))
             first.commit()
             assert sweeping.result() == 0
     assert rows(own, "SELECT DISTINCT attempts FROM unscored") == [{"attempts": 1}]

@@ -1,0 +1,108 @@
+"""Every write of many rows takes its locks in one ascending order, so that no two writers wait in a circle.
+
+A row in the middle is held: the writer that stops at it must have those below and none above.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from pipeline.errors import TryAgain
+from pipeline.storage import deliveries, leads, unscored
+from pipeline.storage.leads import LeadRow
+from pipeline.wiring import Services
+from tests.integration.rows import aside, blocked, execute, rows, save, save_scores, scored, told
+
+NOW = datetime.now(UTC)
+Write = Callable[[Services, Session, list[int]], object]
+
+
+def _lock_leads(_: Services, db: Session, ids: list[int]) -> object:
+    return leads.lock(db, [("standard", f"L{n}") for n in reversed(range(3))])
+
+
+def _save_scores(own: Services, db: Session, ids: list[int]) -> object:
+    fresh = [row._replace(lead_revision=9) for row in scored(own, ids)]
+    return save_scores(own, db, fresh[::-1])
+
+
+def _settle(own: Services, db: Session, ids: list[int]) -> object:
+    return save_scores(own, db, scored(own, ids)[::-1])
+
+
+def _owe(_: Services, db: Session, ids: list[int]) -> object:
+    return unscored.owe(db, [(lead, 3) for lead in reversed(ids)], NOW)
+
+
+def _note(_: Services, db: Session, ids: list[int]) -> object:
+    return unscored.note_error(db, ids[::-1], "an error")
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "same", "write"),
+    [
+        ("leads", "id", "stage", _lock_leads),
+        ("scores", "lead_id", "owner", _save_scores),
+        ("feature_vectors", "lead_id", "feature_set", _save_scores),
+        ("unscored", "lead_id", "error", _settle),
+        ("unscored", "lead_id", "error", _owe),
+        ("unscored", "lead_id", "error", _note),
+    ],
+)
+def test_rows_are_locked_in_ascending_order(own: Services, table: str, column: str, same: str, write: Write) -> None:
+    ids = save(own, [told(own, f"L{n}") for n in range(3)])
+    with own.session() as db:
+        save_scores(own, db, scored(own, ids))
+    save(own, [told(own, f"L{n}", budget=1) for n in range(3)])
+    # The lowest is now the last on disk, so that a table read from its beginning is no ascending order.
+    execute(own, f"UPDATE {table} SET {same} = {same} WHERE {column} = :id", id=ids[0])  # noqa: S608
+
+    def write_all() -> None:
+        with own.session() as db:
+            write(own, db, ids)
+
+    with own.session() as holder:
+        holder.execute(text(f"SELECT 1 FROM {table} WHERE {column} = :id FOR UPDATE"), {"id": ids[1]})  # noqa: S608
+        with aside(write_all) as writing:
+            blocked(own.engine)
+            free = rows(own, f"SELECT {column} AS id FROM {table} ORDER BY 1 FOR UPDATE SKIP LOCKED")  # noqa: S608
+            holder.rollback()
+            writing.result()
+    assert [row["id"] for row in free] == [ids[2]]
+
+
+def _insert_leads(db: Session, names: list[str]) -> object:
+    fresh = [LeadRow(0, "standard", name, {}, {}, None, None, None, None, NOW, 1) for name in names]
+    return leads.insert(db, fresh, NOW)
+
+
+def _insert_deliveries(db: Session, names: list[str]) -> object:
+    return deliveries.first_seen(db, [("standard", name) for name in names])
+
+
+@pytest.mark.parametrize("insert", [_insert_leads, _insert_deliveries])
+def test_new_rows_are_made_in_ascending_order(own: Services, insert: Callable[[Session, list[str]], object]) -> None:
+    def insert_all() -> None:
+        with own.session() as db:
+            insert(db, ["c", "b", "a"])
+
+    def free(name: str) -> bool:
+        try:
+            with own.session() as db:
+                db.execute(text("SET LOCAL lock_timeout = '300ms'"))
+                insert(db, [name])
+                db.rollback()
+        except TryAgain:
+            return False
+        return True
+
+    with own.session() as holder:
+        insert(holder, ["b"])
+        with aside(insert_all) as inserting:
+            blocked(own.engine)
+            assert (free("a"), free("c")) == (False, True)
+            holder.rollback()
+            inserting.result()
