@@ -27,7 +27,7 @@ def flatten(body: Mapping[str, object], *, at: str, most: int, text_limit: int) 
     """Objects become dotted names, lists of plain values one text. Raises Malformed with the pointer below `at`."""
     found: dict[str, Value] = {}
     for name, value, pointer in _leaves(body, "", at, 0):
-        found[name] = _plain(value, pointer, text_limit)
+        found[name] = plain(value, pointer, text_limit)
         if len(found) > most:
             raise Malformed(f"more than {most} attributes", pointer=at)
     return found
@@ -61,7 +61,8 @@ def _name(name: str, pointer: str) -> str:
     return _fit(name)
 
 
-def _plain(value: object, pointer: str, text_limit: int) -> Value:
+def plain(value: object, pointer: str, text_limit: int) -> Value:
+    """One value made fit; Malformed with `pointer` if it cannot be."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from pipeline.attributes import flatten
+from pipeline.attributes import flatten, plain
 from pipeline.errors import GiveUp, Malformed, Misconfigured
 from pipeline.mapping import Part, SourceMap
 from pipeline.security.privacy import is_personal
@@ -97,15 +97,12 @@ class Rows:
             if number is not None and not is_personal(name, number):
                 return self._source.part(name, number)
             # A telephone number stays a text, or its leading zeros and its index would be lost.
-            return self._source.part(name, flatten({name: text}, at="", most=1, text_limit=limit)[name])
-
-        def checked(text: str) -> Part | None:
             try:
-                return read(text)
+                return self._source.part(name, plain(text, "", limit))
             except Malformed as error:
                 raise GiveUp(f"{column}: {error}") from None
 
-        return checked
+        return read
 
     def _external_id(self, fields: Sequence[str]) -> str:
         found = fields[self._id].strip()

@@ -87,7 +87,7 @@ class Importer:
             layout,
             own.source_map(source),
             own.settings.intake,
-            run=f"import {self._started.isoformat()}",
+            run=f"import-{int(self._started.timestamp() * 1000):x}",
             now=self._started,
         )
         self._repeated: frozenset[int] = frozenset()
@@ -171,13 +171,14 @@ class Importer:
 
     def _commit(self, group: Group) -> Saved:
         received_at = datetime.now(UTC)
-        told = {(lead.source, lead.external_id): lead for lead in (_told(rows, received_at) for rows in group)}
+        told = {(lead.source, lead.external_id): lead for lead in (_told(same, received_at) for same in group)}
         with self._own.session() as db:
-            ids = importing.insert_unknown(db, [as_row(lead) for lead in told.values()], received_at)
+            rows = [as_row(lead) for lead in told.values()]
+            ids = importing.insert_unknown(db, rows, received_at=received_at, due=self._saver.due(received_at))
             for key, lead_id in ids.items():
                 told[key].id = lead_id
-            self._saver.settle(db, [told[key] for key in ids], received_at)
-            changes = [row.change for rows in group for row in rows if _key(row.change) not in ids]
+            importing.insert_contacts(db, self._saver.sealed([told[key] for key in ids]))
+            changes = [row.change for same in group for row in same if _key(row.change) not in ids]
             known = self._saver.known(db, changes)
             changed = self._saver.merge(db, [c for c in changes if not known[_key(c)].says(told[_key(c)])], received_at)
         if not enqueue_bundles([*ids.values(), *changed], self._own.settings.intake.message_leads):

@@ -49,13 +49,20 @@ class Saver:
             return []
         touched = self._fold(self.known(db, changes, lock=True), changes, received_at)
         self._store(db, touched, received_at)
-        self.settle(db, touched, received_at)
+        sealed = self.sealed(touched)
+        if sealed:
+            contacts.save(db, sealed)
+        unscored.owe(db, [(lead.id, lead.revision) for lead in touched], self.due(received_at))
         return [lead.id for lead in touched]
 
-    def settle(self, db: Session, stored: Sequence[Lead], received_at: datetime) -> None:
-        """What follows a stored lead in the same transaction: its contacts sealed, its score owed."""
-        self._seal(db, [lead for lead in stored if lead.contacts])
-        unscored.owe(db, [(lead.id, lead.revision) for lead in stored], received_at + self._grace)
+    def sealed(self, stored: Sequence[Lead]) -> list[contacts.SealedContact]:
+        """The contacts of those that have some, in ascending id."""
+        personal = [lead for lead in stored if lead.contacts]
+        return [self._sealed(lead) for lead in sorted(personal, key=lambda lead: lead.id)]
+
+    def due(self, received_at: datetime) -> datetime:
+        """When upkeep may take the message of a lead that changed at `received_at` for lost."""
+        return received_at + self._grace
 
     def known(self, db: Session, changes: Sequence[LeadChange], *, lock: bool = False) -> dict[Key, Lead]:
         """The leads of these changes that exist; contacts are opened for those whose change has some."""
@@ -99,10 +106,6 @@ class Saver:
                 raise TryAgain("another transaction has just inserted one of these leads", after_s=0)
             for lead in new:
                 lead.id = ids[lead.source, lead.external_id]
-
-    def _seal(self, db: Session, personal: Sequence[Lead]) -> None:
-        if personal:
-            contacts.save(db, [self._sealed(lead) for lead in sorted(personal, key=lambda lead: lead.id)])
 
     def _sealed(self, lead: Lead) -> contacts.SealedContact:
         texts = {canonical(name): value for name, value in lead.contacts.items() if isinstance(value, str)}

@@ -73,4 +73,4 @@ def _has_word(name: str, words: frozenset[str]) -> bool:
 
 
 def _is_phone(text: str) -> bool:
-    return FEWEST_PHONE_DIGITS <= sum(character.isdigit() for character in text) <= MOST_PHONE_DIGITS
+    return FEWEST_PHONE_DIGITS <= sum(map(str.isdigit, text)) <= MOST_PHONE_DIGITS

@@ -1,7 +1,7 @@
 """Many new leads at once: COPY into a temporary table, and from there all that nobody knew, in one statement."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,31 +11,41 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from pipeline.errors import GiveUp, TryAgain
+from pipeline.storage.contacts import SealedContact
 from pipeline.storage.leads import Key, LeadRow
 
 NULL = r"\N"
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
-def insert_unknown(db: Session, rows: Sequence[LeadRow], received_at: datetime) -> dict[Key, int]:
-    """Ids of the leads that were new; those that exist, or that another transaction brings into being, are left alone.
+def insert_unknown(db: Session, rows: Sequence[LeadRow], *, received_at: datetime, due: datetime) -> dict[Key, int]:
+    """Ids of the leads that were new, and now wait for a score; those that exist already are left alone.
 
     Raises GiveUp if PostgreSQL refuses the values of a row, TryAgain if it is away.
     """
     db.execute(STAGE)
+    _copy(db, "staged_leads", map(_lead, rows))
+    found = db.execute(INSERT, {"received_at": received_at, "due": due})
+    return {(source, external_id): lead_id for lead_id, source, external_id in found}
+
+
+def insert_contacts(db: Session, contacts: Iterable[SealedContact]) -> None:
+    """Of leads that this transaction has inserted."""
+    _copy(db, "lead_contacts (lead_id, sealed, email_index, phone_index)", map(_contact, contacts))
+
+
+def _copy(db: Session, table: str, lines: Iterable[str]) -> None:
     cursor: Any = db.connection().connection.cursor()
     try:
-        cursor.copy_expert("COPY staged_leads FROM STDIN", io.BytesIO("".join(map(_line, rows)).encode()))
+        cursor.copy_expert(f"COPY {table} FROM STDIN", io.BytesIO("".join(lines).encode()))
     except psycopg2.OperationalError as error:
         raise TryAgain("PostgreSQL went away") from error
     except psycopg2.Error as error:
         # Its text quotes the row.
-        raise GiveUp(f"PostgreSQL refused the values ({type(error).__name__} {error.pgcode})") from error
-    found = db.execute(INSERT, {"received_at": received_at})
-    return {(source, external_id): lead_id for lead_id, source, external_id in found}
+        raise GiveUp(f"PostgreSQL refused the values ({type(error).__name__} {error.pgcode})") from None
 
 
-def _line(row: LeadRow) -> str:
+def _lead(row: LeadRow) -> str:
     columns = (
         row.source.translate(ESCAPES),
         row.external_id.translate(ESCAPES),
@@ -51,6 +61,15 @@ def _line(row: LeadRow) -> str:
     return "\t".join(columns) + "\n"
 
 
+def _contact(contact: SealedContact) -> str:
+    sealed = (_bytea(value) for value in contact[1:])
+    return "\t".join((str(contact.lead_id), *sealed)) + "\n"
+
+
+def _bytea(value: bytes | None) -> str:
+    return NULL if value is None else rf"\\x{value.hex()}"
+
+
 def _json(value: object) -> str:
     # JSON writes tabs and line ends as escapes itself.
     return orjson.dumps(value).decode().replace("\\", "\\\\")
@@ -64,10 +83,15 @@ STAGE = text("""
 """)
 
 INSERT = text("""
-    INSERT INTO leads (source, external_id, attributes, attribute_times, stage, owner, outcome, outcome_at, active_at,
-                       revision, received_at)
-    SELECT s.*, :received_at FROM staged_leads s
-     ORDER BY s.source, s.external_id -- one order for all writers, so that no two wait for each other
-        ON CONFLICT (source, external_id) DO NOTHING
-    RETURNING id, source, external_id
+    WITH new AS (
+        INSERT INTO leads (source, external_id, attributes, attribute_times, stage, owner, outcome, outcome_at,
+                           active_at, revision, received_at)
+        SELECT s.*, :received_at FROM staged_leads s
+         ORDER BY s.source, s.external_id -- one order for all writers, so that no two wait for each other
+            ON CONFLICT (source, external_id) DO NOTHING
+        RETURNING id, source, external_id, revision
+    ), owed AS (
+        INSERT INTO unscored (lead_id, lead_revision, since, due) SELECT id, revision, now(), :due FROM new
+    )
+    SELECT id, source, external_id FROM new
 """)
