@@ -9,10 +9,11 @@ import { Leads } from './leads.js';
 import { openSession, signOut, token } from './session.js';
 import { render } from './vendor/preact.js';
 import { computed, effect, signal, untracked } from './vendor/signals.js';
+import { watchWidth } from './viewport.js';
 
 const leads = new Leads();
 const feed = signal(null);
-const connection = computed(() => feed.value && connectionOf(feed.value).value);
+const connection = computed(() => feed.value && connectionOf(feed.value));
 
 function begin(bearer) {
   const opened = new Feed({
@@ -40,6 +41,7 @@ function App() {
 
 startClocks();
 openSession();
+watchWidth();
 watchNetwork(() => feed.peek()?.hurry());
 effect(() => {
   const bearer = token.value;
@@ -47,5 +49,9 @@ effect(() => {
     end();
     if (bearer) begin(bearer);
   });
+});
+effect(() => {
+  // What could not be read while the server was away is read now that it is back.
+  if (connection.value?.state.value === 'live' && leads.trouble.peek()) leads.read().catch(() => null);
 });
 render(html`<${App} />`, document.querySelector('#app'));

@@ -1,5 +1,5 @@
 const FIRST_MS = 500;
-const MOST_MS = 15_000;
+const MOST_MS = 8000;
 
 /**
  * Full jitter: a thousand pages that lost one relay do not come back in step.

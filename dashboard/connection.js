@@ -6,19 +6,19 @@ const online = signal(true);
 
 /**
  * @param {import('./feed.js').Feed} feed
- * @returns computed `{state, since}`; state is connecting | live | reconnecting | stale | offline, `since` when the relay
- *   was last heard, in ms since the epoch, or null
+ * @returns two signals: `state` is connecting | live | reconnecting | stale | offline; `since` is when the relay was last
+ *   known to be current, in ms since the epoch, or null
  */
 export function connectionOf(feed) {
-  return computed(() => {
-    const since = feed.heardAt.value;
-    if (!online.value) return { state: 'offline', since };
-    if (since === null) return { state: 'connecting', since };
+  const state = computed(() => {
+    if (!online.value) return 'offline';
+    if (feed.heardAt.value === null) return 'connecting';
     // Silence outweighs an open socket, and also a socket that is being opened again.
-    if (everySecond.value - since > feed.patienceMs.value) return { state: 'stale', since };
-    if (feed.awaySince.value !== null) return { state: 'stale', since: feed.awaySince.value };
-    return { state: feed.subscribed.value ? 'live' : 'reconnecting', since };
+    if (everySecond.value - feed.heardAt.value > feed.patienceMs.value) return 'stale';
+    if (feed.awaySince.value !== null) return 'stale';
+    return feed.subscribed.value ? 'live' : 'reconnecting';
   });
+  return { state, since: computed(() => feed.awaySince.value ?? feed.heardAt.value) };
 }
 
 /** @param {() => void} back called when the network returns, or the page is looked at again */

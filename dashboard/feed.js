@@ -6,7 +6,6 @@ import { signal } from './vendor/signals.js';
 const PATH = '/api/v1/dashboard/real-time';
 const OPENING_MS = 10_000;
 const SILENT_HEARTBEATS = 2.5;
-const RESET = 4010;
 const TERMINAL = {
   4001: 'Your link has expired.',
   4003: 'Your link does not open this page.',
@@ -146,7 +145,6 @@ export class Feed {
       this.#reader.refused(TERMINAL[code]);
       return;
     }
-    if (code === RESET) this.#position = null;
     const told = /retry-after=([\d.]+)/.exec(reason);
     this.#wait(told ? Number(told[1]) * 1000 : backoff(this.#attempt++, Math.random()));
   }

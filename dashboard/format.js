@@ -4,11 +4,20 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const COUNT = new Intl.NumberFormat();
+const ISO_MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
 export const count = (number) => COUNT.format(number);
 export const tenths = (number) => number.toFixed(1);
 export const moment = (iso) => MOMENT.format(new Date(iso));
+
+/** An attribute's value as a person would write it. */
+export function valueText(value) {
+  if (value === null || value === undefined || value === '') return '–';
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value === 'number') return count(value);
+  return ISO_MOMENT.test(value) ? moment(value) : value;
+}
 
 /** @param {number} points @returns {string} always signed, with a true minus */
 export function signed(points) {

@@ -7,7 +7,8 @@ import { batch, computed, signal } from './vendor/signals.js';
 const PAGE = 200;
 const MOST_ROWS = 2000;
 const HELD_MS = 1500;
-const HIDDEN_FLUSH_MS = 1000;
+const PACE_MS = 100; // nobody reads faster, and a list is sorted once for all that came meanwhile
+const HIDDEN_PACE_MS = 1000;
 const RECOUNT_MS = 5000;
 
 /**
@@ -37,6 +38,7 @@ export class Leads {
   #reading = 0;
   #heldUntil = 0;
   #flush = 0;
+  #settledAt = 0;
   #recount = 0;
   #resort = 0;
 
@@ -151,12 +153,15 @@ export class Leads {
   #schedule() {
     // Before a reading ends its rows are not known, so what the feed brings waits for them.
     if (this.#flush || this.#pending.size === 0 || this.loading.value) return;
-    const flush = () => {
-      this.#flush = 0;
-      if (!this.loading.value) batch(() => this.#settle());
-    };
-    // Nothing is painted in a hidden tab, and no frame is granted either.
-    this.#flush = document.hidden ? setTimeout(flush, HIDDEN_FLUSH_MS) : requestAnimationFrame(flush);
+    const due = this.#settledAt + (document.hidden ? HIDDEN_PACE_MS : PACE_MS);
+    this.#flush = setTimeout(() => this.#flushNow(), Math.max(0, due - Date.now()));
+  }
+
+  #flushNow() {
+    this.#flush = 0;
+    if (this.loading.value) return;
+    this.#settledAt = Date.now();
+    batch(() => this.#settle());
   }
 
   #settle() {

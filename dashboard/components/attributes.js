@@ -1,4 +1,5 @@
 import { leadDetail } from '../api.js';
+import { valueText } from '../format.js';
 import { html } from '../html.js';
 import { useEffect, useState } from '../vendor/preact-hooks.js';
 
@@ -18,6 +19,6 @@ export function Attributes({ id, revision }) {
   if (read.state === 'failed') return html`<p class="muted">${read.why}</p>`;
   if (!read.attributes) return html`<p class="muted">Your role shows the reasons, not the attributes.</p>`;
   return html`<dl class="attributes">
-    ${Object.entries(read.attributes).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${String(value ?? '–')}</dd></div>`)}
+    ${Object.entries(read.attributes).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${valueText(value)}</dd></div>`)}
   </dl>`;
 }

@@ -6,7 +6,7 @@ export function Command({ text }) {
   const [copied, setCopied] = useState(false);
   const copy = () => navigator.clipboard.writeText(text).then(() => setCopied(true));
   return html`<div class="command">
-    <code tabindex="0">${text}</code>
+    <code>${text}</code>
     ${navigator.clipboard && html`<button type="button" class="quiet" onClick=${copy}>${copied ? 'Copied' : 'Copy'}</button>`}
   </div>`;
 }

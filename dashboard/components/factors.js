@@ -1,4 +1,4 @@
-import { signed } from '../format.js';
+import { signed, valueText } from '../format.js';
 import { html } from '../html.js';
 
 /** Each term of the sum as a bar from the middle: right gave points, left took them. */
@@ -15,7 +15,7 @@ function Bar({ factor, longest }) {
   const share = longest === 0 ? 0 : Math.abs(points) / longest;
   return html`<li class="factor" data-way=${points < 0 ? 'down' : 'up'}>
     <span class="factor-label">
-      ${label} ${value !== null && value !== undefined && html`<span class="factor-value">${String(value)}</span>`}
+      ${label} ${value !== null && value !== undefined && html`<span class="factor-value">${valueText(value)}</span>`}
     </span>
     <span class="factor-points">${signed(points)}</span>
     <span class="factor-track" aria-hidden="true">

@@ -16,7 +16,7 @@ function Facts({ lead }) {
     <div><dt>Active</dt><dd><${Age} key=${lead.active_at} at=${lead.active_at} /></dd></div>
     <div><dt>Confidence</dt><dd><${Confidence} share=${lead.score.confidence} /></dd></div>
     <div><dt>Source</dt><dd>${lead.source}</dd></div>
-    <div><dt>Scored by</dt><dd>${lead.score.engine} ${lead.score.model_version}</dd></div>
+    <div><dt>Scored by</dt><dd>${lead.score.model_version}</dd></div>
   </dl>`;
 }
 

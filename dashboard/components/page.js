@@ -1,15 +1,11 @@
 import { count } from '../format.js';
 import { html } from '../html.js';
-import { signal } from '../vendor/signals.js';
+import { narrow } from '../viewport.js';
 import { Empty } from './empty.js';
 import { Filters } from './filters.js';
 import { Header } from './header.js';
 import { LeadList } from './lead_list.js';
 import { LeadPanel } from './lead_panel.js';
-
-const NARROW = matchMedia('(max-width: 70rem)');
-const narrow = signal(NARROW.matches);
-NARROW.addEventListener('change', () => (narrow.value = NARROW.matches));
 
 function Trouble({ leads }) {
   if (!leads.trouble.value) return null;

@@ -2,26 +2,20 @@ import { clockTime } from '../format.js';
 import { html } from '../html.js';
 
 const MARKS = { live: '●', connecting: '○', reconnecting: '◌', stale: '▲', offline: '✕' };
-
-function words({ state, since }) {
-  const as_of = since === null ? '' : clockTime(since);
-  return {
-    live: ['Live', ''],
-    connecting: ['Connecting…', ''],
-    reconnecting: ['Reconnecting…', `as of ${as_of}`],
-    stale: [`Stale since ${as_of}`, ''],
-    offline: ['Offline', as_of && `as of ${as_of}`],
-  }[state];
-}
+const WORDS = { live: 'Live', connecting: 'Connecting…', reconnecting: 'Reconnecting…', stale: 'Stale', offline: 'Offline' };
 
 /** How current the page is; spoken when it changes. */
 export function Status({ connection }) {
-  const told = connection.value;
-  if (!told) return null;
-  const [state, asOf] = words(told);
-  return html`<p class="status" data-state=${told.state} role="status">
-    <span class="status-mark" aria-hidden="true">${MARKS[told.state]}</span>
-    <span>${state}</span>
-    ${asOf && html`<span class="status-as-of">${asOf}</span>`}
+  if (!connection.value) return null;
+  const state = connection.value.state.value;
+  return html`<p class="status" data-state=${state} role="status">
+    <span class="status-mark" aria-hidden="true">${MARKS[state]}</span>
+    <span>${WORDS[state]}</span> <${Since} state=${state} since=${connection.value.since} />
   </p>`;
+}
+
+function Since({ state, since }) {
+  // While it is live the moment changes with every message, and nobody needs it.
+  if (state === 'live' || since.value === null) return null;
+  return html`<span class="status-since">${state === 'stale' ? 'since' : 'as of'} ${clockTime(since.value)}</span>`;
 }

@@ -1,0 +1,275 @@
+"""The page, driven as a salesperson would."""
+
+from __future__ import annotations
+
+import re
+from signal import SIGCONT, SIGKILL, SIGSTOP
+from uuid import uuid4
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, Response, WebSocketRoute, expect
+
+from tests.e2e.conftest import Open, Stack
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.e2e
+
+STRONG = {"budget": 400_000, "timeline_days": 20, "lead_source": "referral", "seniority": "director", "meetings": 2}
+WEAK = {"budget": 1000, "timeline_days": 400, "lead_source": "cold call", "seniority": "intern"}
+SOON_MS = 5000
+RESTART_MS = 20_000
+PHONE = {"width": 390, "height": 844}
+
+
+def new_lead() -> str:
+    return f"lead-{uuid4().hex[:8]}"
+
+
+def row(page: Page, lead: str) -> Locator:
+    return page.locator(".lead").filter(has=page.get_by_role("button", name=lead))
+
+
+def status(page: Page) -> Locator:
+    return page.get_by_role("status")
+
+
+def live(page: Page) -> Page:
+    expect(status(page)).to_contain_text("Live", timeout=SOON_MS)
+    return page
+
+
+def below(page: Page, upper: str, lower: str) -> bool:
+    names = page.locator(".lead-name").all_inner_texts()
+    return names.index(upper) < names.index(lower)
+
+
+def test_a_webhook_appears_on_the_page(stack: Stack, open_page: Open) -> None:
+    page = live(open_page(stack.link("admin")))
+    lead = new_lead()
+    stack.tell(lead, **STRONG, stage="qualified", owner="Mara")
+    shown = row(page, lead)
+    expect(shown).to_be_visible(timeout=SOON_MS)
+    expect(shown.locator(".tier")).to_have_attribute("data-tier", "A")
+    expect(shown).to_contain_text("Strong lead: several meetings (+15), decides within a month (+14)")
+    expect(shown).to_contain_text("qualified")
+    expect(shown).to_contain_text("Mara")
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^[1-9]\d* leads?$"), timeout=10_000)
+
+
+def test_the_order_follows_the_scores(stack: Stack, open_page: Open) -> None:
+    rising, steady = new_lead(), new_lead()
+    stack.tell(rising, **WEAK)
+    stack.tell(steady, budget=50_000)
+    page = live(open_page(stack.link("admin")))
+    eventually(lambda: below(page, steady, rising))
+    stack.tell(rising, **STRONG)
+    eventually(lambda: below(page, rising, steady))
+    expect(row(page, rising).locator(".delta")).to_have_attribute("data-way", "up")
+
+
+def test_only_the_chosen_tiers_are_shown(stack: Stack, open_page: Open) -> None:
+    strong, weak, late = new_lead(), new_lead(), new_lead()
+    stack.tell(strong, **STRONG)
+    stack.tell(weak, **WEAK)
+    page = live(open_page(stack.link("admin")))
+    expect(row(page, weak)).to_be_visible(timeout=SOON_MS)
+    page.get_by_role("button", name="Tier A", exact=True).click()
+    expect(row(page, weak)).to_have_count(0)
+    expect(row(page, strong)).to_be_visible()
+    stack.tell(late, **WEAK)
+    stack.tell(weak, **STRONG)  # it rises into the chosen tier
+    expect(row(page, weak)).to_be_visible(timeout=SOON_MS)
+    expect(row(page, late)).to_have_count(0)
+
+
+def test_the_keyboard_reaches_a_lead_and_comes_back(stack: Stack, open_page: Open) -> None:
+    stack.tell(new_lead(), **STRONG)
+    page = live(open_page(stack.link("admin")))
+    name = page.locator(".lead-name").first
+    expect(name).to_be_visible(timeout=SOON_MS)
+    eventually(lambda: page.keyboard.press("Tab") or page.locator(".lead-name:focus").count(), every_s=0)
+    opened = page.locator(".lead-name:focus").inner_text()
+    page.keyboard.press("Enter")
+    panel = page.get_by_role("complementary")
+    expect(panel.get_by_role("heading", name=opened)).to_be_focused()
+    expect(panel.locator(".factor").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    expect(page.get_by_role("button", name=opened)).to_be_focused()
+
+
+def test_the_focus_stays_with_a_lead_that_moves(stack: Stack, open_page: Open) -> None:
+    rising, steady = new_lead(), new_lead()
+    stack.tell(rising, **WEAK)
+    stack.tell(steady, budget=50_000)
+    page = open_page("about:blank")
+    # As in browsers that cannot move an element without taking it out.
+    page.add_init_script("delete Element.prototype.moveBefore")
+    page.goto(stack.link("admin"))
+    name = live(page).get_by_role("button", name=rising)
+    name.focus()
+    stack.tell(rising, **STRONG)
+    eventually(lambda: below(page, rising, steady))
+    expect(name).to_be_focused()
+
+
+def test_a_killed_api_is_shown_and_loses_nothing(stack: Stack, open_page: Open) -> None:
+    page = live(open_page(stack.link("admin")))
+    stack.api.send_signal(SIGKILL)
+    expect(status(page)).to_contain_text("Reconnecting", timeout=SOON_MS)
+    expect(status(page)).to_contain_text("Live", timeout=RESTART_MS)
+
+    page.context.set_offline(True)
+    expect(status(page)).to_contain_text("Offline")
+    stack.api.send_signal(SIGKILL)
+    eventually(lambda: not stack.answers())
+    eventually(stack.answers, within_s=RESTART_MS / 1000)
+    lead = new_lead()
+    stack.tell(lead, **STRONG)
+    expect(row(page, lead)).to_have_count(0)
+    page.context.set_offline(False)
+    expect(row(page, lead)).to_be_visible(timeout=RESTART_MS)
+    live(page)
+
+
+class Wire:
+    """Between the relay and a page: what came over it, and what of it is let through."""
+
+    def __init__(self, page: Page) -> None:
+        self.changes: list[str] = []
+        self.cut = False
+        page.route_web_socket(re.compile("/dashboard/real-time"), self._join)
+
+    def _join(self, page_side: WebSocketRoute) -> None:
+        self.page_side = page_side
+        self._relay_side = page_side.connect_to_server()
+        self._relay_side.on_message(self._forward)
+        page_side.on_message(self._relay_side.send)
+
+    def _forward(self, message: str) -> None:
+        if '"t":"changes"' in message:
+            self.changes.append(message)
+            if self.cut:
+                return
+        self.page_side.send(message)
+
+    def carried(self, text: str) -> str:
+        return next((message for message in self.changes if text in message), "")
+
+
+def test_an_older_change_that_comes_late_is_dropped(stack: Stack, open_page: Open) -> None:
+    page = open_page("about:blank")
+    wire = Wire(page)
+    page.goto(stack.link("admin"))
+    live(page)
+    lead, next_lead = new_lead(), new_lead()
+    stack.tell(lead, **WEAK)
+    expect(row(page, lead)).to_be_visible(timeout=SOON_MS)
+    stack.tell(lead, **STRONG)
+    tier = row(page, lead).locator(".tier")
+    expect(tier).to_have_attribute("data-tier", "A", timeout=SOON_MS)
+    wire.page_side.send(wire.carried(lead))
+    stack.tell(next_lead, **STRONG)
+    expect(row(page, next_lead)).to_be_visible(timeout=SOON_MS)
+    expect(tier).to_have_attribute("data-tier", "A")
+
+
+def test_a_feed_that_begins_anew_is_followed_from_a_snapshot(stack: Stack, open_page: Open) -> None:
+    page = open_page("about:blank")
+    wire = Wire(page)
+    page.goto(stack.link("admin"))
+    live(page)
+    missed = new_lead()
+    wire.cut = True
+    stack.tell(missed, **STRONG)
+    eventually(lambda: page.wait_for_timeout(50) or wire.carried(missed))
+    expect(row(page, missed)).to_have_count(0)
+    wire.cut = False
+    stack.lose_feed()
+    stack.tell(new_lead(), **STRONG)
+    expect(row(page, missed)).to_be_visible(timeout=RESTART_MS)
+    live(page)
+
+
+def test_silence_is_shown_as_stale(stack: Stack, open_page: Open) -> None:
+    page = open_page("about:blank")
+    page.clock.install()
+    page.goto(stack.link("admin"))
+    live(page)
+    api = stack.api
+    api.send_signal(SIGSTOP)
+    try:
+        page.clock.fast_forward(60_000)
+        expect(status(page)).to_have_text(re.compile(r"Stale since \d\d:\d\d:\d\d"), timeout=SOON_MS)
+    finally:
+        api.send_signal(SIGCONT)
+    page.clock.fast_forward(15_000)
+    live(page)
+
+
+def test_a_viewer_receives_no_value(stack: Stack, open_page: Open) -> None:
+    lead = new_lead()
+    stack.tell(lead, budget=424_242, meetings=2)
+    page = open_page("about:blank")
+    answers: list[Response] = []
+    frames: list[str] = []
+    page.on("response", lambda answer: answers.append(answer))
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
+    page.goto(stack.link("viewer"))
+    live(page)
+    page.get_by_role("button", name=lead).click()
+    panel = page.get_by_role("complementary")
+    expect(panel).to_contain_text("Your role shows the reasons")
+    stack.tell(lead, budget=434_343, visits=12)
+    expect(panel).to_contain_text("very many visits", timeout=SOON_MS)
+    bodies = [answer.text() for answer in answers if "/api/" in answer.url]
+    for seen in ("".join(bodies), "".join(frames), page.content()):
+        assert "large budget" in seen
+        assert not re.search(r"424,?242|434,?343", seen)
+
+
+def test_an_expired_link_says_how_to_get_another(stack: Stack, open_page: Open) -> None:
+    page = live(open_page(stack.link("admin", "--expires", "5s")))
+    expect(page.get_by_text("service6 token --role admin --link")).to_be_visible(timeout=10_000)
+    expect(status(page)).to_contain_text("expired")
+
+
+def test_a_link_signs_in_and_leaves_the_address(stack: Stack, open_page: Open) -> None:
+    page = open_page(stack.url)
+    link = stack.link("admin")
+    page.get_by_label("Paste the link").fill("nonsense")
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("alert")).to_contain_text("no token in that")
+    page.get_by_label("Paste the link").fill(link)
+    page.get_by_role("button", name="Open").click()
+    live(page)
+    page.goto(link)
+    live(page)
+    assert "token" not in page.url
+    page.reload()
+    live(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [{"width": 1440, "height": 900}, PHONE], ids=["desktop", "phone"])
+def test_everybody_can_read_it(stack: Stack, open_page: Open, scheme: str, viewport: dict[str, int]) -> None:
+    lead = new_lead()
+    stack.tell(lead, **STRONG, unsubscribed=True)
+    signed_out = open_page(stack.url, color_scheme=scheme, viewport=viewport)
+    expect(signed_out.get_by_role("heading", level=1)).to_be_visible()
+    assert_readable(signed_out)
+    page = live(open_page(stack.link("admin"), color_scheme=scheme, viewport=viewport))
+    expect(row(page, lead)).to_be_visible(timeout=SOON_MS)
+    assert_readable(page)
+    page.get_by_role("button", name=lead).click()
+    expect(page.locator(".attributes")).to_be_visible()
+    assert_readable(page)
+
+
+def assert_readable(page: Page) -> None:
+    # Colours that are still fading would be measured half-way.
+    page.wait_for_function("document.getAnimations().length === 0")
+    found = Axe().run(page).response["violations"]
+    assert [(fault["id"], fault["nodes"][0]["target"]) for fault in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
