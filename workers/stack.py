@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -41,6 +42,7 @@ def up(
 ) -> int:
     """Runs until a signal stops it; the exit status. Arguments become settings of all that it starts."""
     began = time.monotonic()
+    state_dir = state_dir.resolve()
     given = {"SERVICE6_API__HOST": host, "SERVICE6_API__PORT": port, "SERVICE6_FLOWER__PORT": flower_port}
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     supervisor = Supervisor(STOP_ORDER, _say)
@@ -69,30 +71,35 @@ def _start(state_dir: Path, supervisor: Supervisor, claim: int, *, sample: bool)
     servers = _embedded(state_dir, configured)
     addresses = {variable: server.url for variable, server in servers.items()}
     state.write_addresses(state_dir, {**addresses, "API_URL": origin(configured)})
-    settings = load(state_dir)
+    settings = load(state_dir)  # with the secrets and the addresses
+    environment = _environment(state_dir)
 
     supervisor.start(*servers.values())
     supervisor.wait_until_ready(*servers.values(), within_s=READY_S)
-    environment = _environment(state_dir)
     supervisor.complete(migration(state_dir, environment), within_s=MIGRATION_S)
+    programs = applications(settings, environment, flower_password=flower_password, sample=sample)
     token = _token(settings)
-    ready = partial(_answers, settings, token)
-    started = [
-        Application(program, keep=(claim,), probe=ready if program.name == "api" else None)
-        for program in applications(settings, environment, flower_password=flower_password, sample=sample)
-    ]
+    probes = {"api": partial(_answers, settings, token)}
+    started = [Application(program, keep=(claim,), probe=probes.get(program.name)) for program in programs]
     supervisor.start(*started)
     supervisor.wait_until_ready(*started, within_s=READY_S)
+    names = [program.name for program in programs]
+    return _overview(settings, servers, names, token, flower_password if is_new else None)
+
+
+def _overview(
+    settings: Settings, servers: Mapping[str, Server], names: list[str], token: str, flower_password: str | None
+) -> Overview:
     return Overview(
-        state_dir=state_dir,
+        state_dir=settings.state_dir,
         origin=origin(settings),
         token=token,
         token_hours=settings.tokens.access_minutes / 60,
         flower=f"http://127.0.0.1:{settings.flower.port}",
-        flower_password=flower_password if is_new else None,
+        flower_password=flower_password,
         database=_shown(settings.database_url, "DATABASE_URL" in servers),
         redis=_shown(settings.redis_url, "REDIS_URL" in servers),
-        processes=[application.name for application in started],
+        processes=names,
     )
 
 
