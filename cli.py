@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -184,7 +186,7 @@ def import_leads(
     work = importer.open_file(_settings(state_dir), file, source=source, layout=layout)
     with progress("importing", work.survey()) as step:
         counts = work.run(step)
-    click.echo(importer.as_json(counts) if as_json else importer.summary(counts, work))
+    click.echo(json.dumps(asdict(counts), indent=2) if as_json else importer.summary(counts, work))
 
 
 @main.command()
@@ -196,8 +198,11 @@ def import_leads(
 )
 @click.option("--url", help="The API's address.  [default: that of `up`, else what is configured]")
 @click.option("--seed", type=int, help="The same seed invents the same leads.  [default: another each time]")
+@json_option
 @state_dir_option
-def simulate(rate: float, seconds: float, url: str | None, seed: int | None, state_dir: Path | None) -> None:
+def simulate(
+    rate: float, seconds: float, url: str | None, seed: int | None, as_json: bool, state_dir: Path | None
+) -> None:
     """Send signed webhooks of invented leads to the running system.
 
     Latency counts from the moment a webhook was due. Fails if any is refused.
@@ -208,9 +213,51 @@ def simulate(rate: float, seconds: float, url: str | None, seed: int | None, sta
     settings = _settings(state_dir)
     with progress("sending", max(1, round(rate * seconds))) as sent:
         report = simulator.simulate(settings, rate=rate, seconds=seconds, seed=seed, url=url, sent=sent)
-    click.echo(simulator.summary(report))
+    click.echo(json.dumps(report._asdict(), indent=2) if as_json else simulator.summary(report))
     if report.refused:
         raise Failed("not all webhooks were accepted")
+
+
+@main.command()
+@click.argument("lead", metavar="ID")
+@json_option
+@state_dir_option
+def score(lead: str, as_json: bool, state_dir: Path | None) -> None:
+    """Show a lead's score and what it is made of.
+
+    ID is the lead's number, or SOURCE:ID with the id that it has in that system.
+    """
+    from workers import score_sheet
+
+    found = score_sheet.find(_settings(state_dir), lead)
+    click.echo(found.model_dump_json(indent=2) if as_json else score_sheet.text(found))
+
+
+@main.command()
+@json_option
+@state_dir_option
+def queues(as_json: bool, state_dir: Path | None) -> None:
+    """Show what waits, what runs, and the leads that wait for a score."""
+    from workers import queue_table
+
+    work = queue_table.look(_settings(state_dir))
+    click.echo(json.dumps(work.as_dict(), indent=2) if as_json else queue_table.text(work))
+
+
+@main.command()
+@json_option
+@state_dir_option
+def doctor(as_json: bool, state_dir: Path | None) -> None:
+    """Check configuration, servers, clocks and processes; say how to mend what is wrong.
+
+    Fails if anything is bad; a warning is no failure.
+    """
+    from workers import doctor as examination
+
+    findings = examination.examine(state_dir.resolve() if state_dir else None)
+    click.echo(json.dumps(examination.as_json(findings), indent=2) if as_json else examination.report(findings))
+    if not examination.is_well(findings):
+        raise click.exceptions.Exit(Failed.exit_code)
 
 
 def _settings(state_dir: Path | None) -> Any:

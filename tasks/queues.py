@@ -1,7 +1,8 @@
 """What the Redis queues hold, read without disturbing them."""
 
 import time
-from typing import NamedTuple
+from collections import Counter
+from typing import Any, NamedTuple
 
 import orjson
 import redis
@@ -35,6 +36,12 @@ def oldest(connection: "redis.Redis", queue: str) -> float | None:
         return None
     headers = orjson.loads(message).get("headers", {})
     return float(headers.get(ENQUEUED_AT, 0))
+
+
+def running_by_queue(connection: "redis.Redis") -> Counter[str]:
+    """Messages that workers hold, as many as there are worker slots."""
+    held: Any = connection.hvals(UNACKED)
+    return Counter(str(orjson.loads(taken)[2]) for taken in held)  # message, exchange, queue
 
 
 def running(connection: "redis.Redis") -> int:

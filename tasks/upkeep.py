@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pipeline.storage import dead_letters, deliveries, partitions, unscored
+from tasks import presence
 from tasks.app import app, enqueue, services
 from tasks.queues import oldest
 from tasks.scoring import score_leads
@@ -24,6 +25,7 @@ def sweep() -> None:
     own = services()
     upkeep = own.settings.upkeep
     now = datetime.now(UTC)
+    presence.mark_tick(own.redis)
     head = oldest(own.redis, "scoring")
     queue_from = now if head is None else datetime.fromtimestamp(head, UTC)
     with own.session() as db:

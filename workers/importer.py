@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import orjson
 
 from pipeline.errors import GiveUp, TryAgain
 from pipeline.merging import Lead
@@ -212,10 +211,6 @@ def summary(counts: Counts, work: Importer) -> str:
     if not work.enqueued:
         lines.append("Redis is away; the leads are safe, and upkeep will have them scored.")
     return "\n".join(lines)
-
-
-def as_json(counts: Counts) -> str:
-    return orjson.dumps(asdict(counts)).decode()
 
 
 def _told(rows: Sequence[Row], received_at: datetime) -> Lead:

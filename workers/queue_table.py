@@ -1,0 +1,76 @@
+"""What waits, runs and is owed, as an operator reads it in a terminal."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import redis
+
+from pipeline.errors import TryAgain
+from pipeline.settings import Settings
+from pipeline.storage import dead_letters, unscored
+from pipeline.wiring import Services
+from tasks import queues
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """`waiting` and `running` in messages, of which one may stand for hundreds of leads."""
+
+    name: str
+    waiting: int
+    running: int
+    oldest_s: float | None
+
+
+@dataclass(frozen=True)
+class WorkState:
+    """`owed` leads wait for a score, the oldest for so long; `dead` gave up waiting."""
+
+    queues: tuple[QueueState, ...]
+    owed: int
+    oldest_s: float
+    dead: int
+    dead_letters: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def look(settings: Settings) -> WorkState:
+    """Raises TryAgain if PostgreSQL or Redis is away."""
+    own = Services(settings)
+    try:
+        running = queues.running_by_queue(own.redis)
+        depths = queues.depths(own.redis)
+    except redis.RedisError as error:
+        raise TryAgain(f"Redis does not answer ({type(error).__name__})") from error
+    with own.session() as db:
+        owed = unscored.owed(db)
+        letters = dead_letters.count(db)
+    return WorkState(
+        queues=tuple(QueueState(d.name, d.waiting, running.get(d.name, 0), d.oldest_s) for d in depths),
+        owed=owed.leads,
+        oldest_s=round(owed.oldest_s, 1),
+        dead=owed.dead,
+        dead_letters=letters,
+    )
+
+
+def text(work: WorkState) -> str:
+    lines = [f"{'queue':<12}{'waiting':>9}{'running':>9}{'oldest':>10}"]
+    lines += [f"{q.name:<12}{q.waiting:>9,}{q.running:>9,}{_age(q.oldest_s):>10}" for q in work.queues]
+    oldest = f", the oldest for {_age(work.oldest_s)}" if work.owed else ""
+    lines += [
+        "",
+        f"{work.owed:,} leads wait for a score{oldest}",
+        f"{work.dead:,} leads dead, {work.dead_letters:,} dead letters",
+    ]
+    return "\n".join(lines)
+
+
+def _age(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

@@ -1,0 +1,49 @@
+"""A lead's score as an operator reads it in a terminal."""
+
+from pipeline.errors import GiveUp
+from pipeline.settings import Settings
+from pipeline.storage import listing
+from pipeline.wiring import Services
+from schemas.access import Role
+from schemas.lead import LeadDetail
+from schemas.score import Factor
+from workers import views
+
+LABEL_LIMIT = 48  # characters
+
+
+def find(settings: Settings, asked: str) -> LeadDetail:
+    """`asked` is the lead's number, or source:id as the vendor knows it. Raises GiveUp if there is no such score."""
+    own = Services(settings)
+    with own.session() as db:
+        source, colon, external_id = asked.partition(":")
+        if colon:
+            # A vendor's id may be stored as a pseudonym, by the rule for owners.
+            lead_id = listing.find_id(db, source, own.source_map(source).owner(external_id))
+        else:
+            lead_id = int(asked) if asked.isdecimal() and len(asked) <= 18 else None
+        row = None if lead_id is None else listing.find(db, lead_id)
+    if row is None:
+        waits = " has no score yet; `service6 queues` shows what waits" if colon and lead_id else " is not known"
+        hint = "" if colon or asked.isdecimal() else "; ask for its number, or for SOURCE:ID"
+        raise GiveUp(f"lead {asked}{waits}{hint}")
+    return views.lead_detail(own, row, Role.ADMIN)
+
+
+def text(lead: LeadDetail) -> str:
+    score = lead.score
+    where = [f"stage {lead.stage}", f"owner {lead.owner}", f"outcome {lead.outcome}"]
+    known = [part for part in where if not part.endswith(" None")]
+    lines = [
+        f"lead {lead.id}  {lead.source}:{lead.external_id}" + (f"  ({', '.join(known)})" if known else ""),
+        f"score {score.score:.1f}  tier {score.tier}  confidence {score.confidence:.2f}  ({score.engine})",
+        score.explanation,
+        "",
+        *map(_factor, score.factors),
+    ]
+    return "\n".join(lines).rstrip()
+
+
+def _factor(factor: Factor) -> str:
+    seen = "" if factor.value is None else f"{factor.attribute} = {factor.value}"
+    return f"{factor.points:+7.1f}  {factor.label[:LABEL_LIMIT]:<{LABEL_LIMIT}}  {seen}".rstrip()
