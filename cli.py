@@ -183,8 +183,8 @@ def import_leads(
     if (outcome is None) != (won is None):
         raise click.UsageError("--outcome and --won belong together")
     layout = Layout(id_, outcome, won, created, drop)
-    work = importer.open_file(_settings(state_dir), file, source=source, layout=layout)
-    with progress("importing", work.survey()) as step:
+    opened = importer.open_file(_settings(state_dir), file, source=source, layout=layout)
+    with opened as work, progress("importing", work.survey()) as step:
         counts = work.run(step)
     click.echo(json.dumps(asdict(counts), indent=2) if as_json else importer.summary(counts, work))
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from pipeline.security.tokens import mint
 from pipeline.settings import Settings
-from pipeline.wiring import DEFAULT_SOURCE, Services
+from pipeline.wiring import DEFAULT_SOURCE
 from schemas.access import Role
 from workers.address import api_url
+from workers.errand import errand
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LIFETIME = re.compile(r"(\d{1,7})([smhd])")
@@ -28,12 +29,13 @@ def lifetime(text: str) -> timedelta:
 
 def token(settings: Settings, role: Role, *, owners: Sequence[str], sub: str, expires: timedelta | None) -> str:
     """`owners` as the CRM writes them: an e-mail address becomes the pseudonym that its leads carry."""
-    known_as = Services(settings).source_map(DEFAULT_SOURCE).owner
+    with errand(settings) as own:
+        stored = [own.source_map(DEFAULT_SOURCE).owner(owner) for owner in owners]
     return mint(
         settings.secret_key.get_secret_value(),
         role=role,
         sub=sub,
-        owners=[known_as(owner) for owner in owners],
+        owners=stored,
         lifetime=expires or timedelta(minutes=settings.tokens.access_minutes),
         now=datetime.now(UTC),
     )

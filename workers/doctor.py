@@ -18,12 +18,13 @@ from sqlalchemy import text
 
 from pipeline.errors import Service6Error
 from pipeline.security.signatures import StandardVerifier
-from pipeline.settings import Settings, load
+from pipeline.settings import load
 from pipeline.storage import migrate, unscored
 from pipeline.wiring import Services
 from tasks import presence
 from tasks.app import QUEUES
 from workers.address import api_url
+from workers.errand import errand
 
 Level = Literal["ok", "warn", "bad"]
 
@@ -54,8 +55,9 @@ def examine(state_dir: Path | None) -> list[Finding]:
     except Service6Error as error:
         return [Finding("configuration", "bad", str(error), "correct it, then run `service6 doctor` again")]
     findings = [Finding("configuration", "ok", f"{settings.env}, state in {settings.state_dir}")]
-    for look in (_python, _disk, _secret_key, _webhook_secrets, _postgresql, _redis, _api):
-        findings += look(settings)
+    with errand(settings) as own:
+        for look in (_python, _disk, _secret_key, _webhook_secrets, _postgresql, _redis, _api):
+            findings += look(own)
     return findings
 
 
@@ -76,7 +78,7 @@ def as_json(findings: list[Finding]) -> list[dict[str, Any]]:
     return [asdict(finding) for finding in findings]
 
 
-def _python(_: Settings) -> Iterator[Finding]:
+def _python(_: Services) -> Iterator[Finding]:
     found = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < OLDEST_PYTHON:
         yield Finding("python", "bad", found, "install Python 3.11 or newer, then run `make setup`")
@@ -84,24 +86,24 @@ def _python(_: Settings) -> Iterator[Finding]:
         yield Finding("python", "ok", found)
 
 
-def _disk(settings: Settings) -> Iterator[Finding]:
-    place = next(path for path in (settings.state_dir, *settings.state_dir.parents) if path.exists())
+def _disk(own: Services) -> Iterator[Finding]:
+    place = next(path for path in (own.settings.state_dir, *own.settings.state_dir.parents) if path.exists())
     free = shutil.disk_usage(place).free
     level: Level = "bad" if free < DISK_BAD else "warn" if free < DISK_WARN else "ok"
     mend = "" if level == "ok" else f"make room on the disk of {place}; PostgreSQL stops when it is full"
     yield Finding("disk", level, f"{free / 2**30:.1f} GiB free", mend)
 
 
-def _secret_key(settings: Settings) -> Iterator[Finding]:
-    if settings.secret_key.get_secret_value():
+def _secret_key(own: Services) -> Iterator[Finding]:
+    if own.settings.secret_key.get_secret_value():
         yield Finding("secret key", "ok", "set")
     else:
         mend = "set SERVICE6_SECRET_KEY (openssl rand -base64 32), or run `service6 up`, which makes one"
         yield Finding("secret key", "bad", "missing: no personal data can be sealed, no token signed", mend)
 
 
-def _webhook_secrets(settings: Settings) -> Iterator[Finding]:
-    for source, secrets in settings.webhook_secrets.items():
+def _webhook_secrets(own: Services) -> Iterator[Finding]:
+    for source, secrets in own.settings.webhook_secrets.items():
         variable = f"SERVICE6_WEBHOOK_SECRET_{source.upper()}"
         name = f"webhooks {source}"
         try:
@@ -116,8 +118,7 @@ def _webhook_secrets(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, "warn", "closed: it has no secret", f"set {variable} to open it")
 
 
-def _postgresql(settings: Settings) -> Iterator[Finding]:
-    own = Services(settings)
+def _postgresql(own: Services) -> Iterator[Finding]:
     try:
         with own.session() as db:
             asked = datetime.now(UTC)
@@ -131,14 +132,14 @@ def _postgresql(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("postgresql", "ok", f"answers, version {shown}")
     yield _clock("postgresql clock", (clock - asked - (answered - asked) / 2).total_seconds())
-    yield from _schema(settings)
-    if migrate.current(settings.database_url) is not None:
+    yield from _schema(own)
+    if migrate.current(own.settings.database_url) is not None:
         yield from _owed(own)
 
 
-def _schema(settings: Settings) -> Iterator[Finding]:
+def _schema(own: Services) -> Iterator[Finding]:
     newest = ScriptDirectory(str(migrate.SCRIPTS)).get_current_head()
-    current = migrate.current(settings.database_url)
+    current = migrate.current(own.settings.database_url)
     if current == newest:
         yield Finding("schema", "ok", f"current ({current})")
     else:
@@ -157,8 +158,7 @@ def _owed(own: Services) -> Iterator[Finding]:
         yield Finding("dead leads", "warn", f"{owed.dead} leads could not be scored", "their dead letters say why")
 
 
-def _redis(settings: Settings) -> Iterator[Finding]:
-    own = Services(settings)
+def _redis(own: Services) -> Iterator[Finding]:
     try:
         asked = datetime.now(UTC)
         seconds, microseconds = own.redis.time()
@@ -213,8 +213,8 @@ def _clock(name: str, ahead_s: float) -> Finding:
     return Finding(name, level, found, "" if level == "ok" else "let NTP set the clocks of both machines")
 
 
-def _api(settings: Settings) -> Iterator[Finding]:
-    url = api_url(settings)
+def _api(own: Services) -> Iterator[Finding]:
+    url = api_url(own.settings)
     try:
         live = httpx2.get(f"{url}/health/live", timeout=ANSWER_S, trust_env=False).is_success
     except (httpx2.HTTPError, httpx2.InvalidURL):

@@ -9,6 +9,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from tasks import app as tasks_app
 from workers.bundles import enqueue_bundles
 from workers.csv_file import CsvFile, Record
 from workers.csv_rows import Layout, Rows
+from workers.errand import errand
 from workers.rejects import Rejects
 from workers.saving import as_row, make_saver
 
@@ -199,9 +201,11 @@ class Importer:
         self._rejects.add(record, reason)
 
 
-def open_file(settings: Settings, path: Path, *, source: str, layout: Layout) -> Importer:
+@contextmanager
+def open_file(settings: Settings, path: Path, *, source: str, layout: Layout) -> Iterator[Importer]:
     tasks_app.connect(settings)
-    return Importer(Services(settings), path, source=source, layout=layout)
+    with errand(settings) as own:
+        yield Importer(own, path, source=source, layout=layout)
 
 
 def summary(counts: Counts, work: Importer) -> str:

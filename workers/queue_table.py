@@ -8,8 +8,8 @@ import redis
 from pipeline.errors import TryAgain
 from pipeline.settings import Settings
 from pipeline.storage import dead_letters, unscored
-from pipeline.wiring import Services
 from tasks import queues
+from workers.errand import errand
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ class WorkState:
 
 def look(settings: Settings) -> WorkState:
     """Raises TryAgain if PostgreSQL or Redis is away."""
-    own = Services(settings)
-    try:
-        running = queues.running_by_queue(own.redis)
-        depths = queues.depths(own.redis)
-    except redis.RedisError as error:
-        raise TryAgain(f"Redis does not answer ({type(error).__name__})") from error
-    with own.session() as db:
-        owed = unscored.owed(db)
-        letters = dead_letters.count(db)
+    with errand(settings) as own:
+        try:
+            running = queues.running_by_queue(own.redis)
+            depths = queues.depths(own.redis)
+        except redis.RedisError as error:
+            raise TryAgain(f"Redis does not answer ({type(error).__name__})") from error
+        with own.session() as db:
+            owed = unscored.owed(db)
+            letters = dead_letters.count(db)
     return WorkState(
         queues=tuple(QueueState(d.name, d.waiting, running.get(d.name, 0), d.oldest_s) for d in depths),
         owed=owed.leads,

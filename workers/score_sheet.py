@@ -1,5 +1,7 @@
 """A lead's score as an operator reads it in a terminal."""
 
+from sqlalchemy.orm import Session
+
 from pipeline.errors import GiveUp
 from pipeline.settings import Settings
 from pipeline.storage import listing
@@ -8,26 +10,34 @@ from schemas.access import Role
 from schemas.lead import LeadDetail
 from schemas.score import Factor
 from workers import views
+from workers.errand import errand
 
+LONGEST_NUMBER = 18  # digits of a bigint
 LABEL_LIMIT = 48  # characters
 
 
 def find(settings: Settings, asked: str) -> LeadDetail:
     """`asked` is the lead's number, or source:id as the vendor knows it. Raises GiveUp if there is no such score."""
-    own = Services(settings)
-    with own.session() as db:
-        source, colon, external_id = asked.partition(":")
-        if colon:
-            # A vendor's id may be stored as a pseudonym, by the rule for owners.
-            lead_id = listing.find_id(db, source, own.source_map(source).owner(external_id))
-        else:
-            lead_id = int(asked) if asked.isdecimal() and len(asked) <= 18 else None
-        row = None if lead_id is None else listing.find(db, lead_id)
-    if row is None:
-        waits = " has no score yet; `service6 queues` shows what waits" if colon and lead_id else " is not known"
-        hint = "" if colon or asked.isdecimal() else "; ask for its number, or for SOURCE:ID"
-        raise GiveUp(f"lead {asked}{waits}{hint}")
-    return views.lead_detail(own, row, Role.ADMIN)
+    with errand(settings) as own:
+        with own.session() as db:
+            lead_id = _number(own, db, asked)
+            row = listing.find(db, lead_id)
+        if row is None:
+            raise GiveUp(f"lead {asked} has no score; `service6 queues` shows what waits")
+        return views.lead_detail(own, row, Role.ADMIN)
+
+
+def _number(own: Services, db: Session, asked: str) -> int:
+    source, colon, external_id = asked.partition(":")
+    if not colon:
+        if not asked.isdecimal() or len(asked) > LONGEST_NUMBER:
+            raise GiveUp(f"{asked!r} is no lead; ask for its number, or for SOURCE:ID")
+        return int(asked)
+    # A vendor's id may be stored as a pseudonym, by the rule for owners.
+    lead_id = listing.find_id(db, source, own.source_map(source).owner(external_id))
+    if lead_id is None:
+        raise GiveUp(f"there is no lead {external_id} of {source}")
+    return lead_id
 
 
 def text(lead: LeadDetail) -> str:
