@@ -72,6 +72,19 @@ class Lead:
             and all(new in (None, known) for known, new in fields)
         )
 
+    def news(self, change: LeadChange, told: "Lead") -> LeadChange:
+        """The change without what is known; `told` is what it and others of its kind say together.
+
+        So that a repetition, which is no delivery seen before, does not count as newer.
+        """
+        return change._replace(
+            attributes=_other(change.attributes, told.attributes, self.attributes),
+            contacts=_other(change.contacts, told.contacts, self.contacts),
+            stage=None if told.stage == self.stage else change.stage,
+            owner=None if told.owner == self.owner else change.owner,
+            outcome=None if told.outcome == self.outcome else change.outcome,
+        )
+
     def _stamp(self, name: str) -> Stamp:
         own = self.times.get(name)
         if own is not None:
@@ -83,6 +96,10 @@ class Lead:
             self.times[SHARED] = stamp
             newer = {name for name in newer if name[0] in OWN_STAMP}
         self.times.update(dict.fromkeys(newer, stamp))
+
+
+def _other(names: dict[str, Value], told: dict[str, Value], known: dict[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in names.items() if name not in known or known[name] != told[name]}
 
 
 def _microseconds(moment: datetime) -> int:

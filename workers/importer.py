@@ -179,9 +179,14 @@ class Importer:
             for key, lead_id in ids.items():
                 told[key].id = lead_id
             importing.insert_contacts(db, self._saver.sealed([told[key] for key in ids]))
-            changes = [row.change for same in group for row in same if _key(row.change) not in ids]
-            known = self._saver.known(db, changes)
-            changed = self._saver.merge(db, [c for c in changes if not known[_key(c)].says(told[_key(c)])], received_at)
+            rest = [row.change for same in group for row in same if _key(row.change) not in ids]
+            known = self._saver.known(db, rest)
+            news = [
+                known[key].news(change, told[key])
+                for key, change in ((_key(change), change) for change in rest)
+                if not known[key].says(told[key])
+            ]
+            changed = self._saver.merge(db, news, received_at)
         if not enqueue_bundles([*ids.values(), *changed], self._own.settings.intake.message_leads):
             self.enqueued = False
         return Saved(len(ids), len(changed), len(told) - len(ids) - len(changed), [])
