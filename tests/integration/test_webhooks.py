@@ -1,0 +1,397 @@
+"""The doors of the CRMs, knocked at over HTTP: what is refused stores nothing, what is accepted is durable."""
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from pipeline.settings import Settings
+from pipeline.storage import migrate
+from pipeline.wiring import Services
+from tests.directories import directory
+from tests.integration.rows import blocked, execute, rows, value
+from tests.serving import Api, api, delivery, process, services, signed, worker
+from tests.waiting import eventually
+from workers.program import Run
+from workers.programs import CELERY
+from workers.servers import Postgres, Valkey
+
+SMALL = {"SERVICE6_INTAKE__QUEUE_REQUESTS": "60", "SERVICE6_INTAKE__GROUP_SIZE": "60"}
+
+
+@pytest.fixture(scope="module")
+def served(place: Settings) -> Iterator[Api]:
+    with api(place, **SMALL) as running:
+        yield running
+
+
+@pytest.fixture
+def own(place: Settings) -> Iterator[Services]:
+    with services(place) as made:
+        execute(made, "TRUNCATE leads, lead_contacts, unscored, deliveries")
+        yield made
+
+
+def stored(own: Services) -> int:
+    return int(value(own, "SELECT (SELECT count(*) FROM leads) + (SELECT count(*) FROM deliveries)"))
+
+
+@contextmanager
+def one_more(served: Api, answer: int, source: str = "standard") -> Iterator[None]:
+    """One webhook more is counted under this answer, and none under another."""
+    before = served.webhooks()
+    yield
+    after = served.webhooks()
+    changed = {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key, 0)}
+    assert changed == {(source, str(answer)): 1}
+
+
+def refused(response: httpx2.Response, status: int) -> dict[str, Any]:
+    body: dict[str, Any] = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert (response.status_code, body["status"]) == (status, status)
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def test_a_signed_webhook_is_accepted_and_durable(served: Api, own: Services) -> None:
+    with one_more(served, 202):
+        answer = served.tell("L1", budget=5)
+    assert (answer.status_code, answer.json()) == (202, {"status": "accepted"})
+    assert rows(own, "SELECT external_id, attributes FROM leads") == [
+        {"external_id": "L1", "attributes": {"budget": 5}}
+    ]
+
+
+# Who may knock.
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"webhook-signature": "v1,AAAA"},
+        {"webhook-signature": "garbage"},
+        {"webhook-signature": ""},
+        {"webhook-id": "another"},
+        {"webhook-timestamp": "0"},
+        {"webhook-timestamp": "nan"},
+    ],
+)
+def test_a_wrong_signature(served: Api, own: Services, changed: dict[str, str]) -> None:
+    with one_more(served, 401):
+        refused(served.send(delivery("L1"), **changed), 401)
+    assert stored(own) == 0
+
+
+@pytest.mark.parametrize("minutes", [-6, 6])
+def test_a_stale_timestamp(served: Api, own: Services, minutes: int) -> None:
+    body = delivery("L1")
+    headers = served.signed(body, at=datetime.now(UTC) + timedelta(minutes=minutes))
+    with one_more(served, 401):
+        refused(served.http.post("/webhooks/standard", content=body, headers=headers), 401)
+    assert stored(own) == 0
+
+
+@pytest.mark.parametrize("source", ["nobody", "hubspot", "STANDARD", "%00"])
+def test_an_unknown_source(served: Api, own: Services, source: str) -> None:
+    with one_more(served, 404, "unknown"):
+        refused(served.send(delivery("L1"), source), 404)
+    assert stored(own) == 0
+
+
+def test_a_source_without_a_secret_is_closed(place: Settings) -> None:
+    with api(place, "closed", SERVICE6_WEBHOOK_SECRET_STANDARD=" ") as running:
+        refused(running.tell("L1"), 404)
+
+
+def test_two_secrets_are_active_while_one_is_rotated(place: Settings, own: Services) -> None:
+    secrets = [f"whsec_{word * 8}" for word in ("AAAA", "BBBB", "CCCC")]
+    with api(place, "rotating", SERVICE6_WEBHOOK_SECRET_STANDARD=" ".join(secrets[:2])) as running:
+        answers = []
+        for secret in secrets:
+            other = place.model_copy(update={"webhook_secrets": {"standard": (SecretStr(secret),)}})
+            body = delivery("L1")
+            headers = signed(other, body)
+            answers.append(running.http.post("/webhooks/standard", content=body, headers=headers).status_code)
+    assert answers == [202, 202, 401]
+
+
+# What they may bring.
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b"", ""),
+        (b"budget=5", ""),
+        (b'{"type": "x"', ""),
+        (b"\xff\xfe", None),  # no text, so no signature
+        (b"[" * 100_000, ""),
+        (b"[]", ""),
+        (b"null", ""),
+        (b'{"timestamp": "2026-11-22T12:00:00Z", "data": {"id": 1}}', "/type"),
+        (b'{"type": "x", "data": {"id": 1}}', "/timestamp"),
+        (b'{"type": "x", "timestamp": "2026-11-22T12:00:00", "data": {"id": 1}}', "/timestamp"),
+        (b'{"type": "x", "timestamp": "now", "data": {"id": 1}}', "/timestamp"),
+        (b'{"type": "x", "timestamp": "2026-11-22T12:00:00Z"}', "/data"),
+        (b'{"type": "x", "timestamp": "2026-11-22T12:00:00Z", "data": []}', "/data"),
+        (b'{"type": "x", "timestamp": "2026-11-22T12:00:00Z", "data": {}}', "/data/id"),
+        (delivery(""), "/data/id"),
+        (delivery("x" * 201), "/data/id"),
+        (delivery("a\0b"), "/data/id"),
+        (delivery({"no": "id"}), "/data/id"),  # type: ignore[arg-type]
+        (delivery(True), "/data/id"),
+        (delivery("L1", budget=float("nan")), ""),
+        (delivery("L1", budget=1e308), "/data/budget"),
+        (delivery("L1", deep={"a/b": {"c": 10**30}}), "/data/deep/a~1b/c"),
+        (delivery("L1", note="x" * 10_001), "/data/note"),
+        (delivery("L1", **{f"a{n}": n for n in range(501)}), "/data"),
+        (delivery("L1", **{"n" * 201: 1}), "/data/" + "n" * 194),
+    ],
+)
+def test_a_wrong_shape_is_told_with_its_place(served: Api, own: Services, body: bytes, pointer: str | None) -> None:
+    if pointer is None:
+        refused(served.send(body), 401)
+        return
+    with one_more(served, 400):
+        problem = refused(served.send(body), 400)
+    assert problem["pointer"] == pointer
+    assert stored(own) == 0
+
+
+def test_a_deliverys_id_has_a_bound(served: Api, own: Services) -> None:
+    """An index row has one, and PostgreSQL's refusal would look like a server in trouble."""
+    body = delivery("L1")
+    long = "".join(random.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=4000))
+    headers = served.signed(body, delivery_id=long)
+    refused(served.http.post("/webhooks/standard", content=body, headers=headers), 400)
+    assert stored(own) == 0
+
+
+def test_a_body_over_one_mebibyte(served: Api, own: Services) -> None:
+    body = delivery("L1", note="x" * (1024 * 1024))
+    with one_more(served, 413):
+        refused(served.send(body), 413)
+
+    def parts() -> Iterator[bytes]:
+        yield from (body[n : n + 65536] for n in range(0, len(body), 65536))
+
+    with one_more(served, 413):  # without a length header
+        refused(served.http.post("/webhooks/standard", content=parts(), headers=served.signed(body)), 413)
+    assert stored(own) == 0
+
+
+def test_other_methods_and_addresses_are_problems_too(served: Api) -> None:
+    refused(served.http.get("/webhooks/standard"), 404)
+    refused(served.http.post("/api/v1/nothing", json={}), 405)
+    assert served.http.delete("/api/v1/leads").headers["content-type"] == "application/problem+json"
+
+
+ABSURD: list[dict[str, Any]] = [
+    {"note": "\0 \u202e \ufeff"},
+    {"budget": "1e308", "visits": "nan", "timeline": "-Infinity"},
+    {"note": "x" * 10_000},
+    {f"a{n}": n for n in range(500)},
+    {"deep": {"er": {"and": {"deeper": [1, {"2": [3]}]}}}},
+    {"🎉": "🎉" * 1000, "שלום": "עולם", "مرحبا": "بالعالم"},
+    {"budget": 10**18 - 1, "visits": -(10**18) + 1},
+    {"budget": True, "source": 7, "last_activity_at": "9999-12-31T23:59:59-23:59"},
+    {"last_activity_at": "0001-01-01T00:00:00+23:59", "outcome": "won"},
+    {"$stage": "x", "*": 1, "@email": "y", "_": None},
+    {"": {"nested under no name": 1}},
+    {"stage": "s" * 9_999, "owner": "🎉" * 3000},
+]
+
+
+def test_absurd_leads_are_scored_and_spoil_no_other(served: Api, own: Services, place: Settings) -> None:
+    bodies = [delivery(f"absurd-{n}", **attributes) for n, attributes in enumerate(ABSURD)]
+    early = datetime.fromisoformat("0001-01-01T00:00:00+14:00")
+    bodies.append(delivery("absurd-early", at=early, outcome="won", stage="won", owner="ann"))
+    bad = [delivery("bad-1", budget=1e308), delivery("a\0b"), b"{"]
+    good = [delivery(f"good-{n}", budget=n) for n in range(30)]
+    answers = in_one_group(served, own, bodies + bad + good, refused_at_the_door=len(bad))
+    accepted = [code == 202 for code in answers]
+    assert accepted == [True] * len(bodies) + [False] * len(bad) + [True] * len(good)
+    with worker(place):
+        eventually(lambda: value(own, "SELECT count(*) FROM unscored") == 0, within_s=60)
+    assert value(own, "SELECT count(*) FROM scores") == len(bodies) + len(good)
+    for row in rows(own, "SELECT id FROM leads WHERE external_id LIKE 'absurd%'"):
+        answer = served.get(f"/api/v1/leads/{row['id']}")
+        assert answer.status_code == 200, row
+        assert 0 <= answer.json()["score"]["score"] <= 100
+
+
+def test_one_lead_that_outgrows_its_bounds_spoils_no_other_of_its_group(served: Api, own: Services) -> None:
+    """Each of these passes the door; only the transaction finds that one of them is too much."""
+    assert served.tell("full", **{f"a{n}": n for n in range(500)}).status_code == 202
+    bodies = [delivery(f"good-{n}", budget=n) for n in range(49)]
+    bodies.insert(20, delivery("full", one_more=1))
+    answers = in_one_group(served, own, bodies)
+    assert [n for n, code in enumerate(answers) if code != 202] == [20]
+    assert answers[20] == 400
+    assert value(own, "SELECT count(*) FROM leads") == 50
+    assert value(own, "SELECT count(*) FROM deliveries") == 50
+
+
+def in_one_group(served: Api, own: Services, bodies: list[bytes], *, refused_at_the_door: int = 0) -> list[int]:
+    """Answers to requests that come while the writer is held, so that they share the next transaction."""
+    with ThreadPoolExecutor(len(bodies) + 1) as pool, writer_held(served, own, pool):
+        requests = [pool.submit(served.send, body) for body in bodies]
+        eventually(lambda: sum(request.done() for request in requests) == refused_at_the_door)
+        eventually(lambda: connections(served) > len(bodies) - refused_at_the_door)
+    return [request.result().status_code for request in requests]
+
+
+@contextmanager
+def writer_held(served: Api, own: Services, pool: ThreadPoolExecutor) -> Iterator[None]:
+    """The writer has a group in hand and cannot save it until the context ends; that group leaves no trace."""
+    held = delivery("held")
+    headers = served.signed(held, delivery_id="held")
+    with own.engine.connect() as holder:
+        holder.execute(text("INSERT INTO deliveries (source, delivery_id) VALUES ('standard', 'held')"))
+        first = pool.submit(served.http.post, "/webhooks/standard", content=held, headers=headers)
+        blocked(own.engine)
+        try:
+            yield
+        finally:
+            holder.commit()  # a delivery that was seen
+    assert first.result().status_code == 202
+    execute(own, "DELETE FROM deliveries WHERE delivery_id = 'held'")
+
+
+def connections(served: Api) -> int:
+    """Clients that are connected now."""
+    found = psutil.Process(served.run.pid).net_connections("tcp")
+    port = httpx2.URL(served.url).port
+    return sum(one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port for one in found)
+
+
+# When it is too much, and when a server is away.
+
+
+def test_a_full_queue_says_when_to_come_again(served: Api, own: Services) -> None:
+    before = served.webhooks()
+    with ThreadPoolExecutor(101) as pool, writer_held(served, own, pool):
+        requests = [pool.submit(served.tell, n) for n in range(90)]
+        eventually(lambda: sum(request.done() for request in requests) == 30)
+        for answer in (request.result() for request in requests if request.done()):
+            refused(answer, 429)
+            assert int(answer.headers["Retry-After"]) >= 1
+    answers = sorted(request.result().status_code for request in requests)
+    assert answers == [202] * 60 + [429] * 30
+    assert value(own, "SELECT count(*) FROM leads") == 60
+    assert served.webhooks()["standard", "429"] - before.get(("standard", "429"), 0) == 30
+
+
+def test_postgresql_away_and_back(settings: Settings) -> None:
+    with directory() as path:
+        server = Postgres(path, options={"fsync": "off"})
+        server.start()
+        try:
+            migrate.upgrade(server.url)
+            own_servers(settings, DATABASE_URL=server.url)
+            with api(settings) as running:
+                assert running.tell("L1").status_code == 202
+                server.stop()
+                problem = running.tell("L2")
+                refused(problem, 503)
+                assert int(problem.headers["Retry-After"]) >= 1
+                assert "L2" not in problem.text
+                assert running.webhooks()["standard", "503"] == 1
+                health = running.get("/health")
+                assert (health.status_code, health.json()["status"]) == (503, "down")
+                assert running.get("/health/ready").status_code == 503
+                assert running.http.get("/health/live").status_code == 200
+                refused(running.get("/api/v1/leads"), 503)
+                server.start()
+                eventually(lambda: running.tell("L3").status_code == 202)
+                assert running.get("/health/ready").status_code == 200
+        finally:
+            server.stop()
+
+
+def test_redis_away_and_back(settings: Settings) -> None:
+    impatient = {"SERVICE6_UPKEEP__GRACE_S": "0", "SERVICE6_UPKEEP__TICK_S": "0.5"}
+    with directory() as path, services(settings) as own:
+        server = Valkey(path)
+        server.start()
+        try:
+            own_servers(settings, REDIS_URL=server.url)
+            with api(settings, **impatient) as running, worker(settings, **impatient), beat(settings, **impatient):
+                assert running.tell("L1").status_code == 202
+                eventually(lambda: value(own, "SELECT count(*) FROM scores") == 1, within_s=60)
+                server.stop()
+                began = time.monotonic()
+                assert [running.tell(f"away-{n}", budget=n).status_code for n in range(20)] == [202] * 20
+                assert time.monotonic() - began < 5
+                health = running.get("/health")
+                assert (health.status_code, health.json()["status"]) == (200, "degraded")
+                assert running.get("/metrics").status_code == 200
+                assert running.get("/api/v1/leads").json()["position"] is None
+                assert value(own, "SELECT count(*) FROM unscored") == 20
+                server.start()
+                eventually(lambda: value(own, "SELECT count(*) FROM unscored") == 0, within_s=60)
+            assert value(own, "SELECT count(*) FROM scores") == 21
+        finally:
+            server.stop()
+
+
+def own_servers(settings: Settings, **urls: str) -> None:
+    file = settings.state_dir / "servers.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **urls}))
+
+
+def beat(settings: Settings, **environment: str) -> AbstractContextManager[Run]:
+    argv = (*CELERY[2:], "beat", f"--schedule={settings.state_dir / 'beat'}", "--pidfile=")
+    return process("beat", argv, settings, **environment)
+
+
+# An end in the middle of traffic.
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_what_was_answered_before_the_end_is_saved(settings: Settings, end: signal.Signals) -> None:
+    accepted: list[str] = []
+    stop = threading.Event()
+
+    def traffic(running: Api, client: int) -> None:
+        with httpx2.Client(base_url=running.url, timeout=20) as http:
+            for n in count():
+                name = f"{client}-{n}"
+                body = delivery(name)
+                try:
+                    answer = http.post("/webhooks/standard", content=body, headers=signed(settings, body))
+                except httpx2.TransportError:
+                    return
+                if answer.status_code == 202:
+                    accepted.append(name)
+                if stop.is_set():
+                    return
+
+    with services(settings) as own, api(settings) as running, ThreadPoolExecutor(16) as pool:
+        clients = [pool.submit(traffic, running, client) for client in range(16)]
+        eventually(lambda: len(accepted) > 200, within_s=30)
+        os.kill(running.run.pid, end)
+        status = running.run.child.wait(15)
+        stop.set()
+        for client in clients:
+            client.result()
+        saved = {row["external_id"] for row in rows(own, "SELECT external_id FROM leads")}
+    assert {*accepted} <= saved
+    assert len(saved) >= 200
+    assert status == -end
