@@ -1,0 +1,112 @@
+"""Hot queries find their rows by index in tables of 20,000 rows, however PostgreSQL plans them."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from pipeline.settings import Settings
+from pipeline.storage import contacts, leads, listing, outbox, scores, unscored
+from pipeline.wiring import Services
+from schemas.score import ScoreRow
+from tests.serving import services
+
+NUMBER = 20_000
+LARGE = 1000  # rows; whatever has fewer may be read as a whole
+NOW = datetime.now(UTC)
+FILL = """
+    INSERT INTO leads (source, external_id, attributes, attribute_times, active_at)
+    SELECT 'standard', 'L' || n, jsonb_build_object('budget', n, 'note', repeat('x', 200)), '{}', now()
+      FROM generate_series(1, :number) n;
+    INSERT INTO unscored (lead_id, lead_revision, since, due)
+    SELECT id, 1, now() - id * interval '1 second', now() + id * interval '1 second' FROM leads;
+    INSERT INTO scores (lead_id, score, confidence, tier, factors, model_id, lead_revision)
+    SELECT id, id % 100, 0.5, 'B', '\\x00', 1, 1 FROM leads;
+    INSERT INTO score_history (lead_id, score, confidence, tier, model_id, lead_revision, rev, reason)
+    SELECT id, 50, 0.5, 'B', 1, 1, n, 'change' FROM leads, generate_series(1, 3) n;
+    INSERT INTO feature_vectors (lead_id, feature_set, lead_revision, vector) SELECT id, 1, 1, '\\x00' FROM leads;
+    INSERT INTO outbox (kind, key, rev, body) SELECT 'score', 'lead:' || id, 1, repeat('x', 500) FROM leads;
+    INSERT INTO lead_contacts (lead_id, sealed, email_index, phone_index)
+    SELECT id, '\\x00', decode(md5(id::text), 'hex'), decode(md5(id::text), 'hex') FROM leads;
+"""
+
+
+@pytest.fixture(scope="module")
+def filled(place: Settings) -> Iterator[Services]:
+    with services(place) as own:
+        with own.session() as db:
+            for statement in FILL.split(";\n"):
+                if statement.strip():
+                    db.execute(text(statement), {"number": NUMBER} if ":number" in statement else {})
+        with own.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+        yield own
+
+
+def plans(own: Services, query: Callable[[Session], object]) -> list[dict[str, Any]]:
+    """The plans of all statements that the call executes, without their effect."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(own.engine, "before_cursor_execute", note)
+    try:
+        with own.session() as db:
+            query(db)
+            db.rollback()
+    finally:
+        event.remove(own.engine, "before_cursor_execute", note)
+    with own.engine.connect() as connection:
+        answers = [connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", values).scalar() for sql, values in seen]
+    return [(json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"] for answer in answers]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+ROW = ScoreRow(0, 2, 50.0, 0.5, "B", b"", b"", None, "{}")
+KEYS = [("standard", f"L{n}") for n in range(1, 501)]
+SOME = list(range(1, 201))
+
+
+def _strand(db: Session) -> object:
+    return unscored.strand(db, now=NOW, before=NOW, max_attempts=5, backoff=timedelta(seconds=10), limit=5000)
+
+
+HOT: dict[str, tuple[Callable[[Session], object], set[str]]] = {
+    "lock": (lambda db: leads.lock(db, KEYS), {"leads_source_external_id_key"}),
+    "update": (lambda db: leads.update(db, leads.lock(db, KEYS[:50])), {"leads_pkey", "leads_source_external_id_key"}),
+    "waiting": (lambda db: leads.waiting(db, SOME), {"leads_pkey", "unscored_pkey"}),
+    "save": (
+        lambda db: scores.save(db, [ROW._replace(lead_id=n) for n in SOME], model_id=1, reason="change"),
+        {"unscored_pkey"},
+    ),
+    "note_error": (lambda db: unscored.note_error(db, [77], "x"), {"unscored_pkey"}),
+    "strand": (_strand, {"unscored_due"}),
+    "take": (lambda db: outbox.take(db, 500), {"outbox_pkey"}),
+    "discard": (lambda db: outbox.discard(db, SOME), {"outbox_pkey"}),
+    "sealed": (lambda db: contacts.sealed(db, SOME), {"lead_contacts_pkey"}),
+    "find": (lambda db: listing.find(db, 77), {"leads_pkey", "scores_pkey"}),
+    "find_id": (lambda db: listing.find_id(db, "standard", "L77"), {"leads_source_external_id_key"}),
+    "history": (lambda db: listing.history(db, 77, 500), {"_lead_id_rev_idx"}),
+}
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_query_reads_no_large_table_from_its_beginning(filled: Services, name: str) -> None:
+    query, expected = HOT[name]
+    found = [node for plan in plans(filled, query) for node in nodes(plan)]
+    whole = [node["Relation Name"] for node in found if node["Node Type"] == "Seq Scan" and node["Plan Rows"] > LARGE]
+    large = {relation for relation in whole if not relation.endswith("_default")}
+    assert not large
+    used = " ".join(node.get("Index Name", "") for node in found)
+    for index in expected:
+        assert index in used
