@@ -1,6 +1,6 @@
 """What `service6 up` costs while nothing happens: processor time and memory (PSS) of all its processes.
 
-    python -m benchmarks.idle
+python -m benchmarks.idle
 """
 
 import signal

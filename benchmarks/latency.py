@@ -1,7 +1,7 @@
 """From a webhook being sent to its score being committed, and to the frame that tells a dashboard.
 
-200 webhooks a second for 30 s against the whole chain: API with relay, publisher, one scoring worker of two processes. The
-moment of a commit is PostgreSQL's own (`track_commit_timestamp`); client and servers share one clock.
+200 webhooks a second for 30 s against the whole chain: API with relay, publisher, one scoring worker of two
+processes. The moment of a commit is PostgreSQL's own (`track_commit_timestamp`); client and servers share one clock.
 
     python -m benchmarks.latency [--rate 200] [--seconds 30]
 """
@@ -109,7 +109,9 @@ async def listen(own: Services, port: int, framed: Moments) -> None:
     url = f"ws://{HOST}:{port}/api/v1/dashboard/real-time"
     async with websockets.connect(url, compression=None) as socket:
         await socket.send(orjson.dumps({"t": "auth", "token": token}).decode())
-        await socket.send(orjson.dumps({"t": "subscribe", "topics": ["leads"], "leads": None, "position": None}).decode())
+        await socket.send(
+            orjson.dumps({"t": "subscribe", "topics": ["leads"], "leads": None, "position": None}).decode()
+        )
         async for frame in socket:
             received = time.time()
             for event in orjson.loads(frame).get("events", ()):
