@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import httpx2
 import orjson
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, WebSocketRoute, sync_playwright
 from redis import Redis
 from standardwebhooks.webhooks import Webhook
 
@@ -82,6 +83,31 @@ class Stack:
         """The process behind the page, as it is now."""
         family = psutil.Process(self.shown.process.pid).children(recursive=True)
         return next(process for process in family if "workers.api" in process.cmdline())
+
+
+class Wire:
+    """Between the relay and a page: what came over it, and what of it is let through."""
+
+    def __init__(self, page: Page) -> None:
+        self.changes: list[str] = []
+        self.cut = False
+        page.route_web_socket(re.compile("/dashboard/real-time"), self._join)
+
+    def _join(self, page_side: WebSocketRoute) -> None:
+        self.page_side = page_side
+        self._relay_side = page_side.connect_to_server()
+        self._relay_side.on_message(self._forward)
+        page_side.on_message(self._relay_side.send)
+
+    def _forward(self, message: str) -> None:
+        if '"t":"changes"' in message:
+            self.changes.append(message)
+            if self.cut:
+                return
+        self.page_side.send(message)
+
+    def carried(self, text: str) -> str:
+        return next((message for message in self.changes if text in message), "")
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, Response, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
-from tests.e2e.conftest import Open, Stack
+from tests.e2e.conftest import Open, Stack, Wire
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
@@ -131,31 +131,6 @@ def test_a_killed_api_is_shown_and_loses_nothing(stack: Stack, open_page: Open) 
     page.context.set_offline(False)
     expect(row(page, lead)).to_be_visible(timeout=RESTART_MS)
     live(page)
-
-
-class Wire:
-    """Between the relay and a page: what came over it, and what of it is let through."""
-
-    def __init__(self, page: Page) -> None:
-        self.changes: list[str] = []
-        self.cut = False
-        page.route_web_socket(re.compile("/dashboard/real-time"), self._join)
-
-    def _join(self, page_side: WebSocketRoute) -> None:
-        self.page_side = page_side
-        self._relay_side = page_side.connect_to_server()
-        self._relay_side.on_message(self._forward)
-        page_side.on_message(self._relay_side.send)
-
-    def _forward(self, message: str) -> None:
-        if '"t":"changes"' in message:
-            self.changes.append(message)
-            if self.cut:
-                return
-        self.page_side.send(message)
-
-    def carried(self, text: str) -> str:
-        return next((message for message in self.changes if text in message), "")
 
 
 def test_an_older_change_that_comes_late_is_dropped(stack: Stack, open_page: Open) -> None:
