@@ -41,7 +41,9 @@ class LeadScore(Frozen):
     confidence: float = Field(ge=0, le=1)
     tier: Tier
     explanation: str
-    factors: tuple[Factor, ...]
+    base: float = Field(description="points that every lead starts with")
+    factors: tuple[Factor, ...] = Field(description="the strongest terms, largest first")
+    others: float = Field(description="all other terms and the clip to 0–100; base + factors + others = score")
     engine: Engine
     model_version: str
     lead_revision: int = Field(ge=0)

@@ -52,6 +52,8 @@ def body(lead: int, *, score: float = 50.0, owner: str | None = None, answer: st
             confidence=0.5,
             tier=Tier.B,
             explanation="B because of its budget." + "." * padding,
+            base=30.0,
+            others=0.0,
             factors=(Factor(attribute="budget", label="large budget", points=13.0, value=answer),),
             engine=Engine.SCORECARD,
             model_version="scorecard-1",

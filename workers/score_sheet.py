@@ -49,11 +49,17 @@ def text(lead: LeadDetail) -> str:
         f"score {score.score:.1f}  tier {score.tier}  confidence {score.confidence:.2f}  ({score.engine})",
         score.explanation,
         "",
+        _line(score.base, "every lead starts with"),
         *map(_factor, score.factors),
+        _line(score.others, "all else"),
     ]
     return "\n".join(lines).rstrip()
 
 
 def _factor(factor: Factor) -> str:
     seen = "" if factor.value is None else f"{factor.attribute} = {factor.value}"
-    return f"{factor.points:+7.1f}  {factor.label[:LABEL_LIMIT]:<{LABEL_LIMIT}}  {seen}".rstrip()
+    return _line(factor.points, factor.label, seen)
+
+
+def _line(points: float, label: str, seen: str = "") -> str:
+    return f"{points:+7.1f}  {label[:LABEL_LIMIT]:<{LABEL_LIMIT}}  {seen}".rstrip()

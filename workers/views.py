@@ -27,14 +27,12 @@ def lead_score(services: Services, row: ListedLead, role: Role) -> LeadScore:
     scorer = services.scorer_of(row.model_id)
     tier = Tier(row.tier)
     shown = row.attributes if role.sees_attributes else None
-    factors, explanation = scorer.read(row.factors, tier, shown, row.active_at)
     return LeadScore.model_construct(
         lead_id=str(row.id),
         score=row.score,
         confidence=row.confidence,
         tier=tier,
-        explanation=explanation,
-        factors=factors,
+        **scorer.read(row.factors, row.score, tier, shown, row.active_at),
         engine=scorer.model.engine,
         model_version=scorer.model.version,
         lead_revision=row.lead_revision,

@@ -1,12 +1,17 @@
-import { signed, valueText } from '../format.js';
+import { signed, tenths, valueText } from '../format.js';
 import { html } from '../html.js';
 
-/** Each term of the sum as a bar from the middle: right gave points, left took them. */
-export function Factors({ factors }) {
+/** The sum that makes the score, each term as a bar from the middle: right gave points, left took them. */
+export function Factors({ score }) {
+  const { base, factors, others } = score;
   if (factors.length === 0) return html`<p class="muted">Too little is known of this lead to say why.</p>`;
   const longest = Math.max(...factors.map(({ points }) => Math.abs(points)));
   return html`<ol class="factors">
+    <li class="factor factor-plain"><span class="factor-label">Every lead starts with</span>
+      <span class="factor-points">${tenths(base)}</span></li>
     ${factors.map((factor) => html`<${Bar} key=${factor.attribute} factor=${factor} longest=${longest} />`)}
+    ${others !== 0 && html`<li class="factor factor-plain"><span class="factor-label">All else</span>
+      <span class="factor-points">${signed(others)}</span></li>`}
   </ol>`;
 }
 

@@ -44,7 +44,7 @@ export function LeadPanel({ open, onClose }) {
     ${gone && html`<p class="notice">This lead belongs to somebody else now; this is how it looked last.</p>`}
     <${Verdict} lead=${lead} live=${live} />
     <h3>Why this score</h3>
-    <${Factors} factors=${lead.score.factors} />
+    <${Factors} score=${lead.score} />
     <h3>At a glance</h3>
     <${Facts} lead=${lead} />
     ${!gone && html`<h3>What is known</h3><${Attributes} key=${lead.id} id=${lead.id} revision=${lead.score.lead_revision} />`}

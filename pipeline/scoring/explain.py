@@ -11,6 +11,7 @@ from pipeline.scoring.features import Bins
 from schemas.score import Tier, Value
 
 STRONGEST = 5
+DECIMALS = 2  # of points, as people read them
 PACKED = np.dtype([("feature", "<u2"), ("bin", "<u2"), ("points", "<f4")])
 
 OPENING = {
@@ -54,7 +55,7 @@ Wordings = Sequence[Sequence[Wording]]  # by feature, then by bin
 
 def wording(attribute: str, label: str, points: float) -> Wording:
     sign = "+" if points > 0 else "−"
-    return Wording(attribute, label, round(points, 2), f"{label} ({sign}{abs(points):g})")
+    return Wording(attribute, label, round(points, DECIMALS), f"{label} ({sign}{abs(points):g})")
 
 
 def factors(

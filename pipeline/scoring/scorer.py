@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from pipeline.scoring import explain
 from pipeline.scoring.scorecard import Scorecard
@@ -14,6 +16,8 @@ from schemas.score import Factor, LeadScore, ScoreRow, Tier, Value
 from schemas.scorecard import TierCuts
 
 DECIMALS = 4
+
+Packed = NDArray[np.void]  # records of explain.PACKED
 
 
 class Scorer:
@@ -54,14 +58,27 @@ class Scorer:
     def read(
         self,
         packed: bytes,
+        score: float,
         tier: Tier,
         attributes: dict[str, Value] | None,
         active_at: datetime,
-    ) -> tuple[tuple[Factor, ...], str]:
-        """Factors and sentence of a saved score; without `attributes` the factors carry no values."""
+    ) -> dict[str, Any]:
+        """The fields of LeadScore that explain a saved score; without `attributes` the factors carry no values."""
         values = None if attributes is None else self.model.features.values(attributes, active_at)
-        fields, words = explain.factors(explain.unpack(packed), self.model.wordings, values)
-        return tuple(Factor.model_construct(**field) for field in fields), explain.sentence(tier, words)  # type: ignore[arg-type]
+        why = self._why(explain.unpack(packed), score, tier, values)
+        return {**why, "factors": tuple(Factor.model_construct(**fields) for fields in why["factors"])}
+
+    def _why(
+        self, packed: Packed, score: float, tier: Tier, values: Sequence[Value | datetime] | None
+    ) -> dict[str, Any]:
+        fields, words = explain.factors(packed, self.model.wordings, values)
+        base = self.model.card.base
+        return {
+            "explanation": explain.sentence(tier, words),
+            "base": base,
+            "factors": fields,
+            "others": round(score - base - sum(word.points for word in words), explain.DECIMALS),
+        }
 
     def _row(
         self,
@@ -69,11 +86,10 @@ class Scorer:
         score: float,
         confidence: float,
         tier: Tier,
-        packed: np.ndarray[tuple[int], np.dtype[np.void]],
+        packed: Packed,
         vector: np.ndarray[tuple[int], np.dtype[np.float32]],
         values: list[Value | datetime],
     ) -> ScoreRow:
-        fields, words = explain.factors(packed, self.model.wordings, values)
         lead_id = str(lead.id)
         # What only the guarded write can know (rev, previous score, time) the publisher fills in.
         body = {
@@ -89,8 +105,7 @@ class Scorer:
                 "score": score,
                 "confidence": confidence,
                 "tier": tier,
-                "explanation": explain.sentence(tier, words),
-                "factors": fields,
+                **self._why(packed, score, tier, values),
                 "engine": self.model.engine,
                 "model_version": self.model.version,
                 "lead_revision": lead.revision,

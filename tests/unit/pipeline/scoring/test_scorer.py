@@ -61,18 +61,27 @@ def test_what_is_read_later_is_what_was_announced(card: ScorecardConfig, lead: d
     [row] = model.score([waiting(lead)], NOW)
     announced = event(row.body).score
     known = {name: value for name, value in lead.items() if not (isinstance(value, float) and not math.isfinite(value))}
-    factors, explanation = model.read(row.factors, announced.tier, known, NOW)
-    assert explanation == announced.explanation
-    assert [(f.attribute, f.label, f.points) for f in factors] == [
+    read = model.read(row.factors, row.score, announced.tier, known, NOW)
+    assert read["explanation"] == announced.explanation
+    assert (read["base"], read["others"]) == (announced.base, announced.others)
+    assert [(f.attribute, f.label, f.points) for f in read["factors"]] == [
         (f.attribute, f.label, f.points) for f in announced.factors
     ]
+
+
+@given(cards(), ATTRIBUTES)
+def test_what_is_shown_adds_up_to_the_score(card: ScorecardConfig, lead: dict[str, Value]) -> None:
+    [row] = scorer(card).score([waiting(lead)], NOW)
+    shown = event(row.body).score
+    total = shown.base + sum(factor.points for factor in shown.factors) + shown.others
+    assert total == pytest.approx(shown.score, abs=0.006)  # `others` is told in hundredths
 
 
 @given(cards(), ATTRIBUTES)
 def test_a_reader_without_attributes_gets_no_value(card: ScorecardConfig, lead: dict[str, Value]) -> None:
     model = scorer(card)
     [row] = model.score([waiting(lead)], NOW)
-    factors, _ = model.read(row.factors, event(row.body).score.tier, None, NOW)
+    factors = model.read(row.factors, row.score, event(row.body).score.tier, None, NOW)["factors"]
     assert [factor.value for factor in factors] == [None] * len(factors)
 
 
