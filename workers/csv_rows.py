@@ -16,7 +16,7 @@ from workers.csv_dates import Dates
 from workers.csv_file import Record
 
 # No leading zero, no +, no exponent: those are ids. Beyond 15 digits a float would alter it.
-NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?")
+NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?", re.ASCII)
 LONGEST_NUMBER = 22  # characters
 ID_LIMIT = 200  # characters
 TEXTS_KEPT = 2048  # a column, read before

@@ -15,6 +15,7 @@ from pipeline.storage import contacts
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks.scoring import score_leads
+from tests.integration.rows import aside, blocked
 from workers import importer
 from workers.csv_rows import Layout
 from workers.importer import Counts, Importer
@@ -261,3 +262,18 @@ def test_with_redis_away_the_leads_are_safe_and_owed(celery: Services, write: Wr
     assert work.run(lambda _: None).new == 1
     assert not work.enqueued
     assert len(tables(celery)["unscored"]) == 1
+
+
+def test_a_lead_that_another_transaction_brings_into_being_is_merged(celery: Services, write: Write) -> None:
+    """Without the conflict clause the row would be rejected; without the merge its news would be lost."""
+    path = write("id,a,b\n1,5,6\n")
+    with celery.session() as rival:
+        long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+        change = LeadChange("crm", "1", "msg_1", long_ago, {"a": 4}, {})
+        make_saver(celery).save(rival, [change], datetime.now(UTC))
+        with aside(lambda: run(celery, path)) as importing:
+            blocked(celery.engine)
+            rival.commit()
+            assert importing.result(20) == Counts(read=1, changed=1)
+    assert lead(celery, "1")["attributes"] == {"a": 5, "b": 6}
+    assert lead(celery, "1")["revision"] == 2
