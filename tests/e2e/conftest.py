@@ -111,7 +111,16 @@ class Wire:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def chromium() -> str:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        missing = f"no browser: none of {', '.join(BROWSERS)} is on the PATH"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    return found
+
+
+@pytest.fixture(scope="module")
+def stack(chromium: str) -> Iterator[Stack]:  # without a browser nobody would look at it
     with directory() as state_dir:
         port, flower_port = _free_ports(2)
         command = _cli(state_dir, "up", "--port", str(port), "--flower-port", str(flower_port))
@@ -124,13 +133,9 @@ def stack() -> Iterator[Stack]:
 
 # Not for the session: while Playwright runs, no other test of this thread could start an event loop.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        missing = f"no browser: none of {', '.join(BROWSERS)} is on the PATH"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        launched = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield launched
         launched.close()
 
