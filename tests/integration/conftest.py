@@ -11,7 +11,9 @@ from tests.serving import in_this_process, services
 
 @pytest.fixture
 def own(settings: Settings) -> Iterator[Services]:
-    with services(settings) as made:
+    # Short, so that a test that fails while one session waits for another ends soon.
+    database = settings.database.model_copy(update={"statement_timeout_s": 15})
+    with services(settings.model_copy(update={"database": database})) as made:
         yield made
 
 

@@ -42,7 +42,7 @@ def fill(own: Services) -> None:
     """Twelve leads of two owners; many tie on their score."""
     for n in range(12):
         attributes = {"budget": SECRET_BUDGET, "source": "referral"} if n < 8 else {"visits": 0}
-        save(own, [told(own, f"L{n}", owner="ann" if n % 2 else "bo", email=f"x{n}@example.com", **attributes)])  # type: ignore[arg-type]
+        save(own, [told(own, f"L{n}", owner="ann" if n % 2 else "bo", email=f"x{n}@example.com", **attributes)])
     ids = [row["id"] for row in rows(own, "SELECT id FROM leads ORDER BY id")]
     for lead in ids:  # each at a moment of its own
         score(own, [lead])
@@ -108,7 +108,7 @@ def test_every_route_needs_a_token_but_those_that_are_free(place: Settings, serv
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer x.y.z", "Basic YTpi", "Bearer \xff"])
 def test_a_token_that_is_none_is_refused(served: Api, header: str) -> None:
-    answer = served.http.get("/api/v1/leads", headers={"Authorization": header.encode("latin-1")})
+    answer = served.http.get("/api/v1/leads", headers={b"Authorization": header.encode("latin-1")})
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 

@@ -33,12 +33,12 @@ def _settle(own: Services, db: Session, ids: list[int]) -> object:
     return save_scores(own, db, scored(own, ids)[::-1])
 
 
-def _owe(_: Services, db: Session, ids: list[int]) -> object:
-    return unscored.owe(db, [(lead, 3) for lead in reversed(ids)], NOW)
+def _owe(_: Services, db: Session, ids: list[int]) -> None:
+    unscored.owe(db, [(lead, 3) for lead in reversed(ids)], NOW)
 
 
-def _note(_: Services, db: Session, ids: list[int]) -> object:
-    return unscored.note_error(db, ids[::-1], "an error")
+def _note(_: Services, db: Session, ids: list[int]) -> None:
+    unscored.note_error(db, ids[::-1], "an error")
 
 
 @pytest.mark.parametrize(

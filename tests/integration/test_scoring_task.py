@@ -17,7 +17,7 @@ from sqlalchemy import text
 from pipeline.settings import Settings
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from tasks.app import enqueue
+from tasks.app import ENQUEUED_AT, enqueue
 from tasks.scoring import score_leads
 from tasks.upkeep import sweep
 from tests.integration.rows import back_dated, blocked, execute, leads_saved, rows, save, scored, told, value
@@ -213,8 +213,12 @@ def test_what_waits_without_a_message_is_enqueued_together(idle: Services) -> No
 def test_a_backlog_is_not_mistaken_for_a_loss(idle: Services) -> None:
     first = leads_saved(idle, 2)
     enqueue(score_leads, first)
-    save(idle, [told(idle, "N")])  # its message is behind that one, or lost; nobody can tell yet
-    execute(idle, "UPDATE unscored SET due = now() - interval '1 minute'")
+    # A minute ago; the third came half a minute ago. Its message is behind that one, or lost; nobody can tell yet.
+    message = orjson.loads(idle.redis.lindex("scoring", 0))  # type: ignore[arg-type]
+    message["headers"][ENQUEUED_AT] -= 60
+    idle.redis.lset("scoring", 0, orjson.dumps(message).decode())
+    save(idle, [told(idle, "N")])
+    back_dated(idle, timedelta(seconds=30))
     sweep()
     assert queued(idle) == [first]
     assert attempts(idle) == [0, 0, 0]

@@ -27,7 +27,7 @@ SOURCE = SourceMap(
 )
 
 
-def told(external_id: str = "L1", **attributes: Value) -> LeadChange:
+def told(external_id: str = "L1", /, **attributes: Value) -> LeadChange:
     return SOURCE.change(external_id, "d1", NOW, attributes)
 
 
