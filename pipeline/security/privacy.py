@@ -24,7 +24,8 @@ PERSONAL_PHRASES = re.compile(
 NUMBERED_WORDS = frozenset("zip zipcode postcode postal birthday birthdate birth dob ssn passport iban".split())
 ANSWERS = frozenset({"yes", "no", "true", "false", "y", "n", "0", "1", "on", "off"})
 COUNT = re.compile(r"\d{1,6}(?:\.\d*)?")
-EMAIL = re.compile(r"[^\s@<>()\[\],;:\"]+@[^\s@<>()\[\],;:\"]+\.[^\s@<>()\[\],;:\"]{2,}")
+# The longest there are (RFC 5321), and so that a long text without an end takes no quadratic time.
+EMAIL = re.compile(r"[^\s@<>()\[\],;:\"]{1,64}@[^\s@<>()\[\],;:\"]{1,253}\.[^\s@<>()\[\],;:\"]{2,}")
 # With a + or in North American groups anywhere in a text; in other groups as the whole text. Plain digits are a number.
 PHONE_WITHIN = re.compile(r"\+\d[\d ()./-]{6,}\d|(?<![\w.-])\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?!\w)")
 PHONE_ALONE = re.compile(r"\s*\(?\d{2,4}\)?(?:[ ./-]\(?\d{2,5}\)?){2,5}\s*")

@@ -217,6 +217,8 @@ ABSURD: list[dict[str, Any]] = [
     {"stage": "s" * 9_999, "owner": "🎉" * 3000},
 ]
 
+FULL = 3  # of these holds as many attributes as a lead may
+
 
 def test_absurd_leads_are_scored_and_spoil_no_other(served: Api, own: Services, place: Settings) -> None:
     bodies = [delivery(f"absurd-{n}", **attributes) for n, attributes in enumerate(ABSURD)]
@@ -234,6 +236,8 @@ def test_absurd_leads_are_scored_and_spoil_no_other(served: Api, own: Services, 
         answer = served.get(f"/api/v1/leads/{row['id']}")
         assert answer.status_code == 200, row
         assert 0 <= answer.json()["score"]["score"] <= 100
+    again = [delivery(json.loads(body)["data"]["id"], note="again") for body in bodies]
+    assert [served.send(body).status_code for body in again] == [202 if n != FULL else 400 for n in range(len(again))]
 
 
 def test_one_lead_that_outgrows_its_bounds_spoils_no_other_of_its_group(served: Api, own: Services) -> None:

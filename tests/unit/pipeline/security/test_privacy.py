@@ -1,5 +1,7 @@
 """What is personal, by name and by value; a table of both sides."""
 
+import time
+
 import pytest
 
 from pipeline.security.privacy import is_personal, looks_personal
@@ -105,3 +107,11 @@ def test_a_source_may_allow_a_name_however_it_is_spelled(name: str) -> None:
 )
 def test_an_identifier_may_be_personal(identifier: str, personal: bool) -> None:
     assert looks_personal(identifier) is personal
+
+
+@pytest.mark.parametrize("text", ["a" * 9_999 + "@", "a@" + "b" * 9_998, "a@b." * 2_500, "12 " * 3_333, "+1" * 5_000])
+def test_no_text_takes_long(text: str) -> None:
+    """A megabyte of such values must not hold up the door: 250 ms each would be half a minute."""
+    began = time.process_time()
+    looks_personal(text)
+    assert time.process_time() - began < 0.1
