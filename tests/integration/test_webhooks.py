@@ -350,9 +350,18 @@ def test_redis_away_and_back(settings: Settings) -> None:
                 assert value(own, "SELECT count(*) FROM unscored") == 20
                 server.start()
                 eventually(lambda: value(own, "SELECT count(*) FROM unscored") == 0, within_s=60)
-            assert value(own, "SELECT count(*) FROM scores") == 21
+                sent = published(running)
+                assert running.tell("L2").status_code == 202
+                eventually(lambda: published(running) > sent)  # by the API again, not by upkeep
+            assert value(own, "SELECT count(*) FROM scores") >= 21
         finally:
             server.stop()
+
+
+def published(running: Api) -> float:
+    """Scoring messages that this API has sent."""
+    name = 'service6_intake_published_total{answer="sent"} '
+    return next(float(line.removeprefix(name)) for line in running.get("/metrics").text.splitlines() if name in line)
 
 
 def own_servers(settings: Settings, **urls: str) -> None:
