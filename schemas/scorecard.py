@@ -82,9 +82,9 @@ class ScorecardConfig(Frozen):
 class TierCuts(Frozen):
     """The lowest score of each tier; what is below C is D."""
 
-    A: float = Field(default=75, ge=0, le=100)
-    B: float = Field(default=50, ge=0, le=100)
-    C: float = Field(default=30, ge=0, le=100)
+    A: float = Field(default=70, ge=0, le=100)
+    B: float = Field(default=45, ge=0, le=100)
+    C: float = Field(default=25, ge=0, le=100)
 
     @model_validator(mode="after")
     def _fall(self) -> Self:

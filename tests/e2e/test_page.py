@@ -51,7 +51,7 @@ def test_a_webhook_appears_on_the_page(stack: Stack, open_page: Open) -> None:
     shown = row(page, lead)
     expect(shown).to_be_visible(timeout=SOON_MS)
     expect(shown.locator(".tier")).to_have_attribute("data-tier", "A")
-    expect(shown).to_contain_text("Strong lead: several meetings (+15), decides within a month (+14)")
+    expect(shown).to_contain_text("Strong lead: decides within a month (+10), several meetings (+10)")
     expect(shown).to_contain_text("qualified")
     expect(shown).to_contain_text("Mara")
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^[1-9]\d* leads?$"), timeout=10_000)

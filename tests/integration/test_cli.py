@@ -137,10 +137,10 @@ def test_score_by_number_and_by_the_vendors_id(celery: Services) -> None:
     shown = service6("score", str(lead_id)).stdout
     assert service6("score", "standard:ada@example.com").stdout == shown
     assert re.search(r"^score \d+\.\d  tier [ABCD]  confidence 0\.\d\d", shown, re.MULTILINE)
-    assert re.search(r"^  \+12\.0  came by referral +source = referral$", shown, re.MULTILINE)
+    assert re.search(r"^   \+8\.0  came by referral +source = referral$", shown, re.MULTILINE)
     assert "ada@" not in shown
     detail = json.loads(service6("score", str(lead_id), "--json").stdout)
-    assert detail["score"]["factors"][0]["points"] == 12.0
+    assert detail["score"]["factors"][0]["points"] == 8.0
 
 
 @pytest.mark.parametrize("asked", ["123", "abc", "standard:nobody", "9" * 30])
