@@ -15,7 +15,7 @@ from sqlalchemy import text
 from pipeline import settings
 from pipeline.storage import migrate
 from pipeline.wiring import Services
-from workers.servers import Postgres, Valkey
+from workers.supervision.servers import Postgres, Valkey
 
 ROOT = Path(__file__).parent.parent
 

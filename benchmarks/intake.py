@@ -14,7 +14,7 @@ from benchmarks.bench import process, services
 from benchmarks.load import flood, new_secret, signed, until_it_answers
 from benchmarks.record import record
 from pipeline.wiring import Services
-from workers.embedded import free_port
+from workers.supervision.embedded import free_port
 
 CONNECTIONS = 64
 REQUESTS = 12_000

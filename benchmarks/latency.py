@@ -24,7 +24,7 @@ from benchmarks.record import record
 from pipeline.security.tokens import mint
 from pipeline.wiring import Services
 from schemas.access import Role
-from workers.embedded import free_port
+from workers.supervision.embedded import free_port
 
 CONNECTIONS = 16
 WARM_S = 3.0  # sent first, not counted

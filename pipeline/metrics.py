@@ -29,7 +29,6 @@ class Metrics:
         self.http_latency = seconds("http_request", "API request duration by route", "route")
 
         self.scored = counter("scored", "Scores saved by engine", "engine")
-        self.score_latency = seconds("score_latency", "From the waiting revision to its committed score")
         self.task_failures = counter("task_failures", "Tasks that raised, by task", "task")
         self.dead = counter("dead_letters", "Leads whose last attempt failed")
         self.requeued = counter("requeued", "Leads that upkeep enqueued again")

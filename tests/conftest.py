@@ -17,7 +17,7 @@ from pipeline.settings import Settings
 from pipeline.storage import migrate
 from tests.directories import directory
 from tests.serving import furnish
-from workers.servers import Postgres, Valkey
+from workers.supervision.servers import Postgres, Valkey
 
 TEMPLATE = "migrated"
 # Each test takes the next one, so that what an earlier test left running does not meet it.

@@ -27,9 +27,9 @@ from schemas.access import Role
 from tasks import app as tasks_app
 from tests.processes import ROOT
 from tests.waiting import eventually
-from workers.embedded import HOST, free_port
-from workers.program import Program, Run
-from workers.programs import CELERY
+from workers.supervision.embedded import HOST, free_port
+from workers.supervision.program import Program, Run
+from workers.supervision.programs import CELERY
 
 _numbers = count(1)
 

@@ -19,11 +19,11 @@ from pipeline.metrics import Metrics
 from pipeline.settings import RelaySettings, Settings, load
 from pipeline.stream import StreamReader
 from schemas.feed import PATH, CloseCode
-from workers.admission import Admission, origin_allowed
-from workers.frames import CLOSE_S, FrameProtocol, sink_of
-from workers.hub import Hub
-from workers.session import Ended, Parts, Session
-from workers.tail import Tail
+from workers.feed.admission import Admission, origin_allowed
+from workers.feed.frames import CLOSE_S, FrameProtocol, sink_of
+from workers.feed.hub import Hub
+from workers.feed.session import Ended, Parts, Session
+from workers.feed.tail import Tail
 
 TICK_S = 1.0
 FIRST_READING_S = 2.0

@@ -19,14 +19,14 @@ from pipeline.errors import Misconfigured, Service6Error
 from pipeline.security.tokens import mint
 from pipeline.settings import Settings, embedded_servers, load
 from schemas.access import Role
-from workers import state_dir as state
 from workers.address import origin
-from workers.embedded import Server
-from workers.program import Application
-from workers.programs import STOP_ORDER, applications, migration
-from workers.screen import Overview
-from workers.servers import Postgres, Valkey
-from workers.supervisor import Stopped, Supervisor
+from workers.supervision import state_dir as state
+from workers.supervision.embedded import Server
+from workers.supervision.program import Application
+from workers.supervision.programs import STOP_ORDER, applications, migration
+from workers.supervision.screen import Overview
+from workers.supervision.servers import Postgres, Valkey
+from workers.supervision.supervisor import Stopped, Supervisor
 
 READY_S = 60.0
 MIGRATION_S = 600.0

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.attributes import canonical
+from pipeline.errors import Misconfigured
 from schemas.score import Value
 
 Matrix = NDArray[np.float32]
@@ -58,6 +59,9 @@ class FeatureSet:
             for column, feature in enumerate(features)
             for rank, name in enumerate((feature.name, *feature.aliases))
         }
+        named = sum(1 + len(feature.aliases) for feature in features)
+        if len(self._places) < named:
+            raise Misconfigured("two attributes or aliases of the scorecard are the same name, written differently")
         self._place = lru_cache(maxsize=NAMES_KEPT)(lambda name: self._places.get(canonical(name)))
         self._cuts = tuple(np.asarray(f.cuts, np.float32) for f in features)
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from signal import SIGKILL
 
-from workers.program import Application, Program
-from workers.supervisor import Stopped, Supervisor
+from workers.supervision.program import Application, Program
+from workers.supervision.supervisor import Stopped, Supervisor
 
 STANDIN = """
 import ctypes, os, signal, sys

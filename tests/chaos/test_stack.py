@@ -19,7 +19,7 @@ from pipeline.settings import embedded_servers
 from tests.directories import directory
 from tests.processes import Terminal, all_gone, gone, terminal
 from tests.waiting import eventually
-from workers.embedded import free_port
+from workers.supervision.embedded import free_port
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 

@@ -23,7 +23,7 @@ from tasks.upkeep import sweep
 from tests.integration.rows import back_dated, blocked, execute, leads_saved, rows, save, scored, told, value
 from tests.serving import in_this_process, log_of, services, worker
 from tests.waiting import eventually
-from workers.embedded import free_port
+from workers.supervision.embedded import free_port
 
 # So that a lead that waits is stranded at once, and its attempts are soon used up.
 IMPATIENT = {

@@ -20,10 +20,10 @@ import redis
 from pipeline.errors import Misconfigured
 from tests.processes import ROOT, gone
 from tests.waiting import eventually
-from workers import embedded
-from workers.claim import claim
-from workers.embedded import Server
-from workers.servers import Postgres, Valkey
+from workers.supervision import embedded
+from workers.supervision.claim import claim
+from workers.supervision.embedded import Server
+from workers.supervision.servers import Postgres, Valkey
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -32,7 +32,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become som
 HOLDER = """
 import sys, signal
 from pathlib import Path
-from workers import servers
+from workers.supervision import servers
 server = getattr(servers, sys.argv[1])(Path(sys.argv[2]))
 server.start()
 print(server.run.pid, flush=True)
@@ -236,7 +236,8 @@ def interpreter() -> str:
     candidates = (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}")
     for candidate in candidates:
         with suppress(OSError):
-            if subprocess.run([candidate, "-c", "import workers.servers"], check=False, **ORDINARY).returncode == 0:
+            trial = [candidate, "-c", "import workers.supervision.servers"]
+            if subprocess.run(trial, check=False, **ORDINARY).returncode == 0:
                 return candidate
     pytest.skip(f"an ordinary user can run our packages with none of {candidates}")
 

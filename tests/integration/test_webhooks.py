@@ -26,9 +26,9 @@ from tests.directories import directory
 from tests.integration.rows import blocked, execute, rows, value
 from tests.serving import Api, api, delivery, process, services, signed, worker
 from tests.waiting import eventually
-from workers.program import Run
-from workers.programs import CELERY
-from workers.servers import Postgres, Valkey
+from workers.supervision.program import Run
+from workers.supervision.programs import CELERY
+from workers.supervision.servers import Postgres, Valkey
 
 SMALL = {"SERVICE6_INTAKE__QUEUE_REQUESTS": "60", "SERVICE6_INTAKE__GROUP_SIZE": "60"}
 

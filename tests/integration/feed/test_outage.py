@@ -15,7 +15,7 @@ from pipeline.settings import Settings, load
 from tests.conftest import directory
 from tests.integration.feed.conftest import Database, RelayServer, Start
 from tests.waiting import eventually
-from workers.servers import Valkey
+from workers.supervision.servers import Valkey
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.feed.conftest import Publish, Reader, RelayServer, StartRelay
 from tests.waiting import eventually
-from workers.frames import CLOSE_S
+from workers.feed.frames import CLOSE_S
 
 KEYS = 10
 ROUNDS = 60

@@ -17,10 +17,10 @@ from schemas.access import Claims, Role
 from schemas.feed import Topic
 from tests.feed import scored
 from workers import publisher
-from workers.changes import Change
-from workers.frames import Frame
-from workers.hub import Hub
-from workers.subscriber import FRAME_BYTES, Subscriber
+from workers.feed.changes import Change
+from workers.feed.frames import Frame
+from workers.feed.hub import Hub
+from workers.feed.subscriber import FRAME_BYTES, Subscriber
 
 EPOCH = "e"
 _orders = count(1)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Refused
-from workers import state_dir
-from workers.claim import claim
+from workers.supervision import state_dir
+from workers.supervision.claim import claim
 
 
 def test_a_secret_is_made_once_and_is_private(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-from workers.programs import GRACE_S, STOP_ORDER
-from workers.servers import Postgres, Valkey
+from workers.supervision.programs import GRACE_S, STOP_ORDER
+from workers.supervision.servers import Postgres, Valkey
 
 STOP_S = 30
 

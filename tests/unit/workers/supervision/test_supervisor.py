@@ -1,4 +1,4 @@
-from workers.supervisor import restart_delay_s
+from workers.supervision.supervisor import restart_delay_s
 
 
 def test_the_delay_doubles_from_half_a_second_to_half_a_minute() -> None:

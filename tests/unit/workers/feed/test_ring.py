@@ -3,8 +3,8 @@
 from pipeline.stream import Arrival
 from tests.feed import scored
 from workers import publisher
-from workers.changes import Change
-from workers.ring import Ring
+from workers.feed.changes import Change
+from workers.feed.ring import Ring
 
 
 def change(order: int) -> Change:

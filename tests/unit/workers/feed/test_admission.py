@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.admission import origin_allowed
+from workers.feed.admission import origin_allowed
 
 
 @pytest.mark.parametrize(
