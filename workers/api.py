@@ -45,6 +45,7 @@ PAGE_HEADERS = {
 
 
 def create_app(own: Services) -> FastAPI:
+    own.scorer  # noqa: B018 - a scorecard that makes no sense must stop the start, not lead after lead
     enqueuer = make_enqueuer(own)
     intake = make_intake(own, enqueuer)
     relay = Relay(own.settings, own.metrics)

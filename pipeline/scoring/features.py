@@ -54,14 +54,7 @@ class Feature:
 class FeatureSet:
     def __init__(self, features: Sequence[Feature]) -> None:
         self.features = tuple(features)
-        self._places = {
-            canonical(name): (column, rank)
-            for column, feature in enumerate(features)
-            for rank, name in enumerate((feature.name, *feature.aliases))
-        }
-        named = sum(1 + len(feature.aliases) for feature in features)
-        if len(self._places) < named:
-            raise Misconfigured("two attributes or aliases of the scorecard are the same name, written differently")
+        self._places = _places(self.features)
         self._place = lru_cache(maxsize=NAMES_KEPT)(lambda name: self._places.get(canonical(name)))
         self._cuts = tuple(np.asarray(f.cuts, np.float32) for f in features)
 
@@ -99,6 +92,17 @@ class FeatureSet:
             ranges = np.searchsorted(self._cuts[column], seen, side="right") + 1
             found[:, column] = np.where(np.isnan(seen), MISSING_BIN, ranges)
         return found
+
+
+def _places(features: Sequence[Feature]) -> dict[str, tuple[int, int]]:
+    """Canonical name -> its feature's column, and its rank among that feature's names."""
+    found: dict[str, tuple[int, int]] = {}
+    for column, feature in enumerate(features):
+        for rank, name in enumerate((feature.name, *feature.aliases)):
+            place = found.setdefault(canonical(name), (column, rank))
+            if place[0] != column:
+                raise Misconfigured(f"{name!r} stands for both {features[place[0]].name} and {feature.name}")
+    return found
 
 
 def _encode(feature: Feature, value: Value | datetime) -> float:

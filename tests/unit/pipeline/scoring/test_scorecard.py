@@ -1,12 +1,16 @@
 """The rung that cannot fail: base and terms are the score, for any card and any lead."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pipeline.errors import Misconfigured
 from pipeline.scoring.scorecard import HIGHEST_CONFIDENCE, Judgement, Scorecard
+from pipeline.settings import load
 from schemas.score import Value
 from schemas.scorecard import ScorecardConfig
 from tests.unit.pipeline.scoring.cards import ATTRIBUTES, NOW, cards
@@ -97,3 +101,15 @@ def test_a_card_that_uses_a_name_twice_is_refused() -> None:
     twice = {**CARD.model_dump(), "features": [CARD.features[0].model_dump()] * 2}
     with pytest.raises(ValidationError, match="used twice: budget"):
         ScorecardConfig.model_validate(twice)
+
+
+def test_one_name_for_two_attributes_is_refused_however_it_is_written() -> None:
+    budget, source = CARD.model_dump()["features"]
+    card = ScorecardConfig.model_validate({"base": 1, "features": [budget, {**source, "aliases": ["Budget"]}]})
+    with pytest.raises(Misconfigured, match="'Budget' stands for both budget and source"):
+        Scorecard(card)
+
+
+def test_the_configured_card_is_one(tmp_path: Path) -> None:
+    card = load(tmp_path).scorecard
+    assert len(Scorecard(card).features.features) == len(card.features)
