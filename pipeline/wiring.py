@@ -16,7 +16,7 @@ from pipeline.scoring.scorer import Scorer
 from pipeline.security.vault import Vault
 from pipeline.settings import Settings
 from pipeline.storage import models
-from pipeline.storage.engine import engine, transaction
+from pipeline.storage.engine import engine, reading, transaction
 from pipeline.stream import Stream, connect
 from schemas.scorecard import ScorecardConfig
 
@@ -52,6 +52,11 @@ class Services:
     @contextmanager
     def session(self) -> Iterator[Session]:
         with transaction(self.engine) as db:
+            yield db
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        with reading(self.engine) as db:
             yield db
 
     @cached_property

@@ -22,7 +22,7 @@ FRAMES = 12  # of a traceback that are kept
 def score_leads(lead_ids: list[int]) -> None:
     """Scores those that still need it as one matrix and saves them in one transaction."""
     own = services()
-    with own.session() as db:
+    with own.reading() as db:
         waiting = leads.waiting(db, lead_ids)
     if not waiting:
         return

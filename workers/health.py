@@ -68,7 +68,7 @@ def _checked(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
 
 def _postgresql(own: Services) -> Check:
     def look() -> tuple[bool, str]:
-        with own.session() as db:
+        with own.reading() as db:
             db.execute(text("SELECT 1"))
         return True, "answers"
 
@@ -90,7 +90,7 @@ def _workers(own: Services) -> Check:
 
 def _owed(own: Services) -> Check:
     def look() -> tuple[bool, str]:
-        with own.session() as db:
+        with own.reading() as db:
             owed = unscored.owed(db)
         return owed.oldest_s < STALE_S, f"{owed.leads} leads wait for a score, the oldest {owed.oldest_s:.0f} s"
 
@@ -99,7 +99,7 @@ def _owed(own: Services) -> Check:
 
 def _feed(own: Services) -> Check:
     def look() -> tuple[bool, str]:
-        with own.session() as db:
+        with own.reading() as db:
             waiting = outbox.waiting(db)
         return waiting.oldest_s < STALE_S, f"{waiting.events} events wait to be published"
 
@@ -108,7 +108,7 @@ def _feed(own: Services) -> Check:
 
 def _dead(own: Services) -> Check:
     def look() -> tuple[bool, str]:
-        with own.session() as db:
+        with own.reading() as db:
             dead = dead_letters.count(db)
         return dead == 0, f"{dead} dead letters"
 
@@ -130,7 +130,7 @@ def _exposition(own: Services) -> bytes:
         for queue in queues.depths(own.redis):
             depth.labels(queue.name).set(queue.waiting)
             age.labels(queue.name).set(queue.oldest_s or 0)
-    with suppress(TryAgain), own.session() as db:
+    with suppress(TryAgain), own.reading() as db:
         work = unscored.owed(db)
         owed.labels("waiting").set(work.leads)
         owed.labels("dead").set(work.dead)

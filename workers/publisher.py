@@ -20,7 +20,7 @@ from pipeline.errors import GiveUp, Service6Error
 from pipeline.metrics import Metrics
 from pipeline.settings import PublisherSettings, load
 from pipeline.storage import outbox
-from pipeline.storage.engine import engine, transaction
+from pipeline.storage.engine import engine, reading, transaction
 from pipeline.storage.outbox import OutboxRow
 from pipeline.stream import Entry, Hints, Stream
 from schemas.event import EVENT_VERSION
@@ -67,7 +67,7 @@ class Publisher:
 
     def publish(self) -> int:
         """Appends one batch of the oldest rows and discards them; returns how many there were."""
-        with transaction(self._connections) as db:
+        with reading(self._connections) as db:
             rows = outbox.take(db, self._settings.batch)
         if not rows:
             return 0

@@ -78,7 +78,7 @@ def list_leads(
     where = listing.Filter(tuple(tier), tuple(source), _owners(who, owner), changed_since)
     after = None if cursor is None else Cursor.read(cursor, sort)
     position = _position(own)  # before the rows, so that the feed from there misses nothing
-    with own.session() as db:
+    with own.reading() as db:
         rows = listing.page(db, where, sort, after, limit)
         total = listing.total(db, where)
     following = Cursor.after(rows[-1], sort).sealed() if len(rows) == limit else None
@@ -96,14 +96,14 @@ def get_lead(lead_id: LeadId, own: Own, who: Reader) -> LeadDetail:
 def get_scores(lead_id: LeadId, own: Own, who: Reader) -> ScoreHistory:
     """The newest first, 500 at most."""
     _visible(own, who, lead_id)
-    with own.session() as db:
+    with own.reading() as db:
         rows = listing.history(db, lead_id, HISTORY_LIMIT)
     names = ("score", "confidence", "tier", "engine", "model_version", "lead_revision", "rev", "reason", "at")
     return ScoreHistory(scores=tuple(ScoreHistoryEntry(**dict(zip(names, row, strict=True))) for row in rows))
 
 
 def _visible(own: Services, who: Claims, lead_id: int) -> listing.ListedLead:
-    with own.session() as db:
+    with own.reading() as db:
         row = listing.find(db, lead_id)
     if row is None or not who.may_see_lead_of(row.owner):
         raise NotFound(f"there is no scored lead {lead_id} that you may see")

@@ -70,7 +70,8 @@ class Saver:
         personal = {(c.source, c.external_id) for c in changes if c.contacts}
         rows = leads.lock(db, list(keys)) if lock else leads.find(db, list(keys))
         known = {(row.source, row.external_id): _lead(row) for row in rows}
-        sealed = contacts.sealed(db, [known[key].id for key in personal & known.keys()]) if personal else {}
+        told = [known[key].id for key in personal & known.keys()]
+        sealed = contacts.sealed(db, told) if told else {}
         for lead in known.values():
             if lead.id in sealed:
                 lead.contacts = self._open(sealed[lead.id], contacts.row_name(lead.id))

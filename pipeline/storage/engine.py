@@ -37,9 +37,22 @@ def transaction(connections: Engine) -> Iterator[Session]:
 
     Raises TryAgain if PostgreSQL is away or asks for a repeat, GiveUp if it refuses the values.
     """
+    with _translated(), Session(connections, expire_on_commit=False) as db, db.begin():
+        yield db
+
+
+@contextmanager
+def reading(connections: Engine) -> Iterator[Session]:
+    """For reads alone: each statement is its own transaction, which saves two of three round trips. Raises as above."""
+    autocommit = connections.execution_options(isolation_level="AUTOCOMMIT")
+    with _translated(), Session(autocommit, expire_on_commit=False) as db:
+        yield db
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
     try:
-        with Session(connections, expire_on_commit=False) as db, db.begin():
-            yield db
+        yield
     except (OperationalError, InterfaceError, TimeoutError) as error:
         raise TryAgain(f"PostgreSQL: {_reason(error)}") from error
     except DBAPIError as error:
