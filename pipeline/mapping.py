@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from pipeline.attributes import canonical
 from pipeline.security.privacy import is_personal, looks_personal
@@ -17,7 +17,6 @@ WORD_LIMIT = 200  # characters of a stage or an owner
 
 
 Kind = Literal["attribute", "contact", "stage", "owner", "outcome"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Part(NamedTuple):
@@ -63,9 +62,13 @@ class SourceMap:
         return Part("contact" if is_personal(name, value, self._allowed) else "attribute", name, value)
 
     def join(self, external_id: str, delivery_id: str, occurred_at: datetime, parts: Iterable[Part]) -> LeadChange:
-        found: dict[Kind, dict[str, Value]] = {kind: {} for kind in KINDS}
+        attributes: dict[str, Value] = {}
+        found: dict[Kind, dict[str, Value]] = {"contact": {}, "stage": {}, "owner": {}, "outcome": {}}
         for kind, name, value in parts:
-            found[kind][name] = value
+            if kind == "attribute":
+                attributes[name] = value
+            else:
+                found[kind][name] = value
         personal = found["contact"]
         if looks_personal(external_id):
             personal[ORIGINAL_ID] = external_id
@@ -76,7 +79,7 @@ class SourceMap:
             external_id=external_id,
             delivery_id=delivery_id,
             occurred_at=occurred_at,
-            attributes=found["attribute"],
+            attributes=attributes,
             contacts=personal,
             stage=stage,
             owner=_last(found["owner"]),
@@ -97,7 +100,8 @@ def _plain(names: Collection[str]) -> frozenset[str]:
 
 def _last(told: dict[str, Value]) -> str | None:
     """Of several names with one meaning the last that says something."""
-    return next((str(value) for value in reversed(told.values()) if value is not None), None)
+    # Most leads are told none or one.
+    return next((str(value) for value in reversed(told.values()) if value is not None), None) if told else None
 
 
 def _word(value: Value) -> str | None:

@@ -18,7 +18,6 @@ NEVER: Stamp = (-(2**63), "")
 SHARED = "*"
 STAGE, OWNER, OUTCOME = "$stage", "$owner", "$outcome"
 CONTACT = "@"  # before the name of a personal attribute
-OWN_STAMP = "$@"  # first characters of the names that never share a stamp: they are not in `attributes`
 
 
 @dataclass
@@ -42,14 +41,15 @@ class Lead:
         """Takes what is newer than what is known; True if anything was. A time in the future counts as now."""
         moment = min(max(change.occurred_at, LONG_AGO), received_at)
         stamp = (_microseconds(moment), change.delivery_id)
+        if not self.times:
+            return self._begin(change, moment, stamp)
         fields = {STAGE: change.stage, OWNER: change.owner, OUTCOME: change.outcome}
         names = [
             *change.attributes,
             *(CONTACT + name for name in change.contacts),
             *(name for name, value in fields.items() if value is not None),
         ]
-        # To a lead that was told nothing yet, all is newer.
-        newer = {name for name in names if stamp > self._stamp(name)} if self.times else set(names)
+        newer = {name for name in names if stamp > self._stamp(name)}
         self.attributes.update((name, value) for name, value in change.attributes.items() if name in newer)
         self.contacts.update((name, value) for name, value in change.contacts.items() if CONTACT + name in newer)
         if STAGE in newer:
@@ -60,7 +60,26 @@ class Lead:
             self.outcome, self.outcome_at = change.outcome, moment
         accepted = bool(newer) or moment > self.active_at
         self.active_at = max(self.active_at, moment)
-        self._remember(newer, stamp)
+        self.times.update(dict.fromkeys(newer, stamp))
+        return accepted
+
+    def _begin(self, change: LeadChange, moment: datetime, stamp: Stamp) -> bool:
+        """To a lead that was told nothing yet, all is newer."""
+        self.attributes.update(change.attributes)
+        self.contacts.update(change.contacts)
+        self.stage, self.owner, self.outcome = change.stage, change.owner, change.outcome
+        self.times[SHARED] = stamp
+        for name in change.contacts:
+            self.times[CONTACT + name] = stamp
+        if change.stage is not None:
+            self.times[STAGE] = stamp
+        if change.owner is not None:
+            self.times[OWNER] = stamp
+        if change.outcome is not None:
+            self.times[OUTCOME] = stamp
+            self.outcome_at = moment
+        accepted = moment > self.active_at or bool(change.attributes) or len(self.times) > 1
+        self.active_at = max(self.active_at, moment)
         return accepted
 
     def says(self, told: "Lead") -> bool:
@@ -90,12 +109,6 @@ class Lead:
         if own is not None:
             return own
         return self.times.get(SHARED, NEVER) if name in self.attributes else NEVER
-
-    def _remember(self, newer: set[str], stamp: Stamp) -> None:
-        if not self.times:
-            self.times[SHARED] = stamp
-            newer = {name for name in newer if name[0] in OWN_STAMP}
-        self.times.update(dict.fromkeys(newer, stamp))
 
 
 def _other(names: dict[str, Value], told: dict[str, Value], known: dict[str, Value]) -> dict[str, Value]:

@@ -1,7 +1,7 @@
 """A row of a CSV file -> a change to a lead, by the same rules as a webhook's."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -9,7 +9,7 @@ from functools import lru_cache
 from pipeline.attributes import flatten, plain
 from pipeline.errors import GiveUp, Malformed, Misconfigured
 from pipeline.mapping import Part, SourceMap
-from pipeline.security.privacy import is_personal
+from pipeline.security.privacy import ANSWERS, COUNT, is_personal
 from pipeline.settings import IntakeSettings
 from schemas.lead import LeadChange, Outcome
 from workers.csv_dates import Dates
@@ -19,7 +19,9 @@ from workers.csv_file import Record
 NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?", re.ASCII)
 LONGEST_NUMBER = 22  # characters
 ID_LIMIT = 200  # characters
-TEXTS_KEPT = 2048  # a column, read before
+PLAIN_TEXT = "something said"
+LONGEST_ANSWER = max(map(len, ANSWERS))
+TEXTS_KEPT = 8192  # of a column
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,43 @@ class Layout:
     won: str | None = None
     created: str | None = None
     drop: tuple[str, ...] = ()
+
+
+class Cells(dict[str, Part | None]):
+    """What each text of one column says. Most columns repeat themselves, so what was read is remembered.
+
+    A missing key is read when it is asked for; GiveUp says why it cannot be.
+    """
+
+    def __init__(self, column: str, source: SourceMap, text_limit: int) -> None:
+        super().__init__()
+        self._column = column
+        self._name = next(iter(flatten({column: None}, at="", most=1, text_limit=text_limit)))
+        self._source = source
+        self._text_limit = text_limit
+        # What the name alone makes of a text, asked once and not for each of a million names and addresses.
+        self._by_name = source.part(self._name, PLAIN_TEXT)
+
+    def __missing__(self, text: str) -> Part | None:
+        if len(self) >= TEXTS_KEPT:
+            self.clear()
+        try:
+            part = self[text] = self._read(text)
+        except Malformed as error:
+            raise GiveUp(f"{self._column}: {error}") from None
+        return part
+
+    def _read(self, text: str) -> Part | None:
+        if not text.strip():
+            return None
+        number = _number(text)
+        if number is not None and not is_personal(self._name, number):
+            return self._source.part(self._name, number)
+        # A telephone number stays a text, or its leading zeros and its index would be lost.
+        value = plain(text, "", self._text_limit)
+        if self._by_name.kind == "contact" and _is_neither_count_nor_answer(text.strip()):
+            return Part("contact", self._by_name.name, value)
+        return self._source.part(self._name, value)
 
 
 class Rows:
@@ -56,53 +95,34 @@ class Rows:
         self._id, self._outcome, self._created = _places(columns, layout)
         left_out = {self._id, self._outcome, self._created, *(columns.index(name) for name in layout.drop)}
         self._cells = [
-            (place, self._reader(name)) for place, name in enumerate(columns) if name and place not in left_out
+            (place, Cells(name, source, limits.text_limit))
+            for place, name in enumerate(columns)
+            if name and place not in left_out
         ]
         self._date = lru_cache(maxsize=TEXTS_KEPT)(self.dates.read)
 
     def learn(self, record: Record) -> int | None:
         """Shown every record before the first is read; a number for its lead, None if the row will be rejected."""
-        if len(record.fields) != self._width:
-            return None
-        if self._created is not None:
+        number = self.lead_number(record)
+        if number is not None and self._created is not None:
             self.dates.learn(record.fields[self._created])
-        return self.lead_number(record)
+        return number
 
-    def lead_number(self, record: Record) -> int:
-        """The same for the same lead, and almost always another for another."""
-        return hash(record.fields[self._id].strip())
+    def lead_number(self, record: Record) -> int | None:
+        """The same for the same lead, and almost always another for another; None if the row will be rejected."""
+        return hash(record.fields[self._id].strip()) if len(record.fields) == self._width else None
 
     def change(self, record: Record) -> LeadChange:
         """Raises GiveUp with the reason why the row is rejected."""
         line, fields = record
         if len(fields) != self._width:
             raise GiveUp(f"{len(fields)} fields instead of {self._width}")
-        parts = [part for place, read in self._cells if (part := read(fields[place])) is not None]
+        parts = [part for place, cells in self._cells if (part := cells[fields[place]])]
         change = self._source.join(self._external_id(fields), f"{self._run}:{line:09}", self._moment(fields), parts)
         if len(change.attributes) > self._limits.attribute_limit:
             raise GiveUp(f"more than {self._limits.attribute_limit} attributes")
         outcome = self._told_outcome(fields)
         return change if outcome is None else change._replace(outcome=outcome)
-
-    def _reader(self, column: str) -> Callable[[str], Part | None]:
-        """Reads the cells of one column; most columns repeat themselves, so what was read is remembered."""
-        limit = self._limits.text_limit
-        name = next(iter(flatten({column: None}, at="", most=1, text_limit=limit)))
-
-        @lru_cache(maxsize=TEXTS_KEPT)
-        def read(text: str) -> Part | None:
-            if not text.strip():
-                return None
-            number = _number(text)
-            if number is not None and not is_personal(name, number):
-                return self._source.part(name, number)
-            # A telephone number stays a text, or its leading zeros and its index would be lost.
-            try:
-                return self._source.part(name, plain(text, "", limit))
-            except Malformed as error:
-                raise GiveUp(f"{column}: {error}") from None
-
-        return read
 
     def _external_id(self, fields: Sequence[str]) -> str:
         found = fields[self._id].strip()
@@ -125,6 +145,10 @@ class Rows:
         if not told:
             return None
         return Outcome.WON if told == self._won else Outcome.LOST
+
+
+def _is_neither_count_nor_answer(text: str) -> bool:
+    return len(text) > LONGEST_ANSWER and COUNT.fullmatch(text) is None
 
 
 def _number(text: str) -> int | float | None:

@@ -1,40 +1,39 @@
-"""Leads from a CSV file: read twice as a stream, saved in groups, each in one transaction.
+"""Leads from a CSV file: read twice as a stream, saved in groups by processes beside this one.
 
 The first reading finds faults of the whole file before anything is saved, and the leads that several rows speak of:
 their rows are kept and saved together, or the same file would change such a lead to and fro each time.
 """
 
-import time
+import gc
+import multiprocessing
+import os
+import signal
 from array import array
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
+import kombu.pools
 import numpy as np
+import orjson
 
-from pipeline.errors import GiveUp, TryAgain
-from pipeline.merging import Lead
 from pipeline.settings import Settings
-from pipeline.storage import importing
 from pipeline.wiring import Services
-from schemas.lead import LeadChange
 from tasks import app as tasks_app
-from workers.bundles import enqueue_bundles
 from workers.csv_file import CsvFile, Record
 from workers.csv_rows import Layout, Rows
 from workers.errand import errand
+from workers.import_group import GroupSaver, Saved
 from workers.rejects import Rejects
-from workers.saving import as_row, make_saver
 
-GROUP = 2500  # leads a transaction
+GROUP = 5000  # rows a transaction
 REPEATED_LIMIT = 50_000  # rows of leads with several rows, held in memory
-ATTEMPTS = 5  # of a group that another transaction disturbed, or while PostgreSQL is away
-PAUSE_S = 0.5
+PROCESSES = max(2, min(4, os.cpu_count() or 2))
+QUEUED = 2 * PROCESSES  # groups on their way
 
 
 @dataclass
@@ -49,29 +48,6 @@ class Counts:
     rejected: int = 0
 
 
-class Row(NamedTuple):
-    record: Record
-    change: LeadChange
-
-
-Group = Sequence[Sequence[Row]]  # the rows of each lead, in the order of the file
-
-
-class Saved(NamedTuple):
-    new: int
-    changed: int
-    unchanged: int
-    rejected: list[tuple[Record, str]]
-
-    def and_then(self, after: "Saved") -> "Saved":
-        return Saved(
-            self.new + after.new,
-            self.changed + after.changed,
-            self.unchanged + after.unchanged,
-            self.rejected + after.rejected,
-        )
-
-
 class Importer:
     """Call `survey`, then `run`. Raises Misconfigured for a column that the file lacks, GiveUp for a file that is no
     CSV, TryAgain if PostgreSQL goes away; what was saved until then stays, and another run goes on from there.
@@ -79,18 +55,13 @@ class Importer:
 
     def __init__(self, own: Services, path: Path, *, source: str, layout: Layout) -> None:
         self._own = own
-        self._saver = make_saver(own)
         self._file = CsvFile(path)
         self._rejects = Rejects(self._file)
-        self._started = datetime.now(UTC)
-        self._rows = Rows(
-            self._file.columns,
-            layout,
-            own.source_map(source),
-            own.settings.intake,
-            run=f"import-{int(self._started.timestamp() * 1000):x}",
-            now=self._started,
-        )
+        now = datetime.now(UTC)
+        # A later import wins over this one where both are true of the same moment.
+        run = f"import-{int(now.timestamp() * 1000):x}"
+        limits = own.settings.intake
+        self._rows = Rows(self._file.columns, layout, own.source_map(source), limits, run=run, now=now)
         self._repeated: frozenset[int] = frozenset()
         self._counts = Counts()
         self.enqueued = True  # False once Redis was away: then upkeep enqueues
@@ -103,43 +74,46 @@ class Importer:
         """Reads the whole file and saves nothing; the number of its rows. Holds 8 bytes a row."""
         numbers = array("q")
         rows = 0
-        for record in self._file.records():
-            rows += 1
-            number = self._rows.learn(record)
-            if number is not None:
-                numbers.append(number)
+        with _without_collector():
+            for record in self._file.records():
+                rows += 1
+                number = self._rows.learn(record)
+                if number is not None:
+                    numbers.append(number)
         ordered = np.sort(np.frombuffer(numbers, np.int64)) if numbers else np.empty(0, np.int64)
         self._repeated = frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
         return rows
 
     def run(self, step: Callable[[int], None]) -> Counts:
-        """`step` is told how many more rows were read. While one group is saved, the next is read."""
-        with self._rejects, ThreadPoolExecutor(1, thread_name_prefix="import") as thread:
-            saving: Future[Saved] | None = None
-            for group in self._groups(step):
-                self._count(saving)
-                saving = thread.submit(self._save, group)
-            self._count(saving)
+        """`step` is told how many more rows were saved or rejected."""
+        pool = ProcessPoolExecutor(
+            PROCESSES, multiprocessing.get_context("fork"), _start, (GroupSaver(self._own, self._rows),)
+        )
+        saving: deque[Future[Saved]] = deque()
+        with self._rejects, _without_collector():
+            try:
+                for group in self._groups():
+                    self._counts.read += len(group)
+                    saving.append(pool.submit(_save, orjson.dumps([tuple(record) for record in group])))
+                    if len(saving) > QUEUED:
+                        step(self._count(saving.popleft().result()))
+                while saving:
+                    step(self._count(saving.popleft().result()))
+            finally:
+                pool.shutdown(cancel_futures=True)
         return self._counts
 
-    def _groups(self, step: Callable[[int], None]) -> Iterator[Group]:
-        alone: list[list[Row]] = []
-        together: defaultdict[str, list[Row]] = defaultdict(list)
+    def _groups(self) -> Iterator[Sequence[Record]]:
+        alone: list[Record] = []
+        together: defaultdict[int, list[Record]] = defaultdict(list)
         kept = 0
         for record in self._file.records():
-            self._counts.read += 1
-            step(1)
-            try:
-                row = Row(record, self._rows.change(record))
-            except GiveUp as error:
-                self._reject(record, str(error))
-                continue
-            if self._rows.lead_number(record) in self._repeated:
-                self._counts.merged += row.change.external_id in together
-                together[row.change.external_id].append(row)
+            number = self._rows.lead_number(record)
+            if number is not None and number in self._repeated:
+                together[number].append(record)
                 kept += 1
             else:
-                alone.append([row])
+                alone.append(record)
             if len(alone) >= GROUP:
                 yield alone
                 alone = []
@@ -147,63 +121,21 @@ class Importer:
                 yield from _cut(together)
                 together.clear()
                 kept = 0
-        yield alone
+        if alone:
+            yield alone
         yield from _cut(together)
 
-    def _save(self, group: Group) -> Saved:
-        """Cut in two where values are refused, until the row is found; it alone is rejected."""
-        try:
-            return self._insist(group)
-        except GiveUp as error:
-            if len(group) == 1:
-                return Saved(0, 0, 0, [(row.record, str(error)) for row in group[0]])
-        middle = len(group) // 2
-        return self._save(group[:middle]).and_then(self._save(group[middle:]))
-
-    def _insist(self, group: Group) -> Saved:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._commit(group)
-            except TryAgain:
-                if attempt == ATTEMPTS:
-                    raise
-                time.sleep(PAUSE_S * attempt)
-        raise AssertionError("unreachable")
-
-    def _commit(self, group: Group) -> Saved:
-        received_at = datetime.now(UTC)
-        told = {(lead.source, lead.external_id): lead for lead in (_told(same, received_at) for same in group)}
-        with self._own.session() as db:
-            rows = [as_row(lead) for lead in told.values()]
-            ids = importing.insert_unknown(db, rows, received_at=received_at, due=self._saver.due(received_at))
-            for key, lead_id in ids.items():
-                told[key].id = lead_id
-            importing.insert_contacts(db, self._saver.sealed([told[key] for key in ids]))
-            rest = [row.change for same in group for row in same if _key(row.change) not in ids]
-            known = self._saver.known(db, rest)
-            news = [
-                known[key].news(change, told[key])
-                for key, change in ((_key(change), change) for change in rest)
-                if not known[key].says(told[key])
-            ]
-            changed = self._saver.merge(db, news, received_at)
-        if not enqueue_bundles([*ids.values(), *changed], self._own.settings.intake.message_leads):
-            self.enqueued = False
-        return Saved(len(ids), len(changed), len(told) - len(ids) - len(changed), [])
-
-    def _count(self, saving: Future[Saved] | None) -> None:
-        if saving is None:
-            return
-        saved = saving.result()
-        self._counts.new += saved.new
-        self._counts.changed += saved.changed
-        self._counts.unchanged += saved.unchanged
+    def _count(self, saved: Saved) -> int:
+        counts = self._counts
+        counts.new += saved.new
+        counts.changed += saved.changed
+        counts.unchanged += saved.unchanged
+        counts.merged += saved.merged
+        counts.rejected += len(saved.rejected)
         for record, reason in saved.rejected:
-            self._reject(record, reason)
-
-    def _reject(self, record: Record, reason: str) -> None:
-        self._counts.rejected += 1
-        self._rejects.add(record, reason)
+            self._rejects.add(record, reason)
+        self.enqueued = self.enqueued and saved.enqueued
+        return saved.new + saved.changed + saved.unchanged + saved.merged + len(saved.rejected)
 
 
 @contextmanager
@@ -222,20 +154,39 @@ def summary(counts: Counts, work: Importer) -> str:
     return "\n".join(lines)
 
 
-def _told(rows: Sequence[Row], received_at: datetime) -> Lead:
-    """The lead as all its rows together tell it."""
-    first = rows[0].change
-    lead = Lead(first.source, first.external_id, revision=1)
-    for row in rows:
-        lead.fold(row.change, received_at)
-    return lead
+def _cut(together: dict[int, list[Record]]) -> Iterator[Sequence[Record]]:
+    """All rows of a lead in one group, of about the usual size."""
+    group: list[Record] = []
+    for records in together.values():
+        group += records
+        if len(group) >= GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
-def _key(change: LeadChange) -> tuple[str, str]:
-    return change.source, change.external_id
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Millions of rows pass, none in a cycle; looking for cycles would take a third of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
-def _cut(together: dict[str, list[Row]]) -> Iterator[Group]:
-    leads = list(together.values())
-    for start in range(0, len(leads), GROUP):
-        yield leads[start : start + GROUP]
+_saver: list[GroupSaver] = []
+
+
+def _start(saver: GroupSaver) -> None:
+    """In each process that saves."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C ends the process that reads, after the groups on their way
+    saver.own.engine.dispose(close=False)  # connections belong to the process that opened them
+    kombu.pools.reset()  # type: ignore[no-untyped-call]
+    _saver[:] = [saver]
+
+
+def _save(group: bytes) -> Saved:
+    """Records as JSON, which goes to another process in a quarter of pickle's time."""
+    return _saver[0].save([Record(line, fields) for line, fields in orjson.loads(group)])

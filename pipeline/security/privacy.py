@@ -43,12 +43,10 @@ def is_personal(name: str, value: Value, allowed: Collection[str] = ()) -> bool:
         # A count of e-mails is not an e-mail; a long number under `phone` is a telephone number.
         long = abs(value) >= 10 ** (FEWEST_PHONE_DIGITS - 1)
         return has_personal_name(name) if long else _has_word(name, NUMBERED_WORDS)
-    if looks_personal(value):
-        return True
     text = value.strip()
     if COUNT.fullmatch(text):
-        return _has_word(name, NUMBERED_WORDS)
-    return text.casefold() not in ANSWERS and has_personal_name(name)
+        return _has_word(name, NUMBERED_WORDS) or looks_personal(value)
+    return (has_personal_name(name) and text.casefold() not in ANSWERS) or looks_personal(value)
 
 
 @lru_cache(maxsize=8192)

@@ -1,6 +1,7 @@
 """Many new leads at once: COPY into a temporary table, and from there all that nobody knew, in one statement."""
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from pipeline.storage.contacts import SealedContact
 from pipeline.storage.leads import Key, LeadRow
 
 NULL = r"\N"
+SPECIAL = re.compile(r"[\\\t\n\r]")
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -47,13 +49,13 @@ def _copy(db: Session, table: str, lines: Iterable[str]) -> None:
 
 def _lead(row: LeadRow) -> str:
     columns = (
-        row.source.translate(ESCAPES),
-        row.external_id.translate(ESCAPES),
+        _text(row.source),
+        _text(row.external_id),
         _json(row.attributes),
         _json(row.attribute_times),
-        NULL if row.stage is None else row.stage.translate(ESCAPES),
-        NULL if row.owner is None else row.owner.translate(ESCAPES),
-        row.outcome or NULL,
+        _text(row.stage),
+        _text(row.owner),
+        _text(row.outcome),
         NULL if row.outcome_at is None else row.outcome_at.isoformat(),
         row.active_at.isoformat(),
         str(row.revision),
@@ -64,6 +66,12 @@ def _lead(row: LeadRow) -> str:
 def _contact(contact: SealedContact) -> str:
     sealed = (_bytea(value) for value in contact[1:])
     return "\t".join((str(contact.lead_id), *sealed)) + "\n"
+
+
+def _text(value: str | None) -> str:
+    if value is None:
+        return NULL
+    return value if SPECIAL.search(value) is None else value.translate(ESCAPES)
 
 
 def _bytea(value: bytes | None) -> str:

@@ -1,7 +1,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipeline.attributes import plain
 from pipeline.mapping import SourceMap
 from pipeline.security.vault import Vault
 from pipeline.settings import IntakeSettings, SourceSettings
@@ -53,6 +56,28 @@ def read(**cells: str) -> LeadChange:
 def test_plain_numbers_are_numbers_and_ids_stay_texts(text: str, value: Value) -> None:
     found = read(a=text).attributes["a"]
     assert (found, type(found)) == (value, type(value))
+
+
+NAMES = st.sampled_from(["email", "Zip", "Do Not Email", "Phone", "a@example.com", "stage", "notes", "First Name"])
+TEXTS = st.one_of(
+    st.text(min_size=1, max_size=20),
+    st.from_regex(r"[+0]?[0-9]{1,10}([.][0-9]{0,8})?", fullmatch=True),
+    st.sampled_from(["Yes", " false ", "ada@example.com", "+44 20 7946 0000", "something said"]),
+)
+
+
+@given(NAMES, TEXTS)
+def test_what_is_personal_of_a_text_is_decided_as_of_a_webhooks(name: str, text: str) -> None:
+    change = read(**{name: text})
+    if not text.strip():
+        return
+    # A number in a webhook may be written as a text; here it may become one.
+    found = [*change.attributes.values(), *change.contacts.values()]
+    values = [plain(text, "", LIMITS.text_limit), *(value for value in found if not isinstance(value, str))]
+    assert any(
+        (told.attributes, told.contacts, told.stage) == (change.attributes, change.contacts, change.stage)
+        for told in (SOURCE.change("1", "d", NOW, {name: value}) for value in values)
+    )
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\t"])
