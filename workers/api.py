@@ -174,7 +174,7 @@ async def _foreign(_: Request, error: Any) -> Response:
 
 def main() -> None:
     log.configure("api")
-    # Three threads take turns: by default one that computes keeps the others from what PostgreSQL has answered for 5 ms.
+    # Three threads take turns: by default one that computes keeps the others from their answers for 5 ms.
     sys.setswitchinterval(SWITCH_S)
     loaded = settings.load()
     tasks_app.connect(loaded)
