@@ -4,6 +4,7 @@ import csv
 from contextlib import ExitStack
 from typing import Any, Self
 
+from pipeline.errors import GiveUp
 from workers.csv_file import CsvFile, Record
 
 
@@ -25,8 +26,15 @@ class Rejects:
 
     def add(self, record: Record, reason: str) -> None:
         if self._writer is None:
-            self.path.touch(mode=0o600)
+            self._make()
             file = self._open.enter_context(self.path.open("w", encoding="utf-8", newline=""))
             self._writer = csv.writer(file, delimiter=self._imported.separator)
             self._writer.writerow(["line", "reason", *self._imported.columns])
         self._writer.writerow([record.line, reason, *record.fields])
+
+    def _make(self) -> None:
+        try:
+            self.path.touch(mode=0o600)
+        except OSError as error:
+            reason = f"the rejected rows cannot be written to {self.path} ({error.strerror})"
+            raise GiveUp(f"{reason}; import a copy from a folder that you may write to") from None
