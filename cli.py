@@ -53,7 +53,7 @@ class Expiry(click.ParamType[timedelta]):
     name = "12h"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        from workers.access import lifetime
+        from workers.desk.access import lifetime
 
         try:
             return lifetime(value)
@@ -108,7 +108,7 @@ def db() -> None:
 @state_dir_option
 def db_upgrade(state_dir: Path | None) -> None:
     """Bring the database to the newest schema; `up` does it by itself."""
-    from workers.schema import upgrade
+    from workers.desk.schema import upgrade
 
     applied = upgrade(_settings(state_dir))
     click.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
@@ -132,7 +132,7 @@ def token(
     curl -H "Authorization: Bearer $(service6 token --role admin)" http://127.0.0.1:8000/api/v1/leads
     service6 token --role agent --owner "Ada Lovelace" --expires 7d --link
     """
-    from workers import access
+    from workers.desk import access
 
     if (role == Role.AGENT) != bool(owners):
         raise click.UsageError("an agent needs --owner, and no other role takes it: the others see everybody's leads")
@@ -176,9 +176,9 @@ def import_leads(
     \b
     service6 import leads leads.csv --source crm --id "Prospect ID" --outcome Converted --won 1 --drop Tags
     """
-    from workers import importer
-    from workers.csv_rows import Layout
-    from workers.progress import progress
+    from workers.desk.progress import progress
+    from workers.importing import importer
+    from workers.importing.csv_rows import Layout
 
     if (outcome is None) != (won is None):
         raise click.UsageError("--outcome and --won belong together")
@@ -208,7 +208,7 @@ def simulate(
     Latency counts from the moment a webhook was due. Fails if any is refused.
     """
     from workers import simulator
-    from workers.progress import progress
+    from workers.desk.progress import progress
 
     settings = _settings(state_dir)
     with progress("sending", max(1, round(rate * seconds))) as sent:
@@ -227,7 +227,7 @@ def score(lead: str, as_json: bool, state_dir: Path | None) -> None:
 
     ID is the lead's number, or SOURCE:ID with the id that it has in that system.
     """
-    from workers import score_sheet
+    from workers.desk import score_sheet
 
     found = score_sheet.find(_settings(state_dir), lead)
     click.echo(found.model_dump_json(indent=2) if as_json else score_sheet.text(found))
@@ -238,7 +238,7 @@ def score(lead: str, as_json: bool, state_dir: Path | None) -> None:
 @state_dir_option
 def queues(as_json: bool, state_dir: Path | None) -> None:
     """Show what waits, what runs, and the leads that wait for a score."""
-    from workers import queue_table
+    from workers.desk import queue_table
 
     work = queue_table.look(_settings(state_dir))
     click.echo(json.dumps(work.as_dict(), indent=2) if as_json else queue_table.text(work))
@@ -252,7 +252,7 @@ def doctor(as_json: bool, state_dir: Path | None) -> None:
 
     Fails if anything is bad; a warning is no failure.
     """
-    from workers import doctor as examination
+    from workers.desk import doctor as examination
 
     findings = examination.examine(state_dir.resolve() if state_dir else None)
     click.echo(json.dumps(examination.as_json(findings), indent=2) if as_json else examination.report(findings))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import text
@@ -15,6 +15,7 @@ from sqlalchemy import text
 from pipeline import settings
 from pipeline.storage import migrate
 from pipeline.wiring import Services
+from workers.supervision.programs import worker
 from workers.supervision.servers import Postgres, Valkey
 
 ROOT = Path(__file__).parent.parent
@@ -56,6 +57,12 @@ def process(own: Services, *argv: str, **environment: str) -> Iterator["subproce
         finally:
             child.send_signal(signal.SIGTERM)
             child.wait(30)
+
+
+def scoring_worker(own: Services, processes: int) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+    """As `service6 up` starts it."""
+    _, _, *module = worker("scoring", processes)
+    return process(own, *module)
 
 
 def fill(own: Services, count: int) -> list[int]:

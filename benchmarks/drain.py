@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from benchmarks.bench import bundles, fill, forget_scores, process, scored, services
+from benchmarks.bench import bundles, fill, forget_scores, process, scored, scoring_worker, services
 from benchmarks.record import record
 from pipeline import settings
 from pipeline.storage import leads, scores
@@ -60,8 +60,7 @@ def ours(own: Services, ids: Sequence[int]) -> float:
     app.control.purge()
     for bundle in bundles(ids, BUNDLE):
         enqueue(score_leads, bundle)
-    options = ("-Q", "scoring", "-c", str(PROCESSES), "-n", "bench@%h", "--without-gossip", "--without-mingle")
-    with process(own, "celery", "-A", "workers.worker", "worker", *options):
+    with scoring_worker(own, PROCESSES):
         return rate(own, len(ids))
 
 

@@ -21,8 +21,8 @@ from benchmarks.bench import services
 from benchmarks.record import record
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from workers.csv_rows import Layout
-from workers.importer import Importer
+from workers.importing.csv_rows import Layout
+from workers.importing.importer import Importer
 
 ROWS = 100_000
 ROUNDS = 3

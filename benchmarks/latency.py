@@ -18,7 +18,7 @@ import orjson
 import websockets
 from sqlalchemy import text
 
-from benchmarks.bench import process, services
+from benchmarks.bench import process, scoring_worker, services
 from benchmarks.load import HOST, Connection, new_secret, signed, until_it_answers
 from benchmarks.record import record
 from pipeline.security.tokens import mint
@@ -56,11 +56,10 @@ def main() -> None:
 @contextmanager
 def chain(own: Services) -> Iterator[tuple[int, str]]:
     port, secret = free_port(), new_secret()
-    scoring = ("-Q", "scoring", "-c", "2", "-n", "bench@%h", "--without-gossip", "--without-mingle")
     with (
         process(own, "workers.api", SERVICE6_API__PORT=str(port), SERVICE6_WEBHOOK_SECRET_STANDARD=secret),
         process(own, "workers.publisher"),
-        process(own, "celery", "-A", "workers.worker", "worker", *scoring),
+        scoring_worker(own, 2),
     ):
         asyncio.run(until_it_answers(port))
         yield port, secret

@@ -20,10 +20,10 @@ from pipeline.errors import TryAgain
 from pipeline.settings import Settings, load
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from workers.address import api_url
-from workers.crm import InventedCrm, Notice
-from workers.sample import sample
-from workers.vendor import Vendor, new_id
+from workers.desk.address import api_url
+from workers.simulation.crm import InventedCrm, Notice
+from workers.simulation.sample import sample
+from workers.simulation.vendor import Vendor, new_id
 
 CONNECTIONS = 64
 UNANSWERED = 256  # requests on their way; beyond that the sender waits, and the waiting counts as latency

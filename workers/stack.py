@@ -19,7 +19,7 @@ from pipeline.errors import Misconfigured, Service6Error
 from pipeline.security.tokens import mint
 from pipeline.settings import Settings, embedded_servers, load
 from schemas.access import Role
-from workers.address import origin
+from workers.desk.address import origin
 from workers.supervision import state_dir as state
 from workers.supervision.embedded import Server
 from workers.supervision.program import Application

@@ -16,9 +16,9 @@ from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks.scoring import score_leads
 from tests.integration.rows import aside, blocked
-from workers import importer
-from workers.csv_rows import Layout
-from workers.importer import Counts, Importer
+from workers.importing import importer
+from workers.importing.csv_rows import Layout
+from workers.importing.importer import Counts, Importer
 from workers.saving import make_saver
 
 TABLES = ("leads", "lead_contacts", "unscored", "scores", "score_history", "deliveries", "dead_letters", "outbox")

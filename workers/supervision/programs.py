@@ -45,8 +45,8 @@ def applications(
 
     programs = [
         program("api", sys.executable, "-m", "workers.api"),
-        program("scoring", *_worker("scoring", settings.workers.scoring_processes)),
-        program("upkeep", *_worker("upkeep", 1)),
+        program("scoring", *worker("scoring", settings.workers.scoring_processes)),
+        program("upkeep", *worker("upkeep", 1)),
         program("publisher", sys.executable, "-m", "workers.publisher"),
         program("beat", *CELERY, "beat", f"--schedule={state_dir / 'beat'}", "--pidfile="),
         # An argument could be read by every user of the machine.
@@ -67,7 +67,8 @@ def migration(state_dir: Path, environment: Mapping[str, str]) -> Program:
     )
 
 
-def _worker(queue: str, processes: int) -> tuple[str, ...]:
+def worker(queue: str, processes: int) -> tuple[str, ...]:
+    """The command of a Celery worker of this queue."""
     return (
         *(*CELERY, "worker", "-Q", queue, "-n", f"{queue}@%h", "-c", str(processes)),
         # Gossip and mingle tell workers of each other, which none of ours needs to know.

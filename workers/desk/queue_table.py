@@ -9,7 +9,7 @@ from pipeline.errors import TryAgain
 from pipeline.settings import Settings
 from pipeline.storage import dead_letters, unscored
 from tasks import queues
-from workers.errand import errand
+from workers.desk.errand import errand
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from schemas.access import Role
 from schemas.lead import LeadDetail
 from schemas.score import Factor
 from workers import views
-from workers.errand import errand
+from workers.desk.errand import errand
 
 LONGEST_NUMBER = 18  # digits of a bigint
 LABEL_LIMIT = 48  # characters

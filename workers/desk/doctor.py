@@ -23,8 +23,8 @@ from pipeline.storage import migrate, unscored
 from pipeline.wiring import Services
 from tasks import presence
 from tasks.app import QUEUES
-from workers.address import api_url
-from workers.errand import errand
+from workers.desk.address import api_url
+from workers.desk.errand import errand
 
 Level = Literal["ok", "warn", "bad"]
 

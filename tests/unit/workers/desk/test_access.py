@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from workers.access import lifetime
+from workers.desk.access import lifetime
 
 
 @pytest.mark.parametrize(

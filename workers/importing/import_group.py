@@ -12,8 +12,8 @@ from pipeline.storage.leads import Key
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from workers.bundles import enqueue_bundles
-from workers.csv_file import Record
-from workers.csv_rows import Rows
+from workers.importing.csv_file import Record
+from workers.importing.csv_rows import Rows
 from workers.saving import as_row, make_saver
 
 ATTEMPTS = 5  # of a group that another transaction disturbed, or while PostgreSQL is away

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from workers.csv_dates import Dates
+from workers.importing.csv_dates import Dates
 
 DAY = datetime(2026, 3, 4, tzinfo=UTC)
 AFTERNOON = datetime(2026, 3, 4, 15, 6, tzinfo=UTC)

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from pipeline.errors import GiveUp
-from workers.csv_file import CsvFile, Record
+from workers.importing.csv_file import CsvFile, Record
 
 
 class Rejects:

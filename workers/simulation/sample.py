@@ -10,11 +10,11 @@ from pipeline.errors import TryAgain
 from pipeline.storage import listing
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
-from workers.address import api_url
 from workers.bundles import enqueue_bundles
-from workers.crm import InventedCrm, Notice
+from workers.desk.address import api_url
 from workers.saving import make_saver
-from workers.vendor import SOURCE, Vendor
+from workers.simulation.crm import InventedCrm, Notice
+from workers.simulation.vendor import SOURCE, Vendor
 
 LEADS = 2000
 RATE = 3.0  # webhooks a second

@@ -8,8 +8,8 @@ from pipeline.security.tokens import mint
 from pipeline.settings import Settings
 from pipeline.wiring import DEFAULT_SOURCE
 from schemas.access import Role
-from workers.address import api_url
-from workers.errand import errand
+from workers.desk.address import api_url
+from workers.desk.errand import errand
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LIFETIME = re.compile(r"(\d{1,7})([smhd])")

@@ -11,7 +11,7 @@ from standardwebhooks.webhooks import Webhook
 
 from pipeline.errors import Misconfigured
 from pipeline.settings import Settings
-from workers.crm import Notice
+from workers.simulation.crm import Notice
 
 SOURCE = "standard"
 ANSWER_S = 30.0

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 from pipeline.security.privacy import is_personal
-from workers.crm import HISTORY_DAYS, InventedCrm
+from workers.simulation.crm import HISTORY_DAYS, InventedCrm
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 PERSONAL = {"first_name", "last_name", "email", "phone"}

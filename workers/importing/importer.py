@@ -24,11 +24,11 @@ import orjson
 from pipeline.settings import Settings
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from workers.csv_file import CsvFile, Record
-from workers.csv_rows import Layout, Rows
-from workers.errand import errand
-from workers.import_group import GroupSaver, Saved
-from workers.rejects import Rejects
+from workers.desk.errand import errand
+from workers.importing.csv_file import CsvFile, Record
+from workers.importing.csv_rows import Layout, Rows
+from workers.importing.import_group import GroupSaver, Saved
+from workers.importing.rejects import Rejects
 
 GROUP = 5000  # rows a transaction
 REPEATED_LIMIT = 50_000  # rows of leads with several rows, held in memory

@@ -12,8 +12,8 @@ from pipeline.mapping import Part, SourceMap
 from pipeline.security.privacy import ANSWERS, COUNT, is_personal
 from pipeline.settings import IntakeSettings
 from schemas.lead import LeadChange, Outcome
-from workers.csv_dates import Dates
-from workers.csv_file import Record
+from workers.importing.csv_dates import Dates
+from workers.importing.csv_file import Record
 
 # No leading zero, no +, no exponent: those are ids. Beyond 15 digits a float would alter it.
 NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?", re.ASCII)

@@ -10,8 +10,8 @@ from pipeline.security.vault import Vault
 from pipeline.settings import IntakeSettings, SourceSettings
 from schemas.lead import LeadChange
 from schemas.score import Value
-from workers.csv_file import Record
-from workers.csv_rows import Layout, Rows
+from workers.importing.csv_file import Record
+from workers.importing.csv_rows import Layout, Rows
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SOURCE = SourceMap("crm", SourceSettings(vendor="standard", stage=("stage",)), Vault(["key"]))
