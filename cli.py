@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
@@ -96,7 +95,7 @@ def up(sample: bool, host: str | None, port: int | None, flower_port: int | None
     from workers import stack
 
     directory = state_dir.resolve() if state_dir else default_state_dir()
-    sys.exit(stack.up(directory, sample=sample, host=host, port=port, flower_port=flower_port))
+    stack.up(directory, sample=sample, host=host, port=port, flower_port=flower_port)
 
 
 @main.group()

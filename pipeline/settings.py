@@ -217,6 +217,8 @@ def embedded_servers(state_dir: Path) -> dict[str, str]:
         found: dict[str, str] = json.loads((state_dir / "servers.json").read_text())
     except FileNotFoundError:
         return {}
+    except ValueError:
+        raise Misconfigured(f"{state_dir}/servers.json is damaged; delete it, and run `service6 up` again") from None
     except PermissionError:
         raise Misconfigured(f"{state_dir} belongs to another user; run as that user, or set --state-dir") from None
     return found

@@ -5,17 +5,15 @@ from __future__ import annotations
 import http.client
 import os
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TextIO
 from urllib.parse import urlsplit
 
-from pipeline.errors import Misconfigured, Service6Error
+from pipeline.errors import Misconfigured
 from pipeline.security.tokens import mint
 from pipeline.settings import Settings, embedded_servers, load
 from schemas.access import Role
@@ -39,28 +37,23 @@ def up(
     host: str | None = None,
     port: int | None = None,
     flower_port: int | None = None,
-) -> int:
-    """Runs until a signal stops it; the exit status. Arguments become settings of all that it starts."""
+) -> None:
+    """Runs until a signal stops it. Arguments become settings of all that it starts."""
     began = time.monotonic()
     state_dir = state_dir.resolve()
     given = {"SERVICE6_API__HOST": host, "SERVICE6_API__PORT": port, "SERVICE6_FLOWER__PORT": flower_port}
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     supervisor = Supervisor(STOP_ORDER, _say)
-    try:
-        state.make(state_dir)
-        with state.held(state_dir, origin(load(state_dir))) as claim, supervisor.signals():
-            try:
-                overview = _start(state_dir, supervisor, claim, sample=sample)
-                _say(overview.after(time.monotonic() - began))
-                supervisor.watch()
-            except Stopped:
-                _say("stopping; a second Ctrl-C kills")
-            finally:
-                supervisor.stop()
-    except Service6Error as error:
-        _say(f"service6 up: {error}", sys.stderr)
-        return 1
-    return 0
+    state.make(state_dir)
+    with state.held(state_dir, origin(load(state_dir))) as claim, supervisor.signals():
+        try:
+            overview = _start(state_dir, supervisor, claim, sample=sample)
+            _say(overview.after(time.monotonic() - began))
+            supervisor.watch()
+        except Stopped:
+            _say("stopping; a second Ctrl-C kills")
+        finally:
+            supervisor.stop()
 
 
 def _start(state_dir: Path, supervisor: Supervisor, claim: int, *, sample: bool) -> Overview:
@@ -169,7 +162,7 @@ def _shown(url: str, embedded: bool) -> str:
     return f"{'embedded, ' if embedded else ''}{parts.hostname}:{parts.port or 'default port'}{parts.path}"
 
 
-def _say(line: str, stream: TextIO | None = None) -> None:
+def _say(line: str) -> None:
     # The terminal may be gone; the programs still want an orderly end.
     with suppress(OSError):
-        print(line, file=stream or sys.stdout, flush=True)
+        print(line, flush=True)

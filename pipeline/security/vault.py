@@ -26,8 +26,6 @@ class Vault:
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         if not secret_keys:
-            secret_keys = [""]  # `derive` says how to make one
-        if not secret_keys:
             raise Misconfigured(UNSET)
         derived = [derive(key, "contacts") for key in secret_keys]
         self._newest = key_id(derived[0])

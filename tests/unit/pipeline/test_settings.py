@@ -144,3 +144,9 @@ def test_as_root_below_a_closed_folder_the_state_lies_where_postgresql_can_reach
     assert default_state_dir().parent == Path("/var/lib/service6")
     monkeypatch.setattr(settings.os, "geteuid", lambda: 1000)
     assert default_state_dir() == closed / ".service6"
+
+
+def test_damaged_addresses_are_told(tmp_path: Path) -> None:
+    (tmp_path / "servers.json").write_text('{"DATABASE_URL"')
+    with pytest.raises(Misconfigured, match="is damaged"):
+        load(tmp_path)
