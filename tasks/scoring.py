@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pipeline.errors import GiveUp, Service6Error
+from pipeline.errors import GiveUp, Misconfigured, Service6Error, TryAgain
 from pipeline.storage import leads, scores, unscored
 from pipeline.wiring import Services
 from schemas.lead import WaitingLead
@@ -28,6 +28,8 @@ def score_leads(lead_ids: list[int]) -> None:
         return
     try:
         _score(own, waiting)
+    except (TryAgain, Misconfigured):
+        raise  # no lead's fault: the bundle still waits, and upkeep brings it back whole
     except Exception as error:
         # One poisonous lead must not hold up its bundle: each gets a try of its own, and its own error.
         if len(waiting) == 1:
