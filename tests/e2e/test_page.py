@@ -40,7 +40,7 @@ def live(page: Page) -> Page:
 
 
 def below(page: Page, upper: str, lower: str) -> bool:
-    names = page.locator(".lead-name").all_inner_texts()
+    names = [name.strip() for name in page.locator(".lead-name").all_text_contents()]
     return names.index(upper) < names.index(lower)
 
 
