@@ -126,7 +126,7 @@ def test_a_port_in_use_is_one_clear_line(place: Place, taken: str) -> None:
     with directory() as path:
         elsewhere = Place(path / "state", free_port(), free_port())._replace(**{taken: getattr(place, taken)})
         with elsewhere.up() as second:
-            assert second.process.wait(30) == 1
+            assert second.process.wait(30) == 2
             line = second.shows("in use")
             assert f"127.0.0.1:{getattr(place, taken)}" in line
             assert f"--{taken.replace('_', '-')}" in line
