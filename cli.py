@@ -119,7 +119,7 @@ def db_upgrade(state_dir: Path | None) -> None:
 )
 @click.option("--owner", "owners", multiple=True, help="Whose leads an agent sees, as the CRM names them; repeatable.")
 @click.option("--expires", type=Expiry(), help="How long it is good: 90s, 30m, 12h, 7d.  [default: 12h]")
-@click.option("--sub", default="operator", show_default=True, help="Whom it is for; shown in logs.")
+@click.option("--sub", default="operator", show_default=True, help="Whom it is for.")
 @click.option("--link", is_flag=True, help="Print the page's address that signs in with it instead.")
 @state_dir_option
 def token(

@@ -12,7 +12,13 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from pipeline.errors import Misconfigured
 from schemas.scorecard import ScorecardConfig, TierCuts
@@ -50,17 +56,17 @@ class WorkerSettings(Section):
 
 class IntakeSettings(Section):
     body_limit: int
-    queue_requests: int
+    queue_requests: int = Field(ge=1)
     queue_bytes: int
-    group_size: int
-    message_leads: int
+    group_size: int = Field(ge=1)
+    message_leads: int = Field(ge=1)
     linger_ms: float
     attribute_limit: int
     text_limit: int
 
 
 class PublisherSettings(Section):
-    batch: int
+    batch: int = Field(ge=1)
     poll_ms: float
     linger_ms: float
 
@@ -190,6 +196,8 @@ def load(state_dir: Path | None = None) -> Settings:
             secret_key=SecretStr(secret),
             webhook_secrets=secrets,
         )
+    except SettingsError as error:
+        raise Misconfigured(f"an environment variable is not JSON where it must be: {error}") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -42,8 +42,3 @@ def running_by_queue(connection: "redis.Redis") -> Counter[str]:
     """Messages that workers hold, as many as there are worker slots."""
     held: Any = connection.hvals(UNACKED)
     return Counter(str(orjson.loads(taken)[2]) for taken in held)  # message, exchange, queue
-
-
-def running(connection: "redis.Redis") -> int:
-    """Messages that workers hold."""
-    return int(connection.hlen(UNACKED))

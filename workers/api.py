@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,17 +28,18 @@ from tasks import app as tasks_app
 from workers import health, routes
 from workers.enqueuer import Enqueuer
 from workers.intake import Intake
-from workers.problems import answer, foreign
+from workers.problems import TooLarge, answer, foreign, problem
 from workers.relay import Relay, server_options
 from workers.saving import make_saver
 from workers.webhooks import Door, Webhooks
 
+API = "/api/"
 SWITCH_S = 0.0005
 DASHBOARD = Path(__file__).parent.parent / "dashboard"
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -78,6 +80,7 @@ def create_app(own: Services) -> FastAPI:
     app.include_router(routes.router)
     app.include_router(health.router)
     app.mount("/", Page(directory=DASHBOARD, html=True))
+    app.add_middleware(Bounded, limit=routes.BODY_LIMIT)
     app.add_middleware(Measured, metrics=own.metrics)
     app.add_exception_handler(Service6Error, answer)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -103,7 +106,7 @@ class Measured:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
+        if scope["type"] != "http" or not scope["path"].startswith(API):
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
@@ -121,6 +124,25 @@ class Measured:
             route = getattr(scope.get("route"), "path", "unknown")
             self._metrics.http_requests.labels(route, str(status)).inc()
             self._metrics.http_latency.labels(route).observe(time.perf_counter() - began)
+
+
+class Bounded:
+    """Refuses a body of the API by its length header, in our words; one without it ends at the route's own limit.
+
+    Webhooks bound and count theirs themselves.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(API):
+            length = Headers(scope=scope).get("content-length", "0")
+            if length.isdecimal() and int(length) > self._limit:
+                await problem(TooLarge(f"a body must not exceed {self._limit} bytes"))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def doors(own: Services) -> dict[str, Door]:

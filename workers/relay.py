@@ -1,6 +1,7 @@
 """Forwards the change feed to WebSockets: `python -m workers.relay`, or inside the API's own application."""
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -24,6 +25,8 @@ from workers.feed.frames import CLOSE_S, FrameProtocol, sink_of
 from workers.feed.hub import Hub
 from workers.feed.session import Ended, Parts, Session
 from workers.feed.tail import Tail
+
+logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
 FIRST_READING_S = 2.0
@@ -107,7 +110,10 @@ class Relay:
         pause_s = min(TICK_S, self._settings.heartbeat_s / 4, self._settings.slow_after_s / 4)
         while True:
             await asyncio.sleep(pause_s)
-            self._parts.hub.tick(clock(), self._parts.tail.away_s)
+            try:
+                self._parts.hub.tick(clock(), self._parts.tail.away_s)
+            except Exception:
+                logger.exception("a tick failed")  # heartbeats must go on
 
 
 def server_options(settings: RelaySettings) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from workers.problems import NotFound
 
 HISTORY_LIMIT = 500
 PAGE_LIMIT = 500
+BODY_LIMIT = 1 << 20  # bytes; a body is read before its token is looked at
 
 bearer = HTTPBearer(auto_error=False, description="`service6 token` makes one")
 router = APIRouter(prefix="/api/v1")
@@ -50,7 +51,7 @@ Own = Annotated[Services, Depends(services)]
 Reader = Annotated[Claims, Depends(reader)]
 
 
-@router.post("/ai/score-lead")
+@router.post("/ai/score-lead", max_body_size=BODY_LIMIT)
 def score_lead(asked: ScoreLeadRequest, own: Own, who: Reader) -> LeadScore:
     """The saved score of a lead, or what a lead with these attributes would score; that is not saved."""
     if (asked.lead_id is None) == (asked.attributes is None):

@@ -14,6 +14,8 @@ app = tasks_app.app
 # An entry point, not a library: importing it is starting the process.
 _settings = settings.load()
 tasks_app.connect(_settings)
+_services = Services(_settings)
+_services.scorer  # noqa: B018 - a scorecard that makes no sense must stop the start, not lead after lead
 
 
 @setup_logging.connect
@@ -23,8 +25,8 @@ def _configure_logging(**_: object) -> None:
 
 @worker_process_init.connect
 def _start_child(**_: object) -> None:
-    """After the fork, because connections must not be shared by processes."""
-    tasks_app.serve(Services(_settings))
+    """Connections open when they are first used, which is after the fork: processes must not share them."""
+    tasks_app.serve(_services)
 
 
 class Marker:

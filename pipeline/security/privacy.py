@@ -13,12 +13,19 @@ from schemas.score import Value
 PERSONAL_WORDS = frozenset(
     "email mail phone mobile cell telephone tel fax whatsapp address street zip zipcode postcode postal "
     "birthday birthdate dob firstname lastname surname fullname forename nickname maiden passport ssn iban ip "
-    "salutation".split()
+    "salutation fname lname addr username vorname nachname strasse".split()
+)
+# Within a word too, because vendors write `mobilephone`, `emailaddress` and `phone1`.
+PERSONAL_STEMS = ("phone", "email", "telefon", "birth", "streetaddress", "postaladdress")
+# The names of these are nobody's name.
+THINGS = frozenset(
+    "company campaign product event form list page brand project property business organization organisation account "
+    "plan domain file utm city country region state team owner stage pipeline deal course school industry source "
+    "medium channel template model feature workflow segment group job function department".split()
 )
 PERSONAL_PHRASES = re.compile(
-    r"(?:^|_)(?:first|last|full|middle|given|family|contact|person|client|customer|lead|spouse|user)_name(?:_|$)"
-    r"|(?:^|_)(?:date_of_birth|birth_date|birth|e_mail|credit_card|card_number|social_security|tax_id)(?:_|$)"
-    r"|^name$|^contact$"
+    r"(?:^|_)(?:date_of_birth|birth_date|birth|e_mail|credit_card|card_number|social_security|tax_id)(?:_|$)"
+    r"|^contact$"
 )
 # Of these even a short number tells who someone is.
 NUMBERED_WORDS = frozenset("zip zipcode postcode postal birthday birthdate birth dob ssn passport iban".split())
@@ -27,7 +34,10 @@ COUNT = re.compile(r"\d{1,6}(?:\.\d*)?")
 # The longest there are (RFC 5321), and so that a long text without an end takes no quadratic time.
 EMAIL = re.compile(r"[^\s@<>()\[\],;:\"]{1,64}@[^\s@<>()\[\],;:\"]{1,253}\.[^\s@<>()\[\],;:\"]{2,}")
 # With a + or in North American groups anywhere in a text; in other groups as the whole text. Plain digits are a number.
-PHONE_WITHIN = re.compile(r"\+\d[\d ()./-]{6,}\d|(?<![\w.-])\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?!\w)")
+PHONE_WITHIN = re.compile(
+    r"\+\d[\d ()./-]{6,}\d|(?<![\w.-])\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?!\w)"
+    r"|(?<=[^\W\d] )0\d{2,5}[ /-]?\d{4,9}\b|(?<=[^\W\d] )\d{10,11}\b"  # after a word, as people note them
+)
 PHONE_ALONE = re.compile(r"\s*\(?\d{2,4}\)?(?:[ ./-]\(?\d{2,5}\)?){2,5}\s*")
 DATE = re.compile(r"\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
 FEWEST_PHONE_DIGITS = 7
@@ -51,7 +61,14 @@ def is_personal(name: str, value: Value, allowed: Collection[str] = ()) -> bool:
 
 @lru_cache(maxsize=8192)
 def has_personal_name(name: str) -> bool:
-    return _has_word(name, PERSONAL_WORDS) or PERSONAL_PHRASES.search(canonical(name)) is not None
+    plain = canonical(name)
+    words = {word.rstrip("0123456789") for word in plain.split("_")}
+    return (
+        not PERSONAL_WORDS.isdisjoint(words)
+        or (not words.isdisjoint({"name", "names"}) and THINGS.isdisjoint(words))
+        or any(stem in word for word in words for stem in PERSONAL_STEMS)
+        or PERSONAL_PHRASES.search(plain) is not None
+    )
 
 
 def looks_personal(text: str) -> bool:

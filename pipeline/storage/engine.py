@@ -5,12 +5,15 @@ from contextlib import contextmanager
 
 import orjson
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
 from pipeline.errors import GiveUp, TryAgain
 
 CONNECT_TIMEOUT_S = 3
+MENDING_S = 30.0
+# So that a server that vanished without a word is missed within seconds, not when the kernel gives up after hours.
+LIVENESS = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 POOL_WAIT_S = 3
 
 
@@ -26,6 +29,7 @@ def engine(url: str, *, pool_size: int, statement_timeout_s: float) -> Engine:
         json_deserializer=orjson.loads,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
+            **LIVENESS,
             "options": f"-c statement_timeout={int(statement_timeout_s * 1000)} -c timezone=UTC",
         },
     )
@@ -55,11 +59,12 @@ def _translated() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, TimeoutError) as error:
         raise TryAgain(f"PostgreSQL: {_reason(error)}") from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise TryAgain("PostgreSQL went away") from error
+    except (DataError, IntegrityError) as error:
         # Without its cause, which quotes the row wherever a traceback is logged.
         raise GiveUp(f"PostgreSQL refused the values ({_reason(error)})") from None
+    except DBAPIError as error:
+        # A read-only standby, a missing migration, a missing right: no value's fault, and it may be mended.
+        raise TryAgain(f"PostgreSQL: {_reason(error)}", after_s=MENDING_S) from None
 
 
 def _reason(error: Exception) -> str:

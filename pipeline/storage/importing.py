@@ -40,11 +40,11 @@ def _copy(db: Session, table: str, lines: Iterable[str]) -> None:
     cursor: Any = db.connection().connection.cursor()
     try:
         cursor.copy_expert(f"COPY {table} FROM STDIN", io.BytesIO("".join(lines).encode()))
-    except psycopg2.OperationalError as error:
-        raise TryAgain("PostgreSQL went away") from error
-    except psycopg2.Error as error:
+    except (psycopg2.DataError, psycopg2.IntegrityError) as error:
         # Its text quotes the row.
         raise GiveUp(f"PostgreSQL refused the values ({type(error).__name__} {error.pgcode})") from None
+    except psycopg2.Error as error:
+        raise TryAgain(f"PostgreSQL: {type(error).__name__} {error.pgcode}") from None
 
 
 def _lead(row: LeadRow) -> str:

@@ -1,6 +1,5 @@
 """A lead as Standard Webhooks bring it (https://www.standardwebhooks.com): `{type, timestamp, data{id, …}}`."""
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -34,7 +33,3 @@ class Delivery(BaseModel):
     type: str = Field(min_length=1, max_length=200)
     timestamp: AwareDatetime
     data: Data
-
-    @property
-    def occurred_at(self) -> datetime:
-        return self.timestamp

@@ -17,6 +17,7 @@ from schemas.access import Role
 from tests.integration.rows import back_dated, execute, rows, save, save_scores, scored, told, value
 from tests.serving import Api, api, services
 from workers.api import create_app
+from workers.routes import BODY_LIMIT
 
 SECRET_BUDGET = 987_654
 FREE = {"/health/live", "/webhooks/{source}"}  # the first tells nothing, the second checks signatures
@@ -394,3 +395,9 @@ def test_metrics_tell_of_requests_queues_and_work(served: Api) -> None:
         "service6_http_request_seconds_bucket",
     ):
         assert name in told_
+
+
+def test_a_stranger_cannot_fill_the_memory(served: Api) -> None:
+    answer = served.http.post("/api/v1/ai/score-lead", content=b" " * (BODY_LIMIT + 1))
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"

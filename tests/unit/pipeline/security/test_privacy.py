@@ -8,6 +8,11 @@ from pipeline.security.privacy import is_personal, looks_personal
 from schemas.score import Value
 
 PERSONAL: list[tuple[str, Value]] = [
+    *((name, "Ada") for name in ("fname", "lname", "name.first", "Name (first)", "contacts.0.name", "buyer_name")),
+    *((name, "Main") for name in ("Vorname", "username", "streetaddress", "dateofbirth")),
+    *((name, "a b") for name in ("mobilephone", "phone1", "phones", "emailaddress", "Email2", "emails")),
+    ("notes", "ring 0151 23456789"),
+    ("notes", "call 5551234567"),
     ("email", "ann@example.com"),
     ("E-Mail", "not even an address"),
     ("workEmail", "ann"),
@@ -43,6 +48,8 @@ PERSONAL: list[tuple[str, Value]] = [
 ]
 
 HARMLESS: list[tuple[str, Value]] = [
+    ("campaign_name", "Spring"),
+    ("notes", "in 2025 for 150000"),
     ("email", None),
     ("email", True),
     ("Do Not Email", "Yes"),

@@ -1,0 +1,23 @@
+"""Whose fault an error of PostgreSQL is decides whether a vendor sends the webhook again."""
+
+import pytest
+from sqlalchemy import text
+
+from pipeline.errors import GiveUp, TryAgain
+from pipeline.wiring import Services
+
+WITHOUT_VERSION = "INSERT INTO model_versions (version) VALUES (NULL)"
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1 / 0", WITHOUT_VERSION])
+def test_refused_values_are_the_senders_fault(own: Services, statement: str) -> None:
+    with pytest.raises(GiveUp), own.session() as db:
+        db.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    "statement", ["SELECT * FROM of_the_next_migration", "SET TRANSACTION READ ONLY; DELETE FROM outbox"]
+)
+def test_a_server_that_is_not_fit_is_nobodys_fault(own: Services, statement: str) -> None:
+    with pytest.raises(TryAgain), own.session() as db:
+        db.execute(text(statement))
