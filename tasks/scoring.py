@@ -29,7 +29,7 @@ def score_leads(lead_ids: list[int]) -> None:
     try:
         _score(own, waiting)
     except (TryAgain, Misconfigured):
-        raise  # no lead's fault: the bundle still waits, and upkeep brings it back whole
+        raise  # no lead's fault, so no lead gets a note of it; upkeep enqueues them again, and counts
     except Exception as error:
         # One poisonous lead must not hold up its bundle: each gets a try of its own, and its own error.
         if len(waiting) == 1:
