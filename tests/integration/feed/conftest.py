@@ -14,22 +14,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Connection, NullPool, create_engine, insert, text
+from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from pipeline import stream
 from pipeline.metrics import Metrics
 from pipeline.security import tokens
-from pipeline.settings import Settings
-from pipeline.storage.tables import outbox
+from pipeline.settings import RedisSettings, Settings
 from pipeline.stream import Stream
 from schemas.access import Role
 from schemas.feed import PATH
 from tests.feed import scored
+from tests.integration.feed.publishing import Database
 from tests.waiting import eventually
 from workers import publisher
 from workers.relay import create_relay, server_options
@@ -158,12 +159,13 @@ StartRelay = Callable[..., RelayServer]
 
 @pytest.fixture
 def relays(settings: Settings) -> Iterator[StartRelay]:
-    """Starts a relay; arguments overlay the settings of its section."""
+    """Starts a relay; other arguments overlay the settings of its section."""
     with ExitStack() as started:
 
-        def start(*, prebuilt: bool = True, **overlay: Any) -> RelayServer:
+        def start(*, prebuilt: bool = True, redis_url: str | None = None, **overlay: Any) -> RelayServer:
             section = settings.relay.model_copy(update={"drain_s": 0.2, **overlay})
-            own = settings.model_copy(update={"relay": section})
+            redis = RedisSettings(url=SecretStr(redis_url)) if redis_url else settings.redis
+            own = settings.model_copy(update={"relay": section, "redis": redis})
             server = RelayServer(own, prebuilt=prebuilt)
             server.start()
             started.callback(server.stop)
@@ -196,41 +198,24 @@ def publish(feed: Stream) -> Publish:
     return append
 
 
-class Database:
-    """A second client of the same database."""
-
-    def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, poolclass=NullPool)
-
-    @contextmanager
-    def session(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
-            yield connection
-
-    def save(self, *changes: tuple[int, int]) -> None:
-        with self.session() as connection:
-            save(connection, *changes)
-
-    def one(self, sql: str) -> object:
-        with self.session() as connection:
-            return connection.execute(text(sql)).scalar_one()
-
-    @property
-    def waiting(self) -> int:
-        return int(str(self.one("SELECT count(*) FROM outbox")))
-
-
-def save(connection: Connection, *changes: tuple[int, int]) -> None:
-    """(lead, rev) each, as storage.scores leaves them."""
-    rows = [scored(lead, rev, owner="ann", previous_owner="bob")._asdict() for lead, rev in changes]
-    connection.execute(insert(outbox), [{k: v for k, v in row.items() if k != "id"} for row in rows])
-
-
 @pytest.fixture
 def db(database: str) -> Database:
     return Database(database)
 
 
+@pytest.fixture
+def published(settings: Settings, feed: Stream) -> Callable[[], list[tuple[str, int]]]:
+    """(key, rev) of all that is in the stream, in its order."""
+
+    def look() -> list[tuple[str, int]]:
+        with stream.connect(settings.redis_url) as client:
+            events = [orjson.loads(fields[b"event"]) for _, fields in client.xrange(settings.stream.key)]
+        return [(one["key"], one["rev"]) for one in events]
+
+    return look
+
+
+Published = Callable[[], list[tuple[str, int]]]
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 import psutil
-import pytest
 from sqlalchemy import insert, text
 
 from pipeline import stream
@@ -19,44 +16,9 @@ from pipeline.settings import Settings
 from pipeline.storage.tables import outbox
 from pipeline.stream import Stream
 from schemas.event import ScoreChanged
-from tests.integration.feed.conftest import Database, Start, save
+from tests.integration.feed.conftest import Published, Start
+from tests.integration.feed.publishing import LEADER, OTHERS, Database, leader_of, save
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def published(settings: Settings, feed: Stream) -> Callable[[], list[tuple[str, int]]]:
-    def look() -> list[tuple[str, int]]:
-        with stream.connect(settings.redis_url) as client:
-            events = [orjson.loads(fields[b"event"]) for _, fields in client.xrange(settings.stream.key)]
-        return [(one["key"], one["rev"]) for one in events]
-
-    return look
-
-
-Published = Callable[[], list[tuple[str, int]]]
-LEADER = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-OTHERS = "SELECT count(*) - 1 FROM pg_stat_activity WHERE datname = current_database()"
-LEADERS_PORT = """
-    SELECT client_port FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory' AND granted
-"""
-
-
-def leader_of(db: Database, *children: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
-    """Which of the processes holds the lead: by the port of the connection that holds the lock."""
-
-    def look() -> subprocess.Popen[bytes] | None:
-        with db.session() as connection:
-            port = connection.execute(text(LEADERS_PORT)).scalar()
-        for child in children:
-            if child.poll() is None and any(
-                one.laddr.port == port for one in psutil.Process(child.pid).net_connections()
-            ):
-                return child
-        return None
-
-    found = eventually(look)
-    assert found
-    return found
 
 
 def test_a_saved_change_becomes_a_valid_event(

@@ -1,34 +1,11 @@
 """A socket that reads slowly: it conflates, delays nobody, and is closed when it stays slow."""
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
-from tests.integration.feed.conftest import Publish, Reader, RelayServer, StartRelay
+from tests.integration.feed.conftest import Publish, RelayServer, StartRelay
+from tests.integration.feed.slow import KEYS, ROUNDS, flood, sleeper
 from tests.waiting import eventually
 from workers.feed.frames import CLOSE_S
-
-KEYS = 10
-ROUNDS = 60
-LONG = 20_000
-
-
-@contextmanager
-def sleeper(relay: RelayServer) -> Iterator[Reader]:
-    """A reader that has almost no buffer of its own and reads only when it is asked to."""
-    host, _, port = relay.address.partition(":")
-    bare = socket.socket()
-    bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    bare.connect((host, int(port)))
-    with relay.reader(sub="sleeper", sock=bare, max_queue=1) as reader:
-        yield reader
-
-
-def flood(publish: Publish, rounds: range = range(1, ROUNDS + 1), keys: int = KEYS) -> None:
-    for rev in rounds:
-        publish(*({"lead": lead, "rev": rev, "padding": LONG} for lead in range(keys)))
 
 
 @pytest.fixture
