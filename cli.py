@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +69,13 @@ def state_dir_option(command: Command) -> Command:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def letter_arguments(command: Command) -> Command:
+    """Which dead letters, and how to answer."""
+    command = json_option(state_dir_option(command))
+    command = click.option("--all", "every", is_flag=True, help="All there are.")(command)
+    return click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1, 2**63 - 1))(command)
 
 
 @click.group(cls=Operators, context_settings={"help_option_names": ["-h", "--help"]})
@@ -243,6 +250,48 @@ def queues(as_json: bool, state_dir: Path | None) -> None:
     click.echo(json.dumps(work.as_dict(), indent=2) if as_json else queue_table.text(work))
 
 
+@main.group("dead-letters", invoke_without_command=True)
+@json_option
+@state_dir_option
+@click.pass_context
+def dead_letters(ctx: click.Context, as_json: bool, state_dir: Path | None) -> None:
+    """Work whose last attempt failed: list it, replay it, discard it."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(dead_letters_list, as_json=as_json, state_dir=state_dir)
+
+
+@dead_letters.command("list")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The newest so many.")
+@json_option
+@state_dir_option
+def dead_letters_list(limit: int, as_json: bool, state_dir: Path | None) -> None:
+    """Show the newest dead letters; with --json each with its whole error."""
+    from workers.desk import letter_table
+
+    found = letter_table.look(_settings(state_dir), limit)
+    click.echo(_json(found) if as_json else letter_table.text(found))
+
+
+@dead_letters.command()
+@letter_arguments
+def replay(ids: tuple[int, ...], every: bool, as_json: bool, state_dir: Path | None) -> None:
+    """Try again: the leads wait for a score with all their attempts."""
+    from workers.desk import letter_table
+
+    settled = letter_table.replay(_settings(state_dir), _chosen(ids, every))
+    click.echo(_json(settled) if as_json else letter_table.summary(settled))
+
+
+@dead_letters.command()
+@letter_arguments
+def discard(ids: tuple[int, ...], every: bool, as_json: bool, state_dir: Path | None) -> None:
+    """Give up for good: the leads are scored again when they change."""
+    from workers.desk import letter_table
+
+    settled = letter_table.discard(_settings(state_dir), _chosen(ids, every))
+    click.echo(_json(settled) if as_json else letter_table.summary(settled))
+
+
 @main.command()
 @json_option
 @state_dir_option
@@ -257,6 +306,16 @@ def doctor(as_json: bool, state_dir: Path | None) -> None:
     click.echo(json.dumps(examination.as_json(findings), indent=2) if as_json else examination.report(findings))
     if not examination.is_well(findings):
         raise click.exceptions.Exit(Failed.exit_code)
+
+
+def _chosen(ids: tuple[int, ...], every: bool) -> tuple[int, ...]:
+    if bool(ids) == every:
+        raise click.UsageError("name the dead letters by their ids, or all of them with --all")
+    return ids
+
+
+def _json(found: Sequence[Any]) -> str:
+    return json.dumps([one.model_dump(mode="json") for one in found], indent=2)
 
 
 def _settings(state_dir: Path | None) -> Any:

@@ -1,4 +1,4 @@
-"""Where a page of leads ended, as an opaque text that continues it."""
+"""Where a page ended, as an opaque text that continues it."""
 
 import base64
 from datetime import datetime
@@ -13,7 +13,26 @@ from schemas.frozen import Frozen
 Value = float | datetime
 
 
-class Cursor(Frozen):
+class Place(Frozen):
+    """Where a page ended."""
+
+    @classmethod
+    def opened(cls, sealed: str) -> Self:
+        """Raises Malformed if it is no place in such a list."""
+        try:
+            return cls.model_validate_json(base64.urlsafe_b64decode(sealed))
+        except (ValidationError, ValueError):
+            _refuse("not a cursor that this API gave out")
+
+    def sealed(self) -> str:
+        return base64.urlsafe_b64encode(self.model_dump_json(exclude_none=True).encode()).decode()
+
+
+class LetterCursor(Place):
+    letter_id: int = Field(ge=1, le=2**63 - 1)
+
+
+class Cursor(Place):
     """The order that the page was in, and the place of its last lead in it."""
 
     sort: Sort
@@ -29,19 +48,13 @@ class Cursor(Frozen):
     @classmethod
     def read(cls, sealed: str, sort: Sort) -> tuple[Value, int]:
         """The sort value and the id to go on after. Raises Malformed if `after` never made it for this order."""
-        try:
-            place = cls.model_validate_json(base64.urlsafe_b64decode(sealed))
-        except (ValidationError, ValueError):
-            _refuse("not a cursor that this API gave out")
+        place = cls.opened(sealed)
         if place.sort != sort:
             _refuse(f"the cursor belongs to sort={place.sort}")
         value: Value | None = getattr(place, sort.removeprefix("-"))
         if value is None:
             _refuse("not a cursor that this API gave out")
         return value, place.lead_id
-
-    def sealed(self) -> str:
-        return base64.urlsafe_b64encode(self.model_dump_json(exclude_none=True).encode()).decode()
 
 
 def _refuse(reason: str) -> NoReturn:

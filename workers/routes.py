@@ -12,14 +12,14 @@ from pipeline.errors import Malformed, Refused, TryAgain
 from pipeline.security import tokens
 from pipeline.storage import listing
 from pipeline.wiring import Services
-from schemas.access import Claims
+from schemas.access import Claims, Role
 from schemas.api import LeadPage, ScoreHistory, ScoreLeadRequest
 from schemas.event import Position
 from schemas.lead import LeadDetail, ScoreHistoryEntry
 from schemas.score import LeadScore, Tier
 from workers import views
 from workers.cursor import Cursor
-from workers.problems import NotFound
+from workers.problems import Forbidden, NotFound
 
 HISTORY_LIMIT = 500
 PAGE_LIMIT = 500
@@ -49,6 +49,15 @@ def reader(
 
 Own = Annotated[Services, Depends(services)]
 Reader = Annotated[Claims, Depends(reader)]
+
+
+def admin(who: Reader) -> Claims:
+    if who.role is not Role.ADMIN:
+        raise Forbidden("only an admin may do this")
+    return who
+
+
+Admin = Annotated[Claims, Depends(admin)]
 
 
 @router.post("/ai/score-lead", max_body_size=BODY_LIMIT)

@@ -180,3 +180,27 @@ dead_letters = Table(
     _moment("first_at"),
     _moment("last_at"),
 )
+
+# Who replayed, discarded or promoted what. Never changed, never pruned.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _now("at"),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", JSONB, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("actor", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("request", LargeBinary, nullable=False),  # a digest of what was asked with this key
+    Column("answer", JSONB),
+    _now("at"),
+    PrimaryKeyConstraint("actor", "key"),
+    Index(None, "at", postgresql_using="brin"),
+)

@@ -50,6 +50,16 @@ def note_error(db: Session, lead_ids: Sequence[int], error: str) -> None:
     db.execute(NOTE_ERROR, {"ids": sorted(lead_ids), "error": error})
 
 
+def reopen(db: Session, lead_ids: Sequence[int], due: datetime) -> list[int]:
+    """Those of the leads that were marked dead; they wait again, with all their attempts."""
+    return list(db.execute(REOPEN, {"ids": sorted(lead_ids), "due": due}).scalars())
+
+
+def abandon(db: Session, lead_ids: Sequence[int]) -> None:
+    """What is marked dead is owed no longer; a new revision of the lead will be."""
+    db.execute(ABANDON, {"ids": sorted(lead_ids)})
+
+
 def owed(db: Session) -> Owed:
     return Owed(*db.execute(OWED).one())
 
@@ -86,6 +96,18 @@ NOTE_ERROR = text("""
       FROM (SELECT lead_id FROM unscored WHERE lead_id = ANY(CAST(:ids AS bigint[])) ORDER BY lead_id FOR UPDATE) AS s
      WHERE u.lead_id = s.lead_id
 """)
+
+DEAD = """
+    SELECT lead_id FROM unscored WHERE lead_id = ANY(CAST(:ids AS bigint[])) AND dead ORDER BY lead_id FOR UPDATE
+"""
+
+REOPEN = text(f"""
+    UPDATE unscored u SET dead = false, attempts = 0, error = NULL, since = now(), due = :due
+      FROM ({DEAD}) AS s WHERE u.lead_id = s.lead_id
+    RETURNING u.lead_id
+""")  # noqa: S608
+
+ABANDON = text(f"DELETE FROM unscored u USING ({DEAD}) AS s WHERE u.lead_id = s.lead_id")  # noqa: S608
 
 OWED = text("""
     SELECT count(*) FILTER (WHERE NOT dead), count(*) FILTER (WHERE dead),

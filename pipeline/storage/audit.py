@@ -1,0 +1,17 @@
+"""Who did what to what: kept for good, in the transaction that does it."""
+
+from collections.abc import Mapping
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+def record(db: Session, *, actor: str, action: str, subject: str, detail: Mapping[str, object]) -> None:
+    """`detail` is JSON without a lead's values; `subject` names one thing as `kind:id`."""
+    db.execute(RECORD, {"actor": actor, "action": action, "subject": subject, "detail": orjson.dumps(detail).decode()})
+
+
+RECORD = text("""
+    INSERT INTO audit_log (actor, action, subject, detail) VALUES (:actor, :action, :subject, CAST(:detail AS jsonb))
+""")
