@@ -6,6 +6,7 @@ name; the attributes of a lead's first change share one entry, `*`, because most
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from schemas.lead import LeadChange
 from schemas.score import Value
@@ -18,6 +19,17 @@ NEVER: Stamp = (-(2**63), "")
 SHARED = "*"
 STAGE, OWNER, OUTCOME = "$stage", "$owner", "$outcome"
 CONTACT = "@"  # before the name of a personal attribute
+
+
+class News(NamedTuple):
+    """What of a change nobody knew: values that differ from the known ones, how many contact details among them."""
+
+    at: datetime
+    attributes: dict[str, Value]
+    contacts: int
+    stage: str | None
+    owner: str | None
+    outcome: str | None
 
 
 @dataclass
@@ -37,8 +49,8 @@ class Lead:
     outcome_at: datetime | None = None
     active_at: datetime = LONG_AGO
 
-    def fold(self, change: LeadChange, received_at: datetime) -> bool:
-        """Takes what is newer than what is known; True if anything was. A time in the future counts as now."""
+    def fold(self, change: LeadChange, received_at: datetime) -> News | None:
+        """Takes what is newer than what is known; None if nothing was. A time in the future counts as now."""
         moment = min(max(change.occurred_at, LONG_AGO), received_at)
         stamp = (_microseconds(moment), change.delivery_id)
         if not self.times:
@@ -50,6 +62,9 @@ class Lead:
             *(name for name, value in fields.items() if value is not None),
         ]
         newer = {name for name in names if stamp > self._stamp(name)}
+        if not newer and moment <= self.active_at:
+            return None
+        news = self._news(change, newer, moment)
         self.attributes.update((name, value) for name, value in change.attributes.items() if name in newer)
         self.contacts.update((name, value) for name, value in change.contacts.items() if CONTACT + name in newer)
         if STAGE in newer:
@@ -58,12 +73,25 @@ class Lead:
             self.owner = change.owner
         if OUTCOME in newer:
             self.outcome, self.outcome_at = change.outcome, moment
-        accepted = bool(newer) or moment > self.active_at
         self.active_at = max(self.active_at, moment)
         self.times.update(dict.fromkeys(newer, stamp))
-        return accepted
+        return news
 
-    def _begin(self, change: LeadChange, moment: datetime, stamp: Stamp) -> bool:
+    def _news(self, change: LeadChange, newer: set[str], moment: datetime) -> News:
+        attributes = {
+            name: value
+            for name, value in change.attributes.items()
+            if name in newer and (name not in self.attributes or self.attributes[name] != value)
+        }
+        contacts = sum(
+            CONTACT + name in newer and self.contacts.get(name) != value for name, value in change.contacts.items()
+        )
+        stage = change.stage if STAGE in newer and change.stage != self.stage else None
+        owner = change.owner if OWNER in newer and change.owner != self.owner else None
+        outcome = change.outcome if OUTCOME in newer and change.outcome != self.outcome else None
+        return News(moment, attributes, contacts, stage, owner, outcome)
+
+    def _begin(self, change: LeadChange, moment: datetime, stamp: Stamp) -> News | None:
         """To a lead that was told nothing yet, all is newer."""
         self.attributes.update(change.attributes)
         self.contacts.update(change.contacts)
@@ -78,9 +106,10 @@ class Lead:
         if change.outcome is not None:
             self.times[OUTCOME] = stamp
             self.outcome_at = moment
-        accepted = moment > self.active_at or bool(change.attributes) or len(self.times) > 1
+        if moment <= self.active_at and not change.attributes and len(self.times) == 1:
+            return None
         self.active_at = max(self.active_at, moment)
-        return accepted
+        return News(moment, change.attributes, len(change.contacts), change.stage, change.owner, change.outcome)
 
     def says(self, told: "Lead") -> bool:
         """Whether all that the other one says is so here already, whenever it was told."""

@@ -99,6 +99,7 @@ class UpkeepSettings(Section):
     backoff_s: float
     batch: int
     delivery_days: float
+    timeline_days: float
     history_months: int
 
 

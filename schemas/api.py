@@ -7,7 +7,8 @@ from pydantic import Field, JsonValue
 
 from schemas.event import Position
 from schemas.frozen import Frozen
-from schemas.lead import ScoredLead, ScoreHistoryEntry
+from schemas.lead import Outcome, ScoredLead, ScoreHistoryEntry
+from schemas.score import Lever, Value
 
 
 class Problem(Frozen):
@@ -21,7 +22,10 @@ class Problem(Frozen):
 
 
 class ScoreLeadRequest(Frozen):
-    """Either the id of a saved lead, or attributes to try out; a try is never saved."""
+    """The id of a saved lead, attributes to try out, or both: that lead with these attributes changed.
+
+    A try is never saved.
+    """
 
     lead_id: str | None = Field(default=None, pattern=r"^\d{1,18}$")
     attributes: dict[str, JsonValue] | None = Field(default=None, description="as a webhook would bring them")
@@ -38,6 +42,42 @@ class LeadPage(Frozen):
 
 class ScoreHistory(Frozen):
     scores: tuple[ScoreHistoryEntry, ...]
+
+
+class Delivery(Frozen):
+    """What one delivery told of a lead that was new."""
+
+    at: datetime = Field(description="when it happened at the vendor")
+    received_at: datetime
+    attributes: dict[str, Value] | None = Field(description="null for roles that do not see attributes")
+    attribute_count: int
+    contact_count: int = Field(description="how many personal details; they are sealed")
+    stage: str | None
+    owner: str | None
+    outcome: Outcome | None
+
+
+class Timeline(Frozen):
+    """The newest first. `received_at` is when the lead was first heard of."""
+
+    deliveries: tuple[Delivery, ...]
+    received_at: datetime
+
+
+class Levers(Frozen):
+    levers: tuple[Lever, ...]
+
+
+class Choices(Frozen):
+    """What the leads that the reader sees can be filtered by: the most frequent first."""
+
+    sources: tuple[str, ...]
+    owners: tuple[str, ...]
+    stages: tuple[str, ...]
+
+
+class ContactLookup(Frozen):
+    contact: str = Field(min_length=5, max_length=320, description="an e-mail address or a telephone number, whole")
 
 
 class Check(Frozen):

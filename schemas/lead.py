@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from schemas.frozen import Frozen
-from schemas.score import LeadScore, Value
+from schemas.score import LeadScore, TermMove, Value
 
 
 class Outcome(StrEnum):
@@ -75,3 +75,6 @@ class ScoreHistoryEntry(Frozen):
     rev: int
     reason: str
     at: datetime
+    moves: tuple[TermMove, ...] | None = Field(
+        description="the terms that moved since the score before, the largest first; null where that is not known"
+    )

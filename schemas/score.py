@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -51,11 +51,32 @@ class LeadScore(Frozen):
     updated_at: datetime
 
 
+class TermMove(Frozen):
+    """A term of the sum that two scores of one lead do not share."""
+
+    attribute: str
+    before: str | None = Field(description="its label then; null if that model had no such term")
+    after: str | None = Field(description="its label now; null if this model has no such term")
+    points: float = Field(description="what it gave or took since")
+
+
+class Lever(Frozen):
+    """One thing about a lead that the model looks at, and between which values it may be tried."""
+
+    attribute: str = Field(description="the name to send as an attribute to score-lead")
+    label: str
+    kind: Literal["number", "days", "word"] = Field(description="`days` since a moment: send the moment itself")
+    value: float | str | None = Field(description="as the lead has it; null if nobody told")
+    low: float = 0
+    high: float = 0
+    words: tuple[str, ...] = Field(default=(), description="of words that count alike, one")
+
+
 class ScoreRow(NamedTuple):
     """A score on its way to the tables. A tuple, because a worker makes tens of thousands a second.
 
-    `factors` is packed by `pipeline.scoring.explain`, `vector` is float32 bytes, `body` the JSON text of the event
-    that will be published.
+    `factors` and `bins` are packed by `pipeline.scoring.explain`, `vector` is float32 bytes, `body` the JSON text of
+    the event that will be published.
     """
 
     lead_id: int
@@ -64,6 +85,7 @@ class ScoreRow(NamedTuple):
     confidence: float
     tier: str
     factors: bytes
+    bins: bytes
     vector: bytes
     owner: str | None
     body: str

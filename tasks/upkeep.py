@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from pipeline.storage import dead_letters, deliveries, idempotency, partitions, unscored
+from pipeline.storage import dead_letters, deliveries, idempotency, partitions, timeline, unscored
 from tasks import presence
 from tasks.app import app, enqueue, services
 from tasks.queues import oldest
@@ -50,12 +50,14 @@ def sweep() -> None:
 
 @app.task(name="upkeep.prune")
 def prune() -> None:
-    """Forgets old delivery ids and old answers, and makes next months' history partitions."""
+    """Forgets old delivery ids, old answers and what was told long ago, and makes next months' history partitions."""
     own = services()
     now = datetime.now(UTC)
     with own.session() as db:
         deliveries.prune(db, now - timedelta(days=own.settings.upkeep.delivery_days))
         idempotency.prune(db, now)
+    with own.session() as db:
+        timeline.prune(db, now - timedelta(days=own.settings.upkeep.timeline_days))
     with own.session() as db:
         partitions.ensure_months(db, now.date(), own.settings.upkeep.history_months)
 

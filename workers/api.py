@@ -25,7 +25,7 @@ from pipeline.security.signatures import StandardVerifier
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks import app as tasks_app
-from workers import health, letter_routes, routes
+from workers import health, lead_routes, letter_routes, routes
 from workers.enqueuer import Enqueuer
 from workers.intake import Intake
 from workers.problems import TooLarge, answer, foreign, problem
@@ -79,6 +79,7 @@ def create_app(own: Services) -> FastAPI:
     app.router.routes.extend(relay.routes())
     app.include_router(routes.router)
     app.include_router(letter_routes.router)
+    app.include_router(lead_routes.router)
     app.include_router(health.router)
     app.mount("/", Page(directory=DASHBOARD, html=True))
     app.add_middleware(Bounded, limit=routes.BODY_LIMIT)

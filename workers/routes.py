@@ -1,28 +1,29 @@
-"""The API's routes for leads and scores. Every one needs a token; what is shown follows from its role."""
+"""The API's routes for lists of leads and for scoring. Every one needs a token; what is shown follows from its role."""
 
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, StringConstraints
 
 from pipeline.attributes import flatten
 from pipeline.errors import Malformed, Refused, TryAgain
 from pipeline.security import tokens
-from pipeline.storage import listing
+from pipeline.security.privacy import looks_personal
+from pipeline.storage import contacts, listing
 from pipeline.wiring import Services
 from schemas.access import Claims, Role
-from schemas.api import LeadPage, ScoreHistory, ScoreLeadRequest
+from schemas.api import Choices, ContactLookup, LeadPage, ScoreLeadRequest
 from schemas.event import Position
-from schemas.lead import LeadDetail, ScoreHistoryEntry
 from schemas.score import LeadScore, Tier
 from workers import views
 from workers.cursor import Cursor
 from workers.problems import Forbidden, NotFound
 
-HISTORY_LIMIT = 500
 PAGE_LIMIT = 500
+LOOKUP_LIMIT = 50
+CHOICE_LIMIT = 200  # of each kind: nobody reads a longer list
 BODY_LIMIT = 1 << 20  # bytes; a body is read before its token is looked at
 
 bearer = HTTPBearer(auto_error=False, description="`service6 token` makes one")
@@ -30,7 +31,6 @@ router = APIRouter(prefix="/api/v1")
 
 # PostgreSQL's text holds no NUL.
 Name = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
-LeadId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 def services(request: Request) -> Services:
@@ -62,14 +62,23 @@ Admin = Annotated[Claims, Depends(admin)]
 
 @router.post("/ai/score-lead", max_body_size=BODY_LIMIT)
 def score_lead(asked: ScoreLeadRequest, own: Own, who: Reader) -> LeadScore:
-    """The saved score of a lead, or what a lead with these attributes would score; that is not saved."""
-    if (asked.lead_id is None) == (asked.attributes is None):
-        raise Malformed("give either lead_id or attributes", pointer="")
-    if asked.attributes is not None:
-        limits = own.settings.intake
-        told = flatten(asked.attributes, at="/attributes", most=limits.attribute_limit, text_limit=limits.text_limit)
-        return own.scorer.attempt(told, datetime.now(UTC))
-    return views.lead_score(own, _visible(own, who, int(asked.lead_id or 0)), who.role)
+    """The saved score of a lead, or what it, or any lead, would score with these attributes; that is not saved."""
+    row = None if asked.lead_id is None else visible(own, who, int(asked.lead_id))
+    if asked.attributes is None:
+        if row is None:
+            raise Malformed("give lead_id, attributes, or both", pointer="")
+        return views.lead_score(own, row, who.role)
+    limits = own.settings.intake
+    told = flatten(asked.attributes, at="/attributes", most=limits.attribute_limit, text_limit=limits.text_limit)
+    now = datetime.now(UTC)
+    if row is None:
+        return own.scorer.attempt(told, now)
+    if not who.role.sees_attributes:
+        raise Forbidden("your role does not see a lead's attributes, so it cannot try others")
+    # Of names that mean the same the first counts.
+    return own.scorer.attempt(
+        {**told, **{k: v for k, v in row.attributes.items() if k not in told}}, now, row.active_at
+    )
 
 
 @router.get("/leads")
@@ -79,13 +88,17 @@ def list_leads(
     tier: Annotated[list[Tier], Query()] = [],  # noqa: B006 - FastAPI copies it
     source: Annotated[list[Name], Query(max_length=20)] = [],  # noqa: B006
     owner: Annotated[list[Name], Query(max_length=20)] = [],  # noqa: B006
+    stage: Annotated[list[Name], Query(max_length=20)] = [],  # noqa: B006
+    q: Annotated[Name, Query(description="how the external id begins, in upper or lower case")] = "",
     changed_since: AwareDatetime | None = None,
     sort: listing.Sort = "-score",
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> LeadPage:
     """Leads that have a score, in pages; `next_cursor` continues. An agent gets own leads only."""
-    where = listing.Filter(tuple(tier), tuple(source), _owners(who, owner), changed_since)
+    if looks_personal(q):
+        raise Malformed("addresses are logged: send an e-mail or telephone number to /leads/lookup", pointer="/q")
+    where = listing.Filter(tuple(tier), tuple(source), _owners(who, owner), tuple(stage), q, None, changed_since)
     after = None if cursor is None else Cursor.read(cursor, sort)
     position = _position(own)  # before the rows, so that the feed from there misses nothing
     with own.reading() as db:
@@ -97,22 +110,38 @@ def list_leads(
     )
 
 
-@router.get("/leads/{lead_id}")
-def get_lead(lead_id: LeadId, own: Own, who: Reader) -> LeadDetail:
-    return views.lead_detail(own, _visible(own, who, lead_id), who.role)
-
-
-@router.get("/leads/{lead_id}/scores")
-def get_scores(lead_id: LeadId, own: Own, who: Reader) -> ScoreHistory:
-    """The newest first, 500 at most."""
-    _visible(own, who, lead_id)
+@router.get("/leads/choices")
+def list_choices(own: Own, who: Reader) -> Choices:
+    """What the list can be filtered by: sources, owners and stages of the leads that the reader sees."""
     with own.reading() as db:
-        rows = listing.history(db, lead_id, HISTORY_LIMIT)
-    names = ("score", "confidence", "tier", "engine", "model_version", "lead_revision", "rev", "reason", "at")
-    return ScoreHistory(scores=tuple(ScoreHistoryEntry(**dict(zip(names, row, strict=True))) for row in rows))
+        found = listing.choices(db, _owners(who, []), CHOICE_LIMIT)
+    return Choices(sources=tuple(found["source"]), owners=tuple(found["owner"]), stages=tuple(found["stage"]))
 
 
-def _visible(own: Services, who: Claims, lead_id: int) -> listing.ListedLead:
+@router.post("/leads/lookup", max_body_size=BODY_LIMIT)
+def look_up(asked: ContactLookup, own: Own, who: Reader) -> LeadPage:
+    """Leads with exactly this e-mail address or telephone number, 50 at most; not for roles that see no attributes.
+
+    It stands in the body because addresses are logged, and nothing here logs a body.
+    """
+    if not who.role.sees_attributes:
+        raise Forbidden("your role does not look leads up by e-mail or telephone number")
+    email, phone = own.vault.indexes(asked.contact)
+    if email is None and phone is None:
+        raise Malformed("neither an e-mail address nor a telephone number", pointer="/contact")
+    position = _position(own)
+    with own.reading() as db:
+        ids = contacts.find(db, email, phone, LOOKUP_LIMIT)
+        ids += listing.find_ids(db, own.vault.pseudonym(asked.contact), LOOKUP_LIMIT)
+        where = listing.Filter(ids=tuple(ids), owners=_owners(who, []))
+        rows = listing.page(db, where, "-score", None, LOOKUP_LIMIT)
+    return LeadPage.model_construct(
+        leads=views.scored_leads(own, rows, who.role), total=len(rows), next_cursor=None, position=position
+    )
+
+
+def visible(own: Services, who: Claims, lead_id: int) -> listing.ListedLead:
+    """Raises NotFound, also where the lead is somebody else's: that it exists is not this reader's to know."""
     with own.reading() as db:
         row = listing.find(db, lead_id)
     if row is None or not who.may_see_lead_of(row.owner):

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from pipeline.attributes import canonical
 from pipeline.errors import Malformed, Misconfigured, Refused, TryAgain
-from pipeline.merging import Lead
+from pipeline.merging import Lead, News
 from pipeline.security.privacy import EMAIL
 from pipeline.security.vault import Vault
-from pipeline.storage import contacts, deliveries, leads, unscored
+from pipeline.storage import contacts, deliveries, leads, timeline, unscored
 from pipeline.storage.leads import Key, LeadRow
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
@@ -47,8 +47,10 @@ class Saver:
         """As `save`, for changes that are no deliveries: nobody sends them again."""
         if not changes:
             return []
-        touched = self._fold(self.known(db, changes, lock=True), changes, received_at)
+        touched, told = self._fold(self.known(db, changes, lock=True), changes, received_at)
         self._store(db, touched, received_at)
+        if told:
+            timeline.note(db, [_entry(lead, news) for lead, news in told], received_at)
         sealed = self.sealed(touched)
         if sealed:
             contacts.save(db, sealed)
@@ -83,18 +85,24 @@ class Saver:
         except Refused as error:  # not the sender's fault
             raise Misconfigured(f"contacts of a lead do not open: {error}") from None
 
-    def _fold(self, known: dict[Key, Lead], changes: Sequence[LeadChange], received_at: datetime) -> list[Lead]:
+    def _fold(
+        self, known: dict[Key, Lead], changes: Sequence[LeadChange], received_at: datetime
+    ) -> tuple[list[Lead], list[tuple[Lead, News]]]:
+        """The leads that changed, and what of which change was new."""
         touched: dict[Key, Lead] = {}
+        told: list[tuple[Lead, News]] = []
         for change in changes:
             key = (change.source, change.external_id)
             lead = known.setdefault(key, Lead(*key))
-            if lead.fold(change, received_at):
+            news = lead.fold(change, received_at)
+            if news is not None:
                 touched[key] = lead
+                told.append((lead, news))
             if len(lead.attributes) + len(lead.contacts) > self._attribute_limit:
                 raise Malformed(f"the lead would have more than {self._attribute_limit} attributes", pointer="/data")
         for lead in touched.values():
             lead.revision += 1
-        return list(touched.values())
+        return list(touched.values()), told
 
     def _store(self, db: Session, touched: Sequence[Lead], received_at: datetime) -> None:
         old = [lead for lead in touched if lead.id]
@@ -134,6 +142,10 @@ def _lead(row: LeadRow) -> Lead:
         outcome_at=row.outcome_at,
         active_at=row.active_at,
     )
+
+
+def _entry(lead: Lead, news: News) -> timeline.Entry:
+    return timeline.Entry(lead.id, news.at, news.attributes, news.contacts, news.stage, news.owner, news.outcome)
 
 
 def as_row(lead: Lead) -> LeadRow:

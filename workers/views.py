@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.storage.listing import ListedLead
+from pipeline.scoring import comparison
+from pipeline.storage.listing import ListedLead, PastScore
+from pipeline.storage.timeline import Noted
 from pipeline.wiring import Services
 from schemas.access import Role
-from schemas.lead import LeadDetail, Outcome, ScoredLead
+from schemas.api import Delivery
+from schemas.lead import LeadDetail, Outcome, ScoredLead, ScoreHistoryEntry
 from schemas.score import LeadScore, Tier
+
+KEPT = ("score", "confidence", "tier", "engine", "model_version", "lead_revision", "rev", "reason", "at")
 
 
 def scored_leads(services: Services, rows: Sequence[ListedLead], role: Role) -> tuple[ScoredLead, ...]:
@@ -38,6 +43,32 @@ def lead_score(services: Services, row: ListedLead, role: Role) -> LeadScore:
         lead_revision=row.lead_revision,
         rev=row.rev,
         updated_at=row.updated_at,
+    )
+
+
+def history(services: Services, rows: Sequence[PastScore], limit: int) -> tuple[ScoreHistoryEntry, ...]:
+    """`rows`: the newest first, one beyond `limit` so that the oldest shown has one to compare with."""
+    terms = [None if row.bins is None else services.scorer_of(row.model_id).terms(bytes(row.bins)) for row in rows]
+    entries = []
+    for n, row in enumerate(rows[:limit]):
+        after, before = terms[n], terms[n + 1] if n + 1 < len(rows) else None
+        moves = None if after is None or before is None else comparison.moves(before, after)
+        entries.append(ScoreHistoryEntry(**{name: getattr(row, name) for name in KEPT}, moves=moves))
+    return tuple(entries)
+
+
+def delivery(noted: Noted, role: Role) -> Delivery:
+    told = noted.told
+    attributes = told["attributes"]
+    return Delivery(
+        at=noted.at,
+        received_at=noted.received_at,
+        attributes=attributes if role.sees_attributes else None,
+        attribute_count=len(attributes) + told.get("more", 0),
+        contact_count=told.get("contacts", 0),
+        stage=told.get("stage"),
+        owner=told.get("owner"),
+        outcome=told.get("outcome"),
     )
 
 

@@ -36,6 +36,15 @@ def strongest(terms: NDArray[np.float64], bins: Bins) -> NDArray[np.void]:
     return packed
 
 
+def packed_bins(bins: Bins) -> NDArray[np.uint16]:
+    """Two bytes a feature: which terms a score was the sum of, for as long as its model version is kept."""
+    return bins.astype("<u2")
+
+
+def unpack_bins(packed: bytes) -> list[int]:
+    return np.frombuffer(packed, "<u2").tolist()  # type: ignore[no-any-return]
+
+
 def unpack(packed: bytes) -> NDArray[np.void]:
     return np.frombuffer(packed, PACKED)
 

@@ -81,7 +81,7 @@ class FeatureSet:
     def bins(self, matrix: Matrix, as_of: datetime) -> Bins:
         """(leads, features); bin 0 is missing."""
         found = np.empty(matrix.shape, np.intp)
-        today = np.float32(_days(as_of))
+        today = np.float32(days(as_of))
         for column, feature in enumerate(self.features):
             seen = matrix[:, column]
             if feature.kind == "category":
@@ -131,18 +131,18 @@ def _number(value: Value | datetime) -> float:
 
 def _moment(value: Value | datetime) -> float:
     if isinstance(value, datetime):
-        return _days(value)
+        return days(value)
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value.strip())
         except ValueError:
             return np.nan
-        return _days(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        return days(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     seconds = _number(value)
     if abs(seconds) > MILLISECONDS_FROM:
         seconds /= 1000
     return (seconds - ORIGIN.timestamp()) / DAY_S
 
 
-def _days(moment: datetime) -> float:
+def days(moment: datetime) -> float:
     return (moment - ORIGIN).total_seconds() / DAY_S

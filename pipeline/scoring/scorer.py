@@ -9,6 +9,7 @@ import orjson
 from numpy.typing import NDArray
 
 from pipeline.scoring import explain
+from pipeline.scoring.explain import Wording
 from pipeline.scoring.scorecard import Scorecard
 from pipeline.scoring.tier import tiers
 from schemas.lead import WaitingLead
@@ -41,15 +42,16 @@ class Scorer:
             np.round(judged.confidences, DECIMALS).tolist(),
             tiers(judged.scores, self.cuts),
             packed,
+            explain.packed_bins(bins),
             matrix,
             values,
             strict=True,
         )
         return [self._row(*row) for row in rows]
 
-    def attempt(self, attributes: dict[str, Value], as_of: datetime) -> LeadScore:
+    def attempt(self, attributes: dict[str, Value], as_of: datetime, active_at: datetime | None = None) -> LeadScore:
         """What a lead with these attributes would score now; nothing is saved."""
-        lead = WaitingLead(0, "", "", 0, attributes, None, None, None, as_of)
+        lead = WaitingLead(0, "", "", 0, attributes, None, None, None, active_at or as_of)
         row = self.score([lead], as_of)[0]
         return LeadScore.model_validate(
             {**orjson.loads(row.body)["score"], "lead_id": "", "rev": 0, "updated_at": as_of}
@@ -67,6 +69,12 @@ class Scorer:
         values = None if attributes is None else self.model.features.values(attributes, active_at)
         why = self._why(explain.unpack(packed), score, tier, values)
         return {**why, "factors": tuple(Factor.model_construct(**fields) for fields in why["factors"])}
+
+    def terms(self, bins: bytes) -> dict[str, Wording]:
+        """All terms of a saved score by attribute, from the bins that its history kept."""
+        places = explain.unpack_bins(bins)
+        words = (wordings[place] for wordings, place in zip(self.model.wordings, places, strict=True))
+        return {word.attribute: word for word in words}
 
     def _why(
         self, packed: Packed, score: float, tier: Tier, values: Sequence[Value | datetime] | None
@@ -87,6 +95,7 @@ class Scorer:
         confidence: float,
         tier: Tier,
         packed: Packed,
+        bins: NDArray[np.uint16],
         vector: np.ndarray[tuple[int], np.dtype[np.float32]],
         values: list[Value | datetime],
     ) -> ScoreRow:
@@ -118,6 +127,7 @@ class Scorer:
             confidence,
             tier,
             packed.tobytes(),
+            bins.tobytes(),
             vector.tobytes(),
             lead.owner,
             orjson.dumps(body).decode(),

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pipeline.errors import Misconfigured, Refused
 from pipeline.security.keys import KEY_ID_BYTES, UNSET, derive, key_id
+from pipeline.security.privacy import FEWEST_PHONE_DIGITS
 
 NONCE_BYTES = 12
 PSEUDONYM_CHARACTERS = 24
@@ -57,6 +58,13 @@ class Vault:
 
     def phone_index(self, phone: str) -> bytes:
         return self._index("phone", re.sub(r"\D", "", phone))
+
+    def indexes(self, contact: str) -> tuple[bytes | None, bytes | None]:
+        """Of an e-mail address or a telephone number the index that finds it; (None, None) if it is neither."""
+        if "@" in contact:
+            return self.email_index(contact), None
+        enough = sum(map(str.isdigit, contact)) >= FEWEST_PHONE_DIGITS
+        return None, self.phone_index(contact) if enough else None
 
     def pseudonym(self, identifier: str) -> str:
         """A stable stand-in for a vendor's id that is itself an e-mail or a phone number."""

@@ -23,6 +23,11 @@ def sealed(db: Session, lead_ids: Sequence[int]) -> dict[int, bytes]:
     return {lead_id: bytes(value) for lead_id, value in db.execute(SEALED, {"ids": list(lead_ids)})}
 
 
+def find(db: Session, email_index: bytes | None, phone_index: bytes | None, limit: int) -> list[int]:
+    """Ids of the leads with this e-mail address or telephone number; None is nobody's."""
+    return list(db.execute(FIND, {"email": email_index, "phone": phone_index, "limit": limit}).scalars())
+
+
 def save(db: Session, contacts: Sequence[SealedContact]) -> None:
     """The caller holds the locks of the leads."""
     ids, values, emails, phones = (list(column) for column in zip(*contacts, strict=True))
@@ -30,6 +35,8 @@ def save(db: Session, contacts: Sequence[SealedContact]) -> None:
 
 
 SEALED = text("SELECT lead_id, sealed FROM lead_contacts WHERE lead_id = ANY(CAST(:ids AS bigint[]))")
+
+FIND = text("SELECT lead_id FROM lead_contacts WHERE email_index = :email OR phone_index = :phone LIMIT :limit")
 
 SAVE = text("""
     INSERT INTO lead_contacts (lead_id, sealed, email_index, phone_index)

@@ -15,7 +15,7 @@ def save(db: Session, rows: Sequence[ScoreRow], *, model_id: int, reason: str) -
     in `unscored` if its revision has moved on.
     """
     columns = list(zip(*sorted(rows), strict=True))
-    names = ("ids", "revisions", "scores", "confidences", "tiers", "factors", "vectors", "owners", "bodies")
+    names = ("ids", "revisions", "scores", "confidences", "tiers", "factors", "bins", "vectors", "owners", "bodies")
     parameters = {name: list(column) for name, column in zip(names, columns, strict=True)}
     return int(db.execute(SAVE, {**parameters, "model_id": model_id, "reason": reason}).scalar_one())
 
@@ -25,8 +25,8 @@ SAVE = text("""
         SELECT * FROM unnest(
             CAST(:ids AS bigint[]), CAST(:revisions AS bigint[]), CAST(:scores AS real[]),
             CAST(:confidences AS real[]), CAST(:tiers AS text[]), CAST(:factors AS bytea[]),
-            CAST(:vectors AS bytea[]), CAST(:owners AS text[]), CAST(:bodies AS text[])
-        ) AS t (lead_id, lead_revision, score, confidence, tier, factors, vector, owner, body)
+            CAST(:bins AS bytea[]), CAST(:vectors AS bytea[]), CAST(:owners AS text[]), CAST(:bodies AS text[])
+        ) AS t (lead_id, lead_revision, score, confidence, tier, factors, bins, vector, owner, body)
     ), written AS (
         INSERT INTO scores AS s (lead_id, score, confidence, tier, factors, model_id, lead_revision, owner)
         SELECT lead_id, score, confidence, tier, factors, :model_id, lead_revision, owner
@@ -39,8 +39,9 @@ SAVE = text("""
          WHERE excluded.lead_revision > s.lead_revision
         RETURNING lead_id, score, previous_score, confidence, tier, lead_revision, rev, owner, previous_owner
     ), remembered AS (
-        INSERT INTO score_history (lead_id, score, confidence, tier, model_id, lead_revision, rev, reason)
-        SELECT lead_id, score, confidence, tier, :model_id, lead_revision, rev, :reason FROM written
+        INSERT INTO score_history (lead_id, score, confidence, tier, model_id, lead_revision, rev, reason, bins)
+        SELECT w.lead_id, w.score, w.confidence, w.tier, :model_id, w.lead_revision, w.rev, :reason, i.bins
+          FROM written w JOIN incoming i USING (lead_id)
     ), announced AS (
         INSERT INTO outbox (kind, key, rev, previous_score, owner, previous_owner, body)
         SELECT 'score', 'lead:' || w.lead_id, w.rev, w.previous_score, w.owner, w.previous_owner, i.body

@@ -60,6 +60,12 @@ leads = Table(
     UniqueConstraint("source", "external_id"),
     postgresql_with={"fillfactor": "85"},
 )
+# For people who type the beginning of an id. It never changes, so updates stay HOT.
+Index(
+    "leads_external_id",
+    func.lower(leads.c.external_id).label("folded"),
+    postgresql_ops={"folded": "text_pattern_ops"},
+)
 
 # Work owed. A row of its own, because a flag or a partial index on leads would end their HOT updates.
 unscored = Table(
@@ -83,6 +89,18 @@ deliveries = Table(
     Column("delivery_id", Text, nullable=False),
     _now("received_at"),
     PrimaryKeyConstraint("source", "delivery_id"),
+    Index(None, "received_at", postgresql_using="brin"),
+)
+
+# For people to read: what each delivery told that was new.
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("lead_id", BigInteger, nullable=False),
+    _moment("at"),
+    _now("received_at"),
+    Column("told", JSONB, nullable=False),
+    Index(None, "lead_id", "received_at"),
     Index(None, "received_at", postgresql_using="brin"),
 )
 
@@ -140,6 +158,9 @@ score_history = Table(
     Column("rev", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     _now("at"),
+    Column(
+        "bins", LargeBinary
+    ),  # of each feature, as the scorer packs them; what moved a score follows from two of them
     Index(None, "lead_id", "rev"),
     postgresql_partition_by="RANGE (at)",
 )

@@ -331,7 +331,6 @@ def test_an_absurd_what_if_is_scored_or_refused(served: Api, attributes: Any, st
         ("{", ""),
         ("null", ""),
         ("{}", ""),
-        ('{"lead_id": "1", "attributes": {}}', ""),
         ('{"lead_id": "x"}', "/lead_id"),
         ('{"lead_id": 1}', "/lead_id"),
         ('{"unknown": 1}', "/unknown"),

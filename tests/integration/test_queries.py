@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from pipeline.settings import Settings
-from pipeline.storage import contacts, leads, listing, outbox, scores, unscored
+from pipeline.storage import contacts, leads, listing, outbox, scores, timeline, unscored
 from pipeline.wiring import Services
 from schemas.score import ScoreRow
 from tests.serving import services
@@ -30,6 +30,7 @@ FILL = """
     SELECT id, 50, 0.5, 'B', 1, 1, n, 'change' FROM leads, generate_series(1, 3) n;
     INSERT INTO feature_vectors (lead_id, feature_set, lead_revision, vector) SELECT id, 1, 1, '\\x00' FROM leads;
     INSERT INTO outbox (kind, key, rev, body) SELECT 'score', 'lead:' || id, 1, repeat('x', 500) FROM leads;
+    INSERT INTO timeline (lead_id, at, told) SELECT id, now(), '{"attributes": {}}' FROM leads, generate_series(1, 3);
     INSERT INTO lead_contacts (lead_id, sealed, email_index, phone_index)
     SELECT id, '\\x00', decode(md5(id::text), 'hex'), decode(md5(id::text), 'hex') FROM leads;
 """
@@ -72,7 +73,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(below)
 
 
-ROW = ScoreRow(0, 2, 50.0, 0.5, "B", b"", b"", None, "{}")
+ROW = ScoreRow(0, 2, 50.0, 0.5, "B", b"", b"", b"", None, "{}")
 KEYS = [("standard", f"L{n}") for n in range(1, 501)]
 SOME = list(range(1, 201))
 
@@ -96,6 +97,13 @@ HOT: dict[str, tuple[Callable[[Session], object], set[str]]] = {
     "sealed": (lambda db: contacts.sealed(db, SOME), {"lead_contacts_pkey"}),
     "find": (lambda db: listing.find(db, 77), {"leads_pkey", "scores_pkey"}),
     "find_id": (lambda db: listing.find_id(db, "standard", "L77"), {"leads_source_external_id_key"}),
+    "prefix": (
+        lambda db: listing.page(db, listing.Filter(prefix="l_77"), "-score", None, 50),
+        {"leads_external_id", "scores_pkey"},
+    ),
+    "find_ids": (lambda db: listing.find_ids(db, "L77", 50), {"leads_external_id"}),
+    "contact": (lambda db: contacts.find(db, b"x", None, 50), {"lead_contacts_email_index"}),
+    "timeline": (lambda db: timeline.of_lead(db, 77, 200), {"timeline_lead_id_received_at"}),
     "history": (lambda db: listing.history(db, 77, 500), {"_lead_id_rev_idx"}),
 }
 

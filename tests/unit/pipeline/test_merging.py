@@ -8,7 +8,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.merging import CONTACT, SHARED, Lead
+from pipeline.merging import CONTACT, SHARED, Lead, News
 from schemas.lead import LeadChange, Outcome
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -113,3 +113,12 @@ def test_the_first_moments_of_the_calendar_can_be_stored() -> None:
     lead = folded([change("d1", early, attributes={"a": 1}, outcome=Outcome.WON)])
     assert lead.outcome_at is not None
     assert lead.outcome_at.astimezone(UTC).year == lead.active_at.astimezone(UTC).year == 1
+
+
+def test_the_news_are_what_nobody_knew() -> None:
+    lead = folded([change("d1", attributes={"a": 1, "b": 2}, contacts={"email": "x"}, stage="new")])
+    later = NOW + timedelta(seconds=1)
+    told = {"attributes": {"a": 1, "b": 3, "c": None}, "contacts": {"email": "x", "phone": "1"}, "stage": "new"}
+    news = lead.fold(change("d2", later, **told, owner="ann"), later)
+    assert news == News(later, {"b": 3, "c": None}, contacts=1, stage=None, owner="ann", outcome=None)
+    assert lead.fold(change("d2", later, **told, owner="ann"), later) is None
