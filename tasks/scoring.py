@@ -3,6 +3,7 @@
 import logging
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from pipeline.errors import GiveUp, Misconfigured, Service6Error, TryAgain
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 REALTIME = "change"  # the reason in the score's history
 FRAMES = 12  # of a traceback that are kept
+NO_LEADS_FAULT = (TryAgain, Misconfigured)
 
 
 @app.task(name="scoring.score_leads")
@@ -28,8 +30,9 @@ def score_leads(lead_ids: list[int]) -> None:
         return
     try:
         _score(own, waiting)
-    except (TryAgain, Misconfigured):
-        raise  # no lead's fault, so no lead gets a note of it; upkeep enqueues them again, and counts
+    except NO_LEADS_FAULT:
+        _excuse(own, waiting)
+        raise  # upkeep enqueues them again
     except Exception as error:
         # One poisonous lead must not hold up its bundle: each gets a try of its own, and its own error.
         if len(waiting) == 1:
@@ -56,10 +59,19 @@ def _score_apart(own: Services, waiting: Sequence[WaitingLead]) -> None:
     for lead in waiting:
         try:
             _score(own, [lead])
+        except NO_LEADS_FAULT:
+            _excuse(own, waiting)
+            raise
         except Exception as error:
             failed.append(lead.id)
             _note(own, lead, error)
     logger.error("leads could not be scored", extra={"lead_ids": failed})
+
+
+def _excuse(own: Services, waiting: Sequence[WaitingLead]) -> None:
+    # Where nothing can be written, upkeep counts nothing either.
+    with suppress(TryAgain), own.session() as db:
+        unscored.excuse(db, [lead.id for lead in waiting])
 
 
 def _note(own: Services, lead: WaitingLead, error: Exception) -> None:

@@ -25,7 +25,9 @@ class Stranded(NamedTuple):
 
 
 def owe(db: Session, revisions: Sequence[tuple[int, int]], due: datetime) -> None:
-    """(lead id, revision) that now wait, in ascending id; a dead lead gets a new life with its new revision.
+    """(lead id, revision) that now wait, in ascending id; each revision has attempts of its own.
+
+    A dead lead gets a new life. One that failed before stays alone in its message, as it may fail again.
 
     Always an update, never `DO NOTHING`: only the row's lock keeps a score of the old revision, saved at this moment,
     from deleting the row.
@@ -50,6 +52,11 @@ def note_error(db: Session, lead_ids: Sequence[int], error: str) -> None:
     db.execute(NOTE_ERROR, {"ids": sorted(lead_ids), "error": error})
 
 
+def excuse(db: Session, lead_ids: Sequence[int]) -> None:
+    """An attempt failed for no fault of these leads: none is nearer to its last for it, and each stays alone."""
+    db.execute(EXCUSE, {"ids": sorted(lead_ids)})
+
+
 def reopen(db: Session, lead_ids: Sequence[int], due: datetime) -> list[int]:
     """Those of the leads that were marked dead; they wait again, with all their attempts."""
     return list(db.execute(REOPEN, {"ids": sorted(lead_ids), "due": due}).scalars())
@@ -71,9 +78,9 @@ OWE = text("""
         ON CONFLICT (lead_id) DO UPDATE
        SET lead_revision = excluded.lead_revision,
            since = CASE WHEN u.dead THEN excluded.since ELSE u.since END,
-           due = CASE WHEN u.dead THEN excluded.due ELSE u.due END,
-           attempts = CASE WHEN u.dead THEN 0 ELSE u.attempts END,
-           error = CASE WHEN u.dead THEN NULL ELSE u.error END,
+           due = CASE WHEN u.attempts > 0 THEN excluded.due ELSE u.due END,
+           attempts = CASE WHEN u.dead THEN 0 ELSE LEAST(u.attempts, 1) END,
+           error = NULL,
            dead = false
 """)
 
@@ -94,6 +101,14 @@ STRAND = text("""
 NOTE_ERROR = text("""
     UPDATE unscored u SET error = :error
       FROM (SELECT lead_id FROM unscored WHERE lead_id = ANY(CAST(:ids AS bigint[])) ORDER BY lead_id FOR UPDATE) AS s
+     WHERE u.lead_id = s.lead_id
+""")
+
+EXCUSE = text("""
+    UPDATE unscored u SET attempts = 1
+      FROM (SELECT lead_id FROM unscored
+             WHERE lead_id = ANY(CAST(:ids AS bigint[])) AND attempts > 1 AND NOT dead
+             ORDER BY lead_id FOR UPDATE) AS s
      WHERE u.lead_id = s.lead_id
 """)
 

@@ -14,6 +14,7 @@ import redis
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from pipeline.errors import TryAgain
 from pipeline.settings import Settings
 from pipeline.wiring import Services
 from tasks import app as tasks_app
@@ -265,6 +266,55 @@ def test_attempts_go_alone_further_and_further_apart_and_end(idle: Services) -> 
     letters = rows(idle, "SELECT arguments, attempts, error FROM dead_letters ORDER BY id")
     assert [(letter["arguments"]["lead_id"], letter["attempts"]) for letter in letters] == [(lead, 3) for lead in ids]
     assert "worker died without a word" in letters[0]["error"]
+
+
+def used_up(own: Services) -> None:
+    execute(own, "UPDATE unscored SET attempts = 3, error = 'x'")
+    back_dated(own, timedelta(hours=1))
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_server_that_is_not_fit_brings_no_lead_nearer_to_its_death(idle: Services, number: int) -> None:
+    ids = leads_saved(idle, number)
+    used_up(idle)
+    execute(idle, "ALTER TABLE score_history RENAME TO not_migrated_yet")
+    for _ in range(2):
+        with pytest.raises(TryAgain):
+            score_leads(ids)
+        back_dated(idle, timedelta(hours=1))
+        sweep()
+    assert attempts(idle) == [2] * number
+    assert queued(idle)[-number:] == [[lead] for lead in ids]
+    execute(idle, "ALTER TABLE not_migrated_yet RENAME TO score_history")
+    score_leads(ids)
+    assert value(idle, "SELECT count(*) FROM unscored") == 0
+
+
+def test_a_server_that_fails_while_a_bundle_is_scored_apart_takes_no_lead_for_poison(idle: Services) -> None:
+    ids = leads_saved(idle, 3)
+    poisoned(idle, ids[0])
+    used_up(idle)
+    execute(idle, "ALTER TABLE score_history RENAME TO not_migrated_yet")
+    with pytest.raises(TryAgain):
+        score_leads(ids)
+    assert [row["error"][:9] for row in rows(idle, "SELECT error FROM unscored ORDER BY lead_id")] == [
+        "TypeError",
+        "x",
+        "x",
+    ]
+
+
+def test_a_new_revision_of_a_lead_whose_attempts_are_used_up_has_its_own(idle: Services) -> None:
+    [lead] = leads_saved(idle, 1)
+    used_up(idle)
+    save(idle, [told(idle, "L0", budget=5)])
+    assert rows(idle, "SELECT attempts, error, due > now() AS later FROM unscored") == [
+        {"attempts": 1, "error": None, "later": True}
+    ]
+    back_dated(idle, timedelta(minutes=1))
+    sweep()
+    assert queued(idle) == [[lead]]
+    assert value(idle, "SELECT count(*) FROM dead_letters") == 0
 
 
 def test_a_sweep_without_redis_counts_no_attempt(idle: Services, settings: Settings) -> None:
