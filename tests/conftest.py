@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import cycle
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 from sqlalchemy import NullPool, create_engine, text
@@ -22,6 +23,10 @@ from workers.supervision.servers import Postgres, Valkey
 TEMPLATE = "migrated"
 # Each test takes the next one, so that what an earlier test left running does not meet it.
 REDIS_NUMBERS = cycle(range(1, 16))
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture
