@@ -59,6 +59,7 @@ class IntakeSettings(Section):
     queue_requests: int = Field(ge=1)
     queue_bytes: int
     group_size: int = Field(ge=1)
+    pace_ms: float = Field(ge=0)
     message_leads: int = Field(ge=1)
     linger_ms: float
     attribute_limit: int

@@ -1,7 +1,7 @@
 """The one composition root: settings -> the services that a process works with."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -16,7 +16,7 @@ from pipeline.scoring.scorer import Scorer
 from pipeline.security.vault import Vault
 from pipeline.settings import Settings
 from pipeline.storage import models
-from pipeline.storage.engine import engine, reading, transaction
+from pipeline.storage.engine import engine, statements, transaction
 from pipeline.stream import Stream, connect
 from schemas.scorecard import ScorecardConfig
 
@@ -38,16 +38,16 @@ class Services:
     def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
         self.settings = settings
         self.metrics = metrics or Metrics()
+        self._closing = ExitStack()
         self.scorer_of = lru_cache(maxsize=MODELS_KEPT)(self._scorer_of)
 
     @cached_property
     def engine(self) -> Engine:
-        database = self.settings.database
-        return engine(
-            self.settings.database_url,
-            pool_size=database.pool_size,
-            statement_timeout_s=database.statement_timeout_s,
-        )
+        return self._engine(autocommit=False)
+
+    @cached_property
+    def readers(self) -> Engine:
+        return self._engine(autocommit=True)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -56,12 +56,15 @@ class Services:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        with reading(self.engine) as db:
+        """For reads: each statement sees what is committed when it begins."""
+        with statements(self.readers) as db:
             yield db
 
     @cached_property
     def redis(self) -> Redis:
-        return connect(self.settings.redis_url)
+        made = connect(self.settings.redis_url)
+        self._closing.callback(made.close)
+        return made
 
     @cached_property
     def stream(self) -> Stream:
@@ -84,6 +87,21 @@ class Services:
 
     def source_map(self, name: str) -> SourceMap:
         return SourceMap(name, self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE]), self.vault)
+
+    def close(self) -> None:
+        """What was never asked for was never made."""
+        self._closing.close()
+
+    def _engine(self, *, autocommit: bool) -> Engine:
+        database = self.settings.database
+        made = engine(
+            self.settings.database_url,
+            pool_size=database.pool_size,
+            statement_timeout_s=database.statement_timeout_s,
+            autocommit=autocommit,
+        )
+        self._closing.callback(made.dispose)
+        return made
 
     def _scorer_of(self, model_id: int) -> Scorer:
         """The scorer that made the scores of this model version, to read them with."""

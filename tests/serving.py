@@ -53,8 +53,7 @@ def services(settings: Settings) -> Iterator[Services]:
     try:
         yield made
     finally:
-        made.engine.dispose()
-        made.redis.close()
+        made.close()
 
 
 @contextmanager

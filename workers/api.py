@@ -179,6 +179,7 @@ def make_intake(own: Services, enqueuer: Enqueuer) -> Intake:
         queue_requests=limits.queue_requests,
         queue_bytes=limits.queue_bytes,
         group_size=limits.group_size,
+        pace_s=limits.pace_ms / 1000,
         metrics=own.metrics,
     )
 

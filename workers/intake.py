@@ -6,6 +6,7 @@ each. While it saves, the next group gathers; so a request alone waits for nobod
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ class Intake:
         queue_requests: int,
         queue_bytes: int,
         group_size: int,
+        pace_s: float,
         metrics: Metrics,
     ) -> None:
         self._save_group = save_group
@@ -49,6 +51,7 @@ class Intake:
         self._queue_requests = queue_requests
         self._queue_bytes = queue_bytes
         self._group_size = group_size
+        self._pace_s = pace_s
         self._metrics = metrics
         self._waiting: deque[Request] = deque()
         self._waiting_bytes = 0
@@ -83,8 +86,10 @@ class Intake:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
+                began = time.monotonic()
                 # A stop must not leave a group half answered.
                 await asyncio.shield(self._save(self._take()))
+                await asyncio.sleep(max(0.0, self._pace_s - (time.monotonic() - began)))
 
     def _take(self) -> list[Request]:
         group = [self._waiting.popleft() for _ in range(min(self._group_size, len(self._waiting)))]

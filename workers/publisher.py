@@ -20,7 +20,7 @@ from pipeline.errors import GiveUp, Service6Error
 from pipeline.metrics import Metrics
 from pipeline.settings import PublisherSettings, load
 from pipeline.storage import outbox
-from pipeline.storage.engine import engine, reading, transaction
+from pipeline.storage.engine import engine, statements
 from pipeline.storage.outbox import OutboxRow
 from pipeline.stream import Entry, Hints, Stream
 from schemas.event import EVENT_VERSION
@@ -67,13 +67,13 @@ class Publisher:
 
     def publish(self) -> int:
         """Appends one batch of the oldest rows and discards them; returns how many there were."""
-        with reading(self._connections) as db:
+        with statements(self._connections) as db:
             rows = outbox.take(db, self._settings.batch)
         if not rows:
             return 0
         entries = list(_entries(rows))
         self._feed.append(entries)
-        with transaction(self._connections) as db:
+        with statements(self._connections) as db:
             outbox.discard(db, [row.id for row in rows])
         self._published_at = time.monotonic()
         self._metrics.publisher_batches.inc()
@@ -83,7 +83,7 @@ class Publisher:
     def _wait_for_the_lead(self) -> None:
         while True:
             self._heartbeat.touch()
-            with transaction(self._connections) as db:
+            with statements(self._connections) as db:
                 if outbox.lead(db):
                     return
             time.sleep(STANDBY_S)
@@ -133,7 +133,8 @@ def main() -> None:
     heartbeat = settings.state_dir / "heartbeats" / "publisher"
     heartbeat.parent.mkdir(parents=True, exist_ok=True)
     # One connection, because the lead is a lock of that connection.
-    connections = engine(settings.database_url, pool_size=1, statement_timeout_s=settings.database.statement_timeout_s)
+    timeout_s = settings.database.statement_timeout_s
+    connections = engine(settings.database_url, pool_size=1, statement_timeout_s=timeout_s, autocommit=True)
     with stream.connect(settings.redis_url) as client:
         feed = Stream(client, settings.stream.key, settings.stream.length)
         Publisher(connections, feed, settings.publisher, Metrics(), heartbeat).run()

@@ -17,10 +17,15 @@ LIVENESS = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 
 POOL_WAIT_S = 3
 
 
-def engine(url: str, *, pool_size: int, statement_timeout_s: float) -> Engine:
-    """Connects when first used; parameters are never in an error's text."""
+def engine(url: str, *, pool_size: int, statement_timeout_s: float, autocommit: bool = False) -> Engine:
+    """Connects when first used; parameters are never in an error's text.
+
+    With `autocommit` each statement is its own transaction. An engine is for one of the two, because a connection that
+    changes between them asks the server twice.
+    """
     return create_engine(
         url,
+        isolation_level="AUTOCOMMIT" if autocommit else "READ COMMITTED",
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_WAIT_S,
@@ -46,10 +51,12 @@ def transaction(connections: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def reading(connections: Engine) -> Iterator[Session]:
-    """For reads alone: each statement is its own transaction, which saves two of three round trips. Raises as above."""
-    autocommit = connections.execution_options(isolation_level="AUTOCOMMIT")
-    with _translated(), Session(autocommit, expire_on_commit=False) as db:
+def statements(connections: Engine) -> Iterator[Session]:
+    """Each statement is its own transaction, which saves two of three round trips; for an engine with `autocommit`.
+
+    Raises as above.
+    """
+    with _translated(), Session(connections, expire_on_commit=False) as db:
         yield db
 
 

@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 import redis
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -143,7 +143,7 @@ def shared(place: Settings) -> Iterator[Services]:
 
 
 @given(st.data(), histories())
-@examples(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(max_examples=25)
 def test_any_order_and_repetition_ends_in_the_same_lead(
     shared: Services, data: st.DataObject, history: list[dict[str, object]]
 ) -> None:

@@ -17,8 +17,4 @@ def errand(settings: Settings) -> Iterator[Services]:
     try:
         yield own
     finally:
-        # What was never asked for was never made.
-        if "engine" in own.__dict__:
-            own.engine.dispose()
-        if "redis" in own.__dict__:
-            own.redis.close()
+        own.close()

@@ -46,6 +46,7 @@ async def running(disk: Disk, enqueued: list[int], *, requests: int = 100, size:
         queue_requests=requests,
         queue_bytes=size,
         group_size=500,
+        pace_s=0,
         metrics=Metrics(CollectorRegistry()),
     )
     await intake.start()

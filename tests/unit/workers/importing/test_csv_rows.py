@@ -21,6 +21,7 @@ LIMITS = IntakeSettings(
     queue_bytes=1,
     group_size=1,
     message_leads=1,
+    pace_ms=1,
     linger_ms=1,
     attribute_limit=3,
     text_limit=20,
