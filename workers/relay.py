@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
 FIRST_READING_S = 2.0
+CANCEL_AGAIN_S = 0.5
 DRAIN_PACE_S = 0.01  # at least this long between two goodbyes, unless drain_s is too short for it
 EARLIEST_RETURN_S, LATEST_RETURN_S = 1.0, 3.0
 
@@ -65,9 +66,7 @@ class Relay:
         if self._draining:
             await self._draining
         for task in self._tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
         await self._redis.aclose()
 
     async def _serve(self, websocket: WebSocket) -> None:
@@ -155,6 +154,13 @@ def main() -> None:
         access_log=False,
         **server_options(settings.relay),
     )
+
+
+async def end(task: "asyncio.Task[None]") -> None:
+    """Cancels it until it is done: a client's `asyncio.wait_for` (before Python 3.12) can swallow a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
 
 
 async def _live(_: Request) -> Response:
