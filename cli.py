@@ -239,6 +239,28 @@ def score(lead: str, as_json: bool, state_dir: Path | None) -> None:
     click.echo(found.model_dump_json(indent=2) if as_json else score_sheet.text(found))
 
 
+@main.group()
+def webhooks() -> None:
+    """What CRMs send."""
+
+
+@webhooks.command("try")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", required=True, help="Name of the source whose webhook it is.")
+@json_option
+@state_dir_option
+def webhooks_try(file: Path, source: str, as_json: bool, state_dir: Path | None) -> None:
+    """Show what a webhook's body would become; nothing is stored, no signature asked for.
+
+    \b
+    service6 webhooks try saved-body.json --source hubspot
+    """
+    from workers.desk import webhook_trial
+
+    trials = webhook_trial.attempt(_settings(state_dir), file, source)
+    click.echo(webhook_trial.as_json(trials) if as_json else webhook_trial.text(trials))
+
+
 @main.command()
 @json_option
 @state_dir_option

@@ -1,18 +1,22 @@
-"""A vendor's delivery -> a change to a lead: what is personal is set apart, stage, owner and outcome are recognised."""
+"""A vendor's delivery -> a change to a lead: fields get our names and kinds, what is personal is set apart, stage,
+owner and outcome are recognised.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from pipeline.attributes import canonical
+from pipeline.kinds import coerce
 from pipeline.security.privacy import is_personal, looks_personal
 from pipeline.security.vault import Vault
-from pipeline.settings import SourceSettings
+from pipeline.sources import FieldSettings, SourceSettings
 from schemas.lead import LeadChange, Outcome
 from schemas.score import Value
 
 # Where the vendor's own id is kept when a pseudonym took its place.
 ORIGINAL_ID = "external_id"
+UNNAMED = FieldSettings()  # a field that the configuration does not know
 WORD_LIMIT = 200  # characters of a stage or an owner
 
 
@@ -33,7 +37,7 @@ class SourceMap:
     def __init__(self, name: str, settings: SourceSettings, vault: Vault) -> None:
         self.name = name
         self._vault = vault
-        self._allowed = _plain(settings.allow)
+        self._fields = {canonical(name): field for name, field in settings.fields.items()}
         self._stage = _plain(settings.stage)
         self._owner = _plain(settings.owner)
         self._outcome = _plain(settings.outcome)
@@ -46,9 +50,14 @@ class SourceMap:
         self, external_id: str, delivery_id: str, occurred_at: datetime, attributes: Mapping[str, Value]
     ) -> LeadChange:
         """`attributes` are flat; a name that means stage, owner or outcome is that and no attribute."""
-        return self.join(external_id, delivery_id, occurred_at, map(self.part, attributes.keys(), attributes.values()))
+        parts = [self.part(name, value, occurred_at) for name, value in attributes.items()]
+        return self.join(external_id, delivery_id, occurred_at, parts)
 
-    def part(self, name: str, value: Value) -> Part:
+    def part(self, name: str, value: Value, occurred_at: datetime | None = None) -> Part:
+        field = self._fields.get(canonical(name), UNNAMED)
+        name = field.name or name
+        if field.kind is not None:
+            value = coerce(value, field.kind, occurred_at)
         meaning = canonical(name)
         if meaning in self._stage and not looks_personal(str(value)):
             return Part("stage", name, _word(value))
@@ -59,7 +68,8 @@ class SourceMap:
             return Part("outcome", name, self._recognise(value))
         if "@" in name and looks_personal(name):
             return Part("contact", self._vault.pseudonym(name), value)
-        return Part("contact" if is_personal(name, value, self._allowed) else "attribute", name, value)
+        personal = is_personal(name, value) if field.personal is None else field.personal
+        return Part("contact" if personal else "attribute", name, value)
 
     def join(self, external_id: str, delivery_id: str, occurred_at: datetime, parts: Iterable[Part]) -> LeadChange:
         attributes: dict[str, Value] = {}

@@ -22,6 +22,9 @@ class Metrics:
             return Histogram(f"service6_{name}_seconds", about, labels, buckets=SECONDS, registry=registry)
 
         self.webhooks = counter("webhooks", "Webhook requests by source and answer", "source", "answer")
+        self.webhook_ignored = counter(
+            "webhook_ignored", "Events acknowledged without effect, by why", "source", "reason"
+        )
         self.intake_changes = counter("intake_changes", "Lead changes saved")
         self.intake_groups = counter("intake_groups", "Transactions that saved lead changes")
         self.intake_published = counter("intake_published", "Scoring messages published, by answer", "answer")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import Misconfigured
+from pipeline.sources import SourceName, SourceSettings, Vendor, with_defaults
 from schemas.scorecard import ScorecardConfig, TierCuts
 
 CONFIG_FILE = Path(__file__).parent.parent / "coordination" / "unified_config.yaml"
@@ -44,6 +45,7 @@ class RedisSettings(Section):
 class ApiSettings(Section):
     host: str
     port: int = Field(ge=0, le=65535)
+    public_url: str = Field(pattern=r"^(https?://[^/?#\s]+[^?#\s]*)?$")
 
 
 class FlowerSettings(Section):
@@ -108,18 +110,6 @@ class TokenSettings(Section):
     access_minutes: float
 
 
-class SourceSettings(Section):
-    """How one CRM's deliveries are read: which attributes mean stage, owner and outcome, which words won or lost."""
-
-    vendor: Literal["standard"]
-    allow: tuple[str, ...] = ()
-    stage: tuple[str, ...] = ()
-    owner: tuple[str, ...] = ()
-    outcome: tuple[str, ...] = ()
-    won: tuple[str, ...] = ()
-    lost: tuple[str, ...] = ()
-
-
 class Settings(BaseSettings):
     """Environment variables win over the configuration file."""
 
@@ -147,9 +137,19 @@ class Settings(BaseSettings):
     relay: RelaySettings
     upkeep: UpkeepSettings
     tokens: TokenSettings
-    sources: dict[str, SourceSettings]
+    vendors: dict[Vendor, dict[str, Any]]
+    sources: dict[SourceName, SourceSettings]
     tiers: TierCuts
     scorecard: ScorecardConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sources_have_defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """After the environment was laid over the file, so that a source may come from there alone."""
+        sources, vendors = given.get("sources"), given.get("vendors")
+        if isinstance(sources, dict):
+            given["sources"] = {name: with_defaults(source, vendors) for name, source in sources.items()}
+        return given
 
     @property
     def database_url(self) -> str:
@@ -188,15 +188,14 @@ def load(state_dir: Path | None = None) -> Settings:
         if os.environ.get("SERVICE6_ENV") == "production":
             raise Misconfigured("SERVICE6_SECRET_KEY is not set; make one with: openssl rand -base64 32")
         secret = ""
-    secrets = {name: _webhook_secrets(name, root) for name in config.get("sources", {})}
     try:
-        return Settings(
+        loaded = Settings(
             **config,
             state_dir=root,
             # prometheus_client's own variable: it must be set before Python starts.
             metrics_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
             secret_key=SecretStr(secret),
-            webhook_secrets=secrets,
+            webhook_secrets={},
         )
     except SettingsError as error:
         raise Misconfigured(f"an environment variable is not JSON where it must be: {error}") from None
@@ -204,6 +203,9 @@ def load(state_dir: Path | None = None) -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Misconfigured(f"configuration, {where}: {first['msg']}") from None
+    return loaded.model_copy(
+        update={"webhook_secrets": {name: _webhook_secrets(name, root) for name in loaded.sources}}
+    )
 
 
 def default_state_dir() -> Path:
@@ -276,9 +278,13 @@ def _variable(match: re.Match[str], variables: Mapping[str, str]) -> str:
     return value
 
 
+def secret_variable(source: str) -> str:
+    """The environment variable that opens this source's webhooks."""
+    return f"SERVICE6_WEBHOOK_SECRET_{source.upper().replace('-', '_')}"
+
+
 def _webhook_secrets(source: str, state_dir: Path) -> tuple[SecretStr, ...]:
-    variable = f"SERVICE6_WEBHOOK_SECRET_{source.upper()}"
-    text = os.environ.get(variable) or _secret_file(state_dir, f"webhook-secret-{source}") or ""
+    text = os.environ.get(secret_variable(source)) or _secret_file(state_dir, f"webhook-secret-{source}") or ""
     return tuple(SecretStr(part) for part in text.split()[:2])
 
 

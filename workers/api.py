@@ -21,17 +21,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline import log, settings
 from pipeline.errors import Malformed, Service6Error
 from pipeline.metrics import Metrics
-from pipeline.security.signatures import StandardVerifier
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks import app as tasks_app
 from workers import health, lead_routes, letter_routes, routes
+from workers.door import doors
 from workers.enqueuer import Enqueuer
 from workers.intake import Intake
 from workers.problems import TooLarge, answer, foreign, problem
 from workers.relay import Relay, server_options
 from workers.saving import make_saver
-from workers.webhooks import Door, Webhooks
+from workers.webhooks import Webhooks
 
 API = "/api/"
 SWITCH_S = 0.0005
@@ -75,7 +75,14 @@ def create_app(own: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = own
-    app.router.routes.extend(Webhooks(doors(own), intake, own.settings.intake.body_limit, own.metrics).routes)
+    webhooks = Webhooks(
+        doors(own),
+        intake,
+        body_limit=own.settings.intake.body_limit,
+        public_url=own.settings.api.public_url,
+        metrics=own.metrics,
+    )
+    app.router.routes.extend(webhooks.routes)
     app.router.routes.extend(relay.routes())
     app.include_router(routes.router)
     app.include_router(letter_routes.router)
@@ -145,19 +152,6 @@ class Bounded:
                 await problem(TooLarge(f"a body must not exceed {self._limit} bytes"))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-
-def doors(own: Services) -> dict[str, Door]:
-    """The sources that have a secret."""
-    return {
-        name: Door(
-            StandardVerifier([secret.get_secret_value() for secret in secrets]),
-            own.source_map(name),
-            own.settings.intake,
-        )
-        for name, secrets in own.settings.webhook_secrets.items()
-        if secrets
-    }
 
 
 def make_enqueuer(own: Services) -> Enqueuer:

@@ -37,7 +37,7 @@ def lead_score(services: Services, row: ListedLead, role: Role) -> LeadScore:
         score=row.score,
         confidence=row.confidence,
         tier=tier,
-        **scorer.read(row.factors, row.score, tier, shown, row.active_at),
+        **scorer.read(row.factors, row.score, row.confidence, tier, shown, row.active_at),
         engine=scorer.model.engine,
         model_version=scorer.model.version,
         lead_revision=row.lead_revision,

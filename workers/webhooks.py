@@ -1,79 +1,83 @@
 """The doors of the CRMs: signature, shape, mapping, then intake."""
 
+import logging
+from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
-import orjson
-from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipeline.attributes import flatten
-from pipeline.errors import Malformed
-from pipeline.mapping import SourceMap
+from pipeline.errors import Service6Error
 from pipeline.metrics import Metrics
-from pipeline.security.signatures import StandardVerifier
-from pipeline.settings import IntakeSettings
-from schemas.crm.standard import Delivery
+from pipeline.security.signatures.request import SignedRequest
+from schemas.crm.report import Ignored
 from schemas.lead import LeadChange
+from workers.door import Door
 from workers.intake import Intake
 from workers.problems import NotFound, TooLarge, problem
 
-ACCEPTED = b'{"status":"accepted"}'
-DELIVERY_ID_LIMIT = 200  # characters; an index refuses what is longer than some 2,700 bytes
-
-
-class Door:
-    """One source: who may knock, and how what it brings is read."""
-
-    def __init__(self, verifier: StandardVerifier, source: SourceMap, limits: IntakeSettings) -> None:
-        self._verifier = verifier
-        self._source = source
-        self._limits = limits
-
-    def read(self, body: bytes, headers: Mapping[str, str]) -> LeadChange:
-        """Raises Refused for a signature, Malformed for a shape that is not the vendor's."""
-        delivery_id = self._verifier.verify(body, headers)
-        if len(delivery_id) > DELIVERY_ID_LIMIT:
-            raise Malformed(f"a delivery's id must not exceed {DELIVERY_ID_LIMIT} characters", pointer="")
-        delivery = _delivery(body)
-        attributes = flatten(
-            delivery.data.attributes,
-            at="/data",
-            most=self._limits.attribute_limit,
-            text_limit=self._limits.text_limit,
-        )
-        return self._source.change(delivery.data.id, delivery_id, delivery.timestamp, attributes)
+logger = logging.getLogger(__name__)
 
 
 class Webhooks:
-    def __init__(self, doors: Mapping[str, Door], intake: Intake, body_limit: int, metrics: Metrics) -> None:
+    """`public_url`: the address under which the vendors reach us, or empty."""
+
+    def __init__(
+        self, doors: Mapping[str, Door], intake: Intake, *, body_limit: int, public_url: str, metrics: Metrics
+    ) -> None:
         self._doors = doors
         self._intake = intake
         self._body_limit = body_limit
+        self._public_url = public_url.rstrip("/")
         self._metrics = metrics
 
     @property
     def routes(self) -> list[Route]:
-        return [Route("/webhooks/{source}", self.receive, methods=["POST"])]
+        return [
+            Route(path, self.receive, methods=["POST"]) for path in ("/webhooks/{source}", "/webhooks/{source}/{key}")
+        ]
 
     async def receive(self, request: Request) -> Response:
         source = request.path_params["source"]
         door = self._doors.get(source)
+        if door is None or ("key" in request.path_params and not door.manner.key_in_path):
+            source = "unknown"  # a metric's label must not be anyone's to choose
+            answer = problem(NotFound("there is no such source, or it has no secret yet"))
+        else:
+            answer = await self._enter(door, source, request)
+        self._metrics.webhooks.labels(source, str(answer.status_code)).inc()
+        return answer
+
+    async def _enter(self, door: Door, source: str, request: Request) -> Response:
         try:
-            if door is None:
-                source = "unknown"  # a metric's label must not be anyone's to choose
-                raise NotFound("there is no such source, or it has no secret yet")
             body = await self._body(request)
-            await self._intake.submit([door.read(body, request.headers)], len(body))
+            changes, ignored = self._read(door, self._signed(request, body))
+            if changes:
+                await self._intake.submit(changes, len(body))
         except ClientDisconnect:
             raise
         except Exception as error:  # what is not ours, intake has logged
-            answer = problem(error)
-        else:
-            answer = Response(ACCEPTED, 202, media_type="application/json")
-        self._metrics.webhooks.labels(source, str(answer.status_code)).inc()
-        return answer
+            return door.manner.refused(error)
+        for reason, count in ignored.items():
+            self._metrics.webhook_ignored.labels(source, reason).inc(count)
+        return door.manner.accepted()
+
+    def _read(self, door: Door, request: SignedRequest) -> tuple[list[LeadChange], Counter[Ignored]]:
+        try:
+            return door.read(request, datetime.now(UTC))
+        except Service6Error:
+            raise
+        except Exception:
+            logger.exception("a webhook's body could not be read")
+            raise
+
+    def _signed(self, request: Request, body: bytes) -> SignedRequest:
+        path = request.scope["raw_path"].decode("latin-1")
+        query = request.scope["query_string"].decode("latin-1")
+        uri = f"{self._public_url}{path}?{query}" if query else f"{self._public_url}{path}"
+        return SignedRequest(request.method, uri, body, request.headers)
 
     async def _body(self, request: Request) -> bytes:
         """Stops reading at the limit, whatever the length header says."""
@@ -84,14 +88,3 @@ class Webhooks:
                 raise TooLarge(f"a webhook must not exceed {self._body_limit} bytes")
             parts.append(part)
         return b"".join(parts)
-
-
-def _delivery(body: bytes) -> Delivery:
-    try:
-        return Delivery.model_validate(orjson.loads(body))
-    except orjson.JSONDecodeError as error:
-        raise Malformed(f"not JSON: {error.msg} at byte {error.pos}", pointer="") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        pointer = "".join(f"/{part}" for part in first["loc"])
-        raise Malformed(first["msg"], pointer=pointer) from None

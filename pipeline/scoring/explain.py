@@ -21,6 +21,8 @@ OPENING = {
     Tier.D: "Weak lead",
 }
 NOTHING_KNOWN = "Not enough is known about this lead yet."
+# Of two or three attributes, its last activity among them; a tier from less is little more than a guess.
+ENOUGH = 0.15
 FOR_IN_SENTENCE = 3
 AGAINST_IN_SENTENCE = 2
 VALUE_LIMIT = 120  # characters of an attribute's value in a factor
@@ -84,14 +86,19 @@ def factors(
     return fields, [word for _, word in seen]
 
 
-def sentence(tier: Tier, words: Sequence[Wording]) -> str:
-    """One sentence from labels alone, so that it is fit for every role."""
+def is_enough(confidence: float) -> bool:
+    """Whether enough is known of a lead for its tier to mean something."""
+    return confidence >= ENOUGH
+
+
+def sentence(tier: Tier, confidence: float, words: Sequence[Wording]) -> str:
+    """One sentence or two, from labels alone, so that they are fit for every role."""
     speaks_for = [word.phrase for word in words if word.points > 0][:FOR_IN_SENTENCE]
     against = [word.phrase for word in words if word.points < 0][:AGAINST_IN_SENTENCE]
     if not speaks_for and not against:
         return NOTHING_KNOWN
-    parts = [", ".join(group) for group in (speaks_for, against) if group]
-    return f"{OPENING[tier]}: {'; but '.join(parts)}."
+    reasons = "; but ".join(", ".join(group) for group in (speaks_for, against) if group)
+    return f"{OPENING[tier]}: {reasons}." if is_enough(confidence) else f"{NOTHING_KNOWN} So far: {reasons}."
 
 
 def _shown(value: Value | datetime) -> Value:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.attributes import canonical
 from pipeline.errors import Misconfigured
+from pipeline.kinds import MILLISECONDS_FROM
 from schemas.score import Value
 
 Matrix = NDArray[np.float32]
@@ -31,7 +32,6 @@ ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
 DAY_S = 86400.0
 # Form defaults that nobody chose.
 UNSET = frozenset({"", "select", "please select", "n/a", "na", "null", "none given", "-", "unknown"})
-MILLISECONDS_FROM = 1e11  # epoch numbers above are milliseconds: in seconds it would be the year 5138
 
 
 @dataclass(frozen=True)

@@ -61,13 +61,14 @@ class Scorer:
         self,
         packed: bytes,
         score: float,
+        confidence: float,
         tier: Tier,
         attributes: dict[str, Value] | None,
         active_at: datetime,
     ) -> dict[str, Any]:
         """The fields of LeadScore that explain a saved score; without `attributes` the factors carry no values."""
         values = None if attributes is None else self.model.features.values(attributes, active_at)
-        why = self._why(explain.unpack(packed), score, tier, values)
+        why = self._why(explain.unpack(packed), score, confidence, tier, values)
         return {**why, "factors": tuple(Factor.model_construct(**fields) for fields in why["factors"])}
 
     def terms(self, bins: bytes) -> dict[str, Wording]:
@@ -77,12 +78,17 @@ class Scorer:
         return {word.attribute: word for word in words}
 
     def _why(
-        self, packed: Packed, score: float, tier: Tier, values: Sequence[Value | datetime] | None
+        self,
+        packed: Packed,
+        score: float,
+        confidence: float,
+        tier: Tier,
+        values: Sequence[Value | datetime] | None,
     ) -> dict[str, Any]:
         fields, words = explain.factors(packed, self.model.wordings, values)
         base = self.model.card.base
         return {
-            "explanation": explain.sentence(tier, words),
+            "explanation": explain.sentence(tier, confidence, words),
             "base": base,
             "factors": fields,
             "others": round(score - base - sum(word.points for word in words), explain.DECIMALS),
@@ -114,7 +120,7 @@ class Scorer:
                 "score": score,
                 "confidence": confidence,
                 "tier": tier,
-                **self._why(packed, score, tier, values),
+                **self._why(packed, score, confidence, tier, values),
                 "engine": self.model.engine,
                 "model_version": self.model.version,
                 "lead_revision": lead.revision,

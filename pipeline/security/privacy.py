@@ -1,10 +1,9 @@
 """Which attributes are personal: by what they are called, and by what is in them.
 
-When in doubt a value is personal: it is sealed, not lost, and a source's `allow` list brings it back.
+When in doubt a value is personal: it is sealed, not lost, and `personal: false` for a source's field brings it back.
 """
 
 import re
-from collections.abc import Collection
 from functools import lru_cache
 
 from pipeline.attributes import canonical
@@ -45,9 +44,8 @@ MANY_DIGITS = re.compile(rf"(?:\d\D*){{{FEWEST_PHONE_DIGITS}}}")
 MOST_PHONE_DIGITS = 15
 
 
-def is_personal(name: str, value: Value, allowed: Collection[str] = ()) -> bool:
-    """`allowed` canonical names are never personal, whatever is in them."""
-    if value is None or isinstance(value, bool) or canonical(name) in allowed:
+def is_personal(name: str, value: Value) -> bool:
+    if value is None or isinstance(value, bool):
         return False
     if not isinstance(value, str):
         # A count of e-mails is not an e-mail; a long number under `phone` is a telephone number.

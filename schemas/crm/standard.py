@@ -1,35 +1,33 @@
 """A lead as Standard Webhooks bring it (https://www.standardwebhooks.com): `{type, timestamp, data{id, …}}`."""
 
-from typing import Annotated
+from collections import Counter
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, TypeAdapter
 
-
-def _as_text(value: object) -> object:
-    return str(value) if type(value) is int else value  # `true` is no id
-
-
-# PostgreSQL's text holds no NUL.
-ExternalId = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$"), BeforeValidator(_as_text)
-]
+from schemas.crm import json_body
+from schemas.crm.json_body import Body
+from schemas.crm.report import Event, ExternalId, Report, Word
 
 
-class Data(BaseModel):
+class Data(Body):
     """`id`, and any attribute beside it."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="allow")
 
     id: ExternalId
 
-    @property
-    def attributes(self) -> dict[str, object]:
-        return self.__pydantic_extra__ or {}
 
-
-class Delivery(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-    type: str = Field(min_length=1, max_length=200)
+class Delivery(Body):
+    type: Word
     timestamp: AwareDatetime
     data: Data
+
+
+DELIVERY = TypeAdapter(Delivery)
+
+
+def read(body: bytes, _: str) -> Report:
+    """One lead a body; its delivery's id is in the headers."""
+    told = json_body.validated(DELIVERY, json_body.parse(body))
+    attributes = told.data.__pydantic_extra__ or {}
+    return Report([Event(told.data.id, None, told.timestamp, attributes, "/data")], Counter())

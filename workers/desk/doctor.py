@@ -5,10 +5,10 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -17,7 +17,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from pipeline.errors import Service6Error
-from pipeline.security.signatures import StandardVerifier
 from pipeline.settings import load
 from pipeline.storage import migrate, unscored
 from pipeline.wiring import Services
@@ -25,8 +24,8 @@ from tasks import presence
 from tasks.app import QUEUES
 from workers.desk.address import api_url
 from workers.desk.errand import errand
-
-Level = Literal["ok", "warn", "bad"]
+from workers.desk.finding import Finding, Level
+from workers.desk.source_checks import examine_sources
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_POSTGRESQL = 150000
@@ -39,16 +38,6 @@ DISK_WARN = 2 << 30  # bytes
 DISK_BAD = 200 << 20
 
 
-@dataclass(frozen=True)
-class Finding:
-    """`mend` says what to do where the level is not ok."""
-
-    name: str
-    level: Level
-    found: str
-    mend: str = ""
-
-
 def examine(state_dir: Path | None) -> list[Finding]:
     try:
         settings = load(state_dir)
@@ -56,7 +45,7 @@ def examine(state_dir: Path | None) -> list[Finding]:
         return [Finding("configuration", "bad", str(error), "correct it, then run `service6 doctor` again")]
     findings = [Finding("configuration", "ok", f"{settings.env}, state in {settings.state_dir}")]
     with errand(settings) as own:
-        for look in (_python, _disk, _secret_key, _webhook_secrets, _postgresql, _redis, _api):
+        for look in (_python, _disk, _secret_key, examine_sources, _postgresql, _redis, _api):
             findings += look(own)
     return findings
 
@@ -100,22 +89,6 @@ def _secret_key(own: Services) -> Iterator[Finding]:
     else:
         mend = "set SERVICE6_SECRET_KEY (openssl rand -base64 32), or run `service6 up`, which makes one"
         yield Finding("secret key", "bad", "missing: no personal data can be sealed, no token signed", mend)
-
-
-def _webhook_secrets(own: Services) -> Iterator[Finding]:
-    for source, secrets in own.settings.webhook_secrets.items():
-        variable = f"SERVICE6_WEBHOOK_SECRET_{source.upper()}"
-        name = f"webhooks {source}"
-        try:
-            StandardVerifier([secret.get_secret_value() for secret in secrets])
-        except Service6Error as error:
-            yield Finding(name, "bad", str(error), f"correct {variable}")
-            continue
-        if secrets:
-            rotating = ", two secrets: one is being rotated" if len(secrets) > 1 else ""
-            yield Finding(name, "ok", f"open{rotating}")
-        else:
-            yield Finding(name, "warn", "closed: it has no secret", f"set {variable} to open it")
 
 
 def _postgresql(own: Services) -> Iterator[Finding]:

@@ -3,12 +3,13 @@
 from sqlalchemy.orm import Session
 
 from pipeline.errors import GiveUp
+from pipeline.scoring.explain import is_enough
 from pipeline.settings import Settings
 from pipeline.storage import listing
 from pipeline.wiring import Services
 from schemas.access import Role
 from schemas.lead import LeadDetail
-from schemas.score import Factor
+from schemas.score import Factor, LeadScore
 from workers import views
 from workers.desk.errand import errand
 
@@ -44,16 +45,21 @@ def text(lead: LeadDetail) -> str:
     score = lead.score
     where = [f"stage {lead.stage}", f"owner {lead.owner}", f"outcome {lead.outcome}"]
     known = [part for part in where if not part.endswith(" None")]
-    lines = [
-        f"lead {lead.id}  {lead.source}:{lead.external_id}" + (f"  ({', '.join(known)})" if known else ""),
-        f"score {score.score:.1f}  tier {score.tier}  confidence {score.confidence:.2f}  ({score.engine})",
+    head = f"lead {lead.id}  {lead.source}:{lead.external_id}" + (f"  ({', '.join(known)})" if known else "")
+    return "\n".join([head, *verdict(score)])
+
+
+def verdict(score: LeadScore) -> list[str]:
+    """Score, reason and the terms of the sum, a line each."""
+    sure = "" if is_enough(score.confidence) else ", not enough known"
+    return [
+        f"score {score.score:.1f}  tier {score.tier}{sure}  confidence {score.confidence:.2f}  ({score.engine})",
         score.explanation,
         "",
         _line(score.base, "every lead starts with"),
         *map(_factor, score.factors),
         _line(score.others, "all else"),
     ]
-    return "\n".join(lines).rstrip()
 
 
 def _factor(factor: Factor) -> str:

@@ -10,7 +10,7 @@ import orjson
 from standardwebhooks.webhooks import Webhook
 
 from pipeline.errors import Misconfigured
-from pipeline.settings import Settings
+from pipeline.settings import Settings, secret_variable
 from workers.simulation.crm import Notice
 
 SOURCE = "standard"
@@ -78,6 +78,5 @@ def new_id() -> str:
 def _secret(settings: Settings) -> str:
     known = settings.webhook_secrets.get(SOURCE)
     if not known:
-        variable = f"SERVICE6_WEBHOOK_SECRET_{SOURCE.upper()}"
-        raise Misconfigured(f"the source {SOURCE} has no secret: set {variable}, or run `service6 up`")
+        raise Misconfigured(f"the source {SOURCE} has no secret: set {secret_variable(SOURCE)}, or run `service6 up`")
     return known[0].get_secret_value()

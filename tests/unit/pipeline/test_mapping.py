@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.mapping import ORIGINAL_ID, WORD_LIMIT, SourceMap
 from pipeline.security.vault import Vault
-from pipeline.settings import SourceSettings
+from pipeline.sources import FieldSettings, SourceSettings
 from schemas.lead import LeadChange, Outcome
 from schemas.score import Value
 
@@ -16,7 +16,13 @@ SOURCE = SourceMap(
     "standard",
     SourceSettings(
         vendor="standard",
-        allow=("Office Phone",),
+        fields={
+            "Office Phone": FieldSettings(personal=False),
+            "jobtitle": FieldSettings(name="job_title"),
+            "nickname_of_deal": FieldSettings(name="stage"),
+            "title": FieldSettings(personal=True),
+            "numemployees": FieldSettings(name="company_size", kind="number"),
+        },
         stage=("stage", "lead_status"),
         owner=("owner",),
         outcome=("outcome",),
@@ -78,8 +84,19 @@ def test_personal_attributes_are_set_apart() -> None:
     assert change.contacts == {"email": "ann@example.com", "note": "ask bo@example.com"}
 
 
-def test_a_source_may_allow_an_attribute() -> None:
-    assert told(office_phone="+44 20 7946 0000").attributes == {"office_phone": "+44 20 7946 0000"}
+def test_a_field_gets_our_name_and_kind() -> None:
+    assert told(jobtitle="CTO", numemployees="120").attributes == {"job_title": "CTO", "company_size": 120}
+    assert told(nickname_of_deal="Qualified").stage == "Qualified"
+
+
+@pytest.mark.parametrize("name", ["office_phone", "Office Phone", "officePhone"])
+def test_the_configuration_says_what_is_not_personal_however_it_is_spelled(name: str) -> None:
+    assert told(**{name: "+44 20 7946 0000"}).attributes == {name: "+44 20 7946 0000"}
+
+
+def test_the_configuration_says_what_is_personal() -> None:
+    change = told(title="the house of ann")
+    assert (change.attributes, change.contacts) == ({}, {"title": "the house of ann"})
 
 
 def test_an_identifier_that_is_an_address_gets_a_pseudonym() -> None:

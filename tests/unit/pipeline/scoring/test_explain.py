@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.scoring import explain
-from pipeline.scoring.explain import NOTHING_KNOWN, PACKED, STRONGEST, VALUE_LIMIT, Wording, wording
+from pipeline.scoring.explain import ENOUGH, NOTHING_KNOWN, PACKED, STRONGEST, VALUE_LIMIT, Wording, wording
 from schemas.score import Tier, Value
 from tests.unit.pipeline.scoring.cards import NOW
 
@@ -68,13 +68,18 @@ def test_a_term_of_nothing_is_no_factor() -> None:
 
 def test_the_sentence_tells_what_speaks_for_and_what_against() -> None:
     words = [WORDINGS[0][1], WORDINGS[1][1]]
-    assert explain.sentence(Tier.B, words) == "Promising lead: large budget (+13); but cold contact (−9)."
-    assert explain.sentence(Tier.A, words[:1]) == "Strong lead: large budget (+13)."
-    assert explain.sentence(Tier.D, words[1:]) == "Weak lead: cold contact (−9)."
-    assert explain.sentence(Tier.D, []) == NOTHING_KNOWN
+    assert explain.sentence(Tier.B, ENOUGH, words) == "Promising lead: large budget (+13); but cold contact (−9)."
+    assert explain.sentence(Tier.A, ENOUGH, words[:1]) == "Strong lead: large budget (+13)."
+    assert explain.sentence(Tier.D, ENOUGH, words[1:]) == "Weak lead: cold contact (−9)."
+    assert explain.sentence(Tier.D, ENOUGH, []) == NOTHING_KNOWN
+
+
+def test_of_too_little_it_says_so_and_what_there_is() -> None:
+    told = explain.sentence(Tier.C, ENOUGH - 0.01, [WORDINGS[0][1]])
+    assert told == f"{NOTHING_KNOWN} So far: large budget (+13)."
 
 
 def test_the_sentence_stays_short() -> None:
     many: list[Wording] = [wording("a", f"good {n}", 9) for n in range(5)]
     many += [wording("b", f"bad {n}", -9) for n in range(5)]
-    assert explain.sentence(Tier.C, many).count("(") == 5
+    assert explain.sentence(Tier.C, ENOUGH, many).count("(") == 5

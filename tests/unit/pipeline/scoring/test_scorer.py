@@ -61,7 +61,7 @@ def test_what_is_read_later_is_what_was_announced(card: ScorecardConfig, lead: d
     [row] = model.score([waiting(lead)], NOW)
     announced = event(row.body).score
     known = {name: value for name, value in lead.items() if not (isinstance(value, float) and not math.isfinite(value))}
-    read = model.read(row.factors, row.score, announced.tier, known, NOW)
+    read = model.read(row.factors, row.score, row.confidence, announced.tier, known, NOW)
     assert read["explanation"] == announced.explanation
     assert (read["base"], read["others"]) == (announced.base, announced.others)
     assert [(f.attribute, f.label, f.points) for f in read["factors"]] == [
@@ -81,7 +81,7 @@ def test_what_is_shown_adds_up_to_the_score(card: ScorecardConfig, lead: dict[st
 def test_a_reader_without_attributes_gets_no_value(card: ScorecardConfig, lead: dict[str, Value]) -> None:
     model = scorer(card)
     [row] = model.score([waiting(lead)], NOW)
-    factors = model.read(row.factors, row.score, event(row.body).score.tier, None, NOW)["factors"]
+    factors = model.read(row.factors, row.score, row.confidence, event(row.body).score.tier, None, NOW)["factors"]
     assert [factor.value for factor in factors] == [None] * len(factors)
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from pipeline.errors import Misconfigured, Refused
-from pipeline.security.signatures import StandardVerifier
+from pipeline.security.signatures.request import SignedRequest
+from pipeline.security.signatures.standard import StandardVerifier
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FIRST, SECOND, FOREIGN = (f"whsec_{base64.b64encode(word * 6).decode()}" for word in (b"one1", b"two2", b"bad3"))
@@ -26,10 +27,14 @@ def signed(secret: str = FIRST, *, at: datetime = NOW, body: bytes = BODY, deliv
     }
 
 
+def request(headers: dict[str, str], body: bytes = BODY) -> SignedRequest:
+    return SignedRequest("POST", "/webhooks/standard", body, headers)
+
+
 @freeze_time(NOW)
 def accepted(headers: dict[str, str], body: bytes = BODY) -> bool:
     try:
-        return StandardVerifier([FIRST, SECOND]).verify(body, headers) == headers["webhook-id"]
+        return StandardVerifier([FIRST, SECOND]).verify(request(headers, body), NOW) == headers["webhook-id"]
     except Refused:
         return False
 
@@ -77,13 +82,13 @@ def test_a_missing_header_is_refused(header: str) -> None:
     headers = signed()
     del headers[header]
     with pytest.raises(Refused):
-        StandardVerifier([FIRST]).verify(BODY, headers)
+        StandardVerifier([FIRST]).verify(request(headers), NOW)
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(signed(), ENOUGH)), st.binary(max_size=40))
 def test_garbage_is_refused_and_never_anything_else(headers: dict[str, str], body: bytes) -> None:
     with pytest.raises(Refused):
-        StandardVerifier([FIRST, SECOND]).verify(body, headers)
+        StandardVerifier([FIRST, SECOND]).verify(request(headers, body), NOW)
 
 
 @pytest.mark.parametrize("stamp", ["nan", "inf", "-inf", "1e400", "", "٣", "0x10", "9" * 400])
@@ -95,7 +100,7 @@ def test_the_refusal_tells_a_forger_nothing() -> None:
     reasons = set()
     for headers in (signed(FOREIGN), signed(at=NOW - timedelta(hours=1)), {}):
         with pytest.raises(Refused) as caught, freeze_time(NOW):
-            StandardVerifier([FIRST]).verify(BODY, headers)
+            StandardVerifier([FIRST]).verify(request(headers), NOW)
         reasons.add(str(caught.value))
     assert len(reasons) == 1
 

@@ -1,14 +1,16 @@
-"""Webhook signatures: was this body sent by someone who knows the source's secret, and just now?"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
 from pipeline.errors import Misconfigured, Refused
+from pipeline.security.signatures.request import SignedRequest
+
+HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
 class StandardVerifier:
-    """Standard Webhooks: HMAC-SHA256 over id, timestamp and raw body; five minutes either way.
+    """Standard Webhooks: HMAC-SHA256 over id, timestamp and raw body; five minutes either way, by the library's clock.
 
     `secrets`: one, or two while one is being rotated.
     """
@@ -19,12 +21,11 @@ class StandardVerifier:
         except (ValueError, EmptyWebhookSecretError):
             raise Misconfigured("a webhook secret must be `whsec_` and base64 text") from None
 
-    def verify(self, body: bytes, headers: Mapping[str, str]) -> str:
-        """The delivery's id. Raises Refused with a reason that tells a forger nothing."""
-        named = {name: headers.get(name, "") for name in ("webhook-id", "webhook-timestamp", "webhook-signature")}
+    def verify(self, request: SignedRequest, _: datetime) -> str:
+        named = {name: request.headers.get(name, "") for name in HEADERS}
         for webhook in self._webhooks:
             try:
-                webhook.verify(body, named, json_parse=False)
+                webhook.verify(request.body, named, json_parse=False)
             except (WebhookVerificationError, ValueError):
                 continue
             return named["webhook-id"]

@@ -1,0 +1,61 @@
+"""What a webhook costs before anything is stored: verified, parsed and mapped, in microseconds.
+
+The bodies are the recorded ones of the tests: one lead from its creation to its end, signed as the vendor signs.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from benchmarks.record import record
+from pipeline.metrics import Metrics
+from pipeline.security.signatures.request import SignedRequest
+from pipeline.settings import load
+from pipeline.wiring import Services
+from tests import crm
+from workers.door import Door, doors
+
+TARGET_US = 300
+ROUNDS = 20
+REPEATS = 200
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as state:
+        opened = crm.environment() | {"SERVICE6_SECRET_KEY": "a key", "SERVICE6_UPKEEP__DELIVERY_DAYS": "36500"}
+        os.environ.update(opened)
+        own = Services(load(Path(state)), Metrics(CollectorRegistry()))
+        record("parse", {"target_us": TARGET_US, **{name: _figures(name, door) for name, door in doors(own).items()}})
+
+
+def _figures(name: str, door: Door) -> dict[str, object]:
+    now = datetime.now(UTC)
+    sender = crm.vendor(name)
+    asked = []
+    for body in crm.sequence(name):
+        headers = {header.lower(): value for header, value in sender.signed(body, now).items()}
+        asked.append(SignedRequest("POST", sender.uri, body, headers))
+    rounds = [_microseconds(door, asked, now) for _ in range(ROUNDS)]
+    return {
+        "us_a_request": round(statistics.median(rounds), 1),
+        "worst_round": round(max(rounds), 1),
+        "bytes": round(statistics.mean(len(one.body) for one in asked)),
+        "changes": statistics.mean(len(door.read(one, now)[0]) for one in asked),
+    }
+
+
+def _microseconds(door: Door, asked: list[SignedRequest], now: datetime) -> float:
+    began = time.perf_counter()
+    for _ in range(REPEATS):
+        for one in asked:
+            door.read(one, now)
+    return (time.perf_counter() - began) / (REPEATS * len(asked)) * 1e6
+
+
+if __name__ == "__main__":
+    main()

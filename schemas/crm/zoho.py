@@ -1,0 +1,57 @@
+"""Zoho CRM's notifications: ids of records, and with `return_affected_field_values` what changed in them.
+
+https://www.zoho.com/crm/developer/docs/api/v8/notifications/overview.html
+"""
+
+from collections import Counter
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from schemas.crm import json_body
+from schemas.crm.json_body import Body, plain
+from schemas.crm.report import EVENT_LIMIT, Event, ExternalId, Ignored, Report, Word, digest
+
+
+class Affected(Body):
+    record_id: ExternalId
+    values: dict[str, object]
+
+
+class Notification(Body):
+    server_time: AwareDatetime  # milliseconds
+    module: Word
+    operation: Word
+    ids: Annotated[list[ExternalId], Field(max_length=EVENT_LIMIT, fail_fast=True)]
+    affected_values: Annotated[list[Affected], Field(max_length=EVENT_LIMIT, fail_fast=True)] | None = None
+
+
+NOTIFICATION = TypeAdapter(Notification)
+
+
+def read(body: bytes, wanted: str) -> Report:
+    """`wanted`: the module, `Leads` for one. A record without values is a lead of which nothing is known yet."""
+    told = json_body.validated(NOTIFICATION, json_body.parse(body))
+    affected = told.affected_values or []
+    records = dict.fromkeys((*told.ids, *(one.record_id for one in affected)))
+    reason = _ignored(told, wanted)
+    if reason is not None:
+        return Report([], Counter({reason: len(records)}))
+    values: dict[str, dict[str, object]] = {record: {} for record in records}
+    for one in affected:
+        # A look-up, the owner for one, is `{id, name, …}`.
+        values[one.record_id].update((name, plain(value, "id")) for name, value in one.values.items())
+    whole = digest(body)
+    events = [
+        Event(record, digest(whole, record), told.server_time, said, "/affected_values")
+        for record, said in values.items()
+    ]
+    return Report(events, Counter())
+
+
+def _ignored(told: Notification, wanted: str) -> Ignored | None:
+    if told.module != wanted:
+        return Ignored.OTHER_RECORD
+    if told.operation in ("insert", "update"):
+        return None
+    return Ignored.DELETION if told.operation == "delete" else Ignored.UNKNOWN

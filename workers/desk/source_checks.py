@@ -1,0 +1,59 @@
+"""Looks at each CRM's door and at what its mapping makes of a lead."""
+
+from collections.abc import Iterator
+
+from pipeline.attributes import canonical
+from pipeline.errors import Misconfigured
+from pipeline.settings import secret_variable
+from pipeline.sources import SourceSettings
+from pipeline.wiring import Services
+from workers.desk.finding import Finding
+from workers.door import door
+
+FEWEST_FEATURES = 3  # of the scorecard; below, a score says little
+
+
+def examine_sources(own: Services) -> Iterator[Finding]:
+    for source, secrets in own.settings.webhook_secrets.items():
+        if secrets:
+            yield _door(own, source, len(secrets))
+            yield _mapping(own, source)
+        else:
+            yield Finding(f"webhooks {source}", "ok", f"closed; {secret_variable(source)} would open it")
+    if not any(own.settings.webhook_secrets.values()):
+        mend = f"set {secret_variable('standard')}, or that of your CRM"
+        yield Finding("webhooks", "warn", "all closed: no source has a secret", mend)
+
+
+def _door(own: Services, source: str, secrets: int) -> Finding:
+    try:
+        door(own, source)
+    except Misconfigured as error:
+        return Finding(f"webhooks {source}", "bad", str(error), f"correct that, or unset {secret_variable(source)}")
+    rotating = ", two secrets: one is being rotated" if secrets > 1 else ""
+    return Finding(f"webhooks {source}", "ok", f"open{rotating}")
+
+
+def _mapping(own: Services, source: str) -> Finding:
+    settings = own.settings.sources[source]
+    name = f"mapping {source}"
+    if not (settings.won and (settings.stage or settings.outcome)):
+        mend = f"name the attribute under sources.{source}.outcome (or stage), and its words under won and lost"
+        return Finding(name, "warn", "nothing tells a lead that was won", mend)
+    known = _features(own, settings)
+    # A sender of Standard Webhooks names its attributes itself.
+    if settings.vendor != "standard" and len(known) < FEWEST_FEATURES:
+        some = ", ".join(rule.attribute for rule in own.settings.scorecard.features[:FEWEST_FEATURES])
+        mend = f"say under sources.{source}.fields which field is {some}, or another attribute of the scorecard"
+        return Finding(name, "warn", f"its fields give {len(known)} of the scorecard's attributes", mend)
+    return Finding(name, "ok", f"its fields give {len(known)} of the scorecard's attributes" if known else "by name")
+
+
+def _features(own: Services, settings: SourceSettings) -> set[str]:
+    """The scorecard's attributes that the source's fields become."""
+    given = {canonical(field.name or name) for name, field in settings.fields.items() if not field.personal}
+    return {
+        rule.attribute
+        for rule in own.settings.scorecard.features
+        if not given.isdisjoint(map(canonical, (rule.attribute, *rule.aliases)))
+    }

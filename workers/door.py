@@ -1,0 +1,109 @@
+"""One source's door: who may knock, and how what it brings is read."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from pipeline.attributes import flatten
+from pipeline.errors import Malformed, Misconfigured, Refused
+from pipeline.mapping import SourceMap
+from pipeline.security.signatures.request import SignedRequest
+from pipeline.settings import IntakeSettings, Settings
+from pipeline.sources import SourceSettings
+from pipeline.wiring import Services
+from schemas.crm.report import Event, Ignored, Report, Unreadable
+from schemas.lead import LeadChange
+from workers.vendors import MANNERS, Manner
+
+DELIVERY_ID_LIMIT = 200  # characters; an index refuses what is longer than some 2,700 bytes
+
+
+class Reader:
+    """Reads one source's bodies, whoever sent them."""
+
+    def __init__(self, settings: SourceSettings, source: SourceMap, limits: IntakeSettings) -> None:
+        self.manner: Manner = MANNERS[settings.vendor]
+        self._record = settings.record
+        self._accounts = frozenset(settings.accounts)
+        self._source = source
+        self._limits = limits
+
+    def report(self, body: bytes) -> Report:
+        """Raises Malformed for a shape that is not the vendor's, Refused for an account that is not the source's."""
+        try:
+            report = self.manner.read(body, self._record)
+        except Unreadable as error:
+            raise Malformed(str(error), pointer=error.pointer) from None
+        if self._accounts and any(event.account not in self._accounts for event in report.events):
+            raise Refused("the account is not among those of this source")
+        return report
+
+    def change(self, event: Event, delivery_id: str | None, received_at: datetime) -> LeadChange:
+        """Raises Malformed for attributes out of bounds."""
+        delivery_id = event.delivery_id or delivery_id or ""
+        if len(delivery_id) > DELIVERY_ID_LIMIT:
+            raise Malformed(f"a delivery's id must not exceed {DELIVERY_ID_LIMIT} characters", pointer="")
+        attributes = flatten(
+            event.attributes,
+            at=event.pointer,
+            most=self._limits.attribute_limit,
+            text_limit=self._limits.text_limit,
+        )
+        return self._source.change(event.external_id, delivery_id, event.occurred_at or received_at, attributes)
+
+
+class Door:
+    """A reader that asks for a signature first."""
+
+    def __init__(self, reader: Reader, secrets: Sequence[str], oldest: timedelta) -> None:
+        self.manner = reader.manner
+        self._reader = reader
+        self._verifier = reader.manner.verifier(secrets)
+        self._oldest = oldest
+
+    def read(self, request: SignedRequest, now: datetime) -> tuple[list[LeadChange], Counter[Ignored]]:
+        """Raises Refused for a signature or what it does not cover, Malformed for a shape that is not the vendor's."""
+        delivery_id = self._verifier.verify(request, now)
+        report = self._reader.report(request.body)
+        # A signature without a time of its own is as good years later; by then delivery ids are forgotten.
+        if self.manner.signs_for_all and any(
+            now - (event.occurred_at or now) > self._oldest for event in report.events
+        ):
+            raise Refused("it is older than anything that would be sent again")
+        return [self._reader.change(event, delivery_id, now) for event in report.events], report.ignored
+
+
+def reader(own: Services, name: str) -> Reader:
+    """Raises Misconfigured if there is no such source."""
+    settings = own.settings.sources.get(name)
+    if settings is None:
+        raise Misconfigured(f"there is no source {name!r}; there are: {', '.join(own.settings.sources)}")
+    return Reader(settings, own.source_map(name), own.settings.intake)
+
+
+def door(own: Services, name: str) -> Door:
+    """Raises Misconfigured with what is missing or wrong for this source to be opened."""
+    made = reader(own, name)
+    _require(own.settings, name, made.manner)
+    secrets = [secret.get_secret_value() for secret in own.settings.webhook_secrets[name]]
+    try:
+        return Door(made, secrets, timedelta(days=own.settings.upkeep.delivery_days))
+    except Misconfigured as error:
+        raise Misconfigured(f"source {name}: {error}") from None
+
+
+def doors(own: Services) -> dict[str, Door]:
+    """The sources that have a secret."""
+    return {name: door(own, name) for name, secrets in own.settings.webhook_secrets.items() if secrets}
+
+
+def _require(settings: Settings, name: str, manner: Manner) -> None:
+    if manner.signs_uri and not settings.api.public_url:
+        raise Misconfigured(
+            f"source {name}: its vendor signs the address; set SERVICE6_API__PUBLIC_URL, as https://leads.example.com"
+        )
+    if manner.signs_for_all and not settings.sources[name].accounts:
+        raise Misconfigured(
+            f"source {name}: its vendor signs for all its customers with one key; "
+            f"""set SERVICE6_SOURCES__{name.upper()}__ACCOUNTS='["<location id>"]'"""
+        )
