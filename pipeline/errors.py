@@ -13,6 +13,10 @@ class TryAgain(Service6Error):
         self.after_s = after_s
 
 
+class Disturbed(TryAgain):
+    """Another transaction was in the way; the same again may work at once."""
+
+
 class GiveUp(Service6Error):
     """It will never work with this input."""
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipeline.errors import GiveUp, TryAgain
+from pipeline.errors import Disturbed, GiveUp, TryAgain
 from pipeline.metrics import Metrics
 from schemas.lead import LeadChange
 from workers.problems import QueueFull
@@ -21,6 +21,7 @@ from workers.problems import QueueFull
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 5  # of a group that another transaction disturbed
+RECONNECTED = 2  # the attempt that has a new connection for certain
 
 SaveGroup = Callable[[Sequence[LeadChange], datetime], list[int]]
 
@@ -127,8 +128,12 @@ class Intake:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 lead_ids = self._save_group(changes, received_at)
-            except TryAgain:
+            except Disturbed:
                 if attempt == ATTEMPTS:
+                    raise
+            except TryAgain:
+                # The connection may have died long ago; a new one tells whether PostgreSQL is away.
+                if attempt == RECONNECTED:
                     raise
             else:
                 self._metrics.intake_groups.inc()

@@ -7,7 +7,7 @@ from typing import cast
 from sqlalchemy.orm import Session
 
 from pipeline.attributes import canonical
-from pipeline.errors import Malformed, Misconfigured, Refused, TryAgain
+from pipeline.errors import Disturbed, Malformed, Misconfigured, Refused
 from pipeline.merging import Lead, News
 from pipeline.security.privacy import EMAIL
 from pipeline.security.vault import Vault
@@ -37,7 +37,7 @@ class Saver:
     def save(self, db: Session, changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
         """Ids of the leads that changed and now wait for a score.
 
-        Raises TryAgain if another transaction brought one of the leads into being meanwhile (then the same call finds
+        Raises Disturbed if another transaction brought one of the leads into being meanwhile (then the same call finds
         it), Malformed if a lead would outgrow its bounds.
         """
         fresh = deliveries.first_seen(db, [(c.source, c.delivery_id) for c in changes])
@@ -112,7 +112,7 @@ class Saver:
         if new:
             ids = leads.insert(db, [as_row(lead) for lead in new], received_at)
             if len(ids) < len(new):
-                raise TryAgain("another transaction has just inserted one of these leads", after_s=0)
+                raise Disturbed("another transaction has just inserted one of these leads")
             for lead in new:
                 lead.id = ids[lead.source, lead.external_id]
 

@@ -8,13 +8,14 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
-from pipeline.errors import GiveUp, TryAgain
+from pipeline.errors import Disturbed, GiveUp, TryAgain
 
 CONNECT_TIMEOUT_S = 3
 MENDING_S = 30.0
 # So that a server that vanished without a word is missed within seconds, not when the kernel gives up after hours.
 LIVENESS = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 POOL_WAIT_S = 3
+DISTURBED = frozenset({"40001", "40P01"})  # a serialization failure, a deadlock
 
 
 def engine(url: str, *, pool_size: int, statement_timeout_s: float, autocommit: bool = False) -> Engine:
@@ -44,7 +45,7 @@ def engine(url: str, *, pool_size: int, statement_timeout_s: float, autocommit: 
 def transaction(connections: Engine) -> Iterator[Session]:
     """One transaction: commits at the end, rolls back on any error.
 
-    Raises TryAgain if PostgreSQL is away or asks for a repeat, GiveUp if it refuses the values.
+    Raises TryAgain if PostgreSQL is away, Disturbed if it asks for a repeat, GiveUp if it refuses the values.
     """
     with _translated(), Session(connections, expire_on_commit=False) as db, db.begin():
         yield db
@@ -65,7 +66,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, TimeoutError) as error:
-        raise TryAgain(f"PostgreSQL: {_reason(error)}") from error
+        kind = Disturbed if _code(error) in DISTURBED else TryAgain
+        raise kind(f"PostgreSQL: {_reason(error)}") from error
     except (DataError, IntegrityError) as error:
         # Without its cause, which quotes the row wherever a traceback is logged.
         raise GiveUp(f"PostgreSQL refused the values ({_reason(error)})") from None
@@ -76,5 +78,10 @@ def _translated() -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """The kind of error alone: its text may quote a row."""
-    code = getattr(getattr(error, "orig", None), "pgcode", None)
+    code = _code(error)
     return f"{type(error).__name__} {code}" if code else type(error).__name__
+
+
+def _code(error: Exception) -> str | None:
+    code: str | None = getattr(getattr(error, "orig", None), "pgcode", None)
+    return code

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client import CollectorRegistry
 
-from pipeline.errors import GiveUp, Malformed, TryAgain
+from pipeline.errors import Disturbed, GiveUp, Malformed, TryAgain
 from pipeline.metrics import Metrics
 from schemas.lead import LeadChange
-from workers.intake import ATTEMPTS, Intake
+from workers.intake import RECONNECTED, Intake
 from workers.problems import QueueFull
 
 
@@ -126,14 +126,14 @@ def test_a_server_that_is_away_is_no_reason_to_bisect() -> None:
         disk = Disk({"2": TryAgain("away")})
         found = await together(disk, [], ["1", "2", "3"])
         assert [type(answer) for answer in found] == [TryAgain] * 3
-        assert disk.groups[1:] == [["1", "2", "3"]] * ATTEMPTS
+        assert disk.groups[1:] == [["1", "2", "3"]] * RECONNECTED
 
     ran(test)
 
 
 def test_a_group_that_another_transaction_disturbed_is_saved_again() -> None:
     async def test() -> None:
-        disk = Disk({"1": TryAgain("inserted meanwhile")}, once=True)
+        disk = Disk({"1": Disturbed("inserted meanwhile")}, once=True)
         async with running(disk, []) as intake:
             await intake.submit(change("1"), 1)
         assert disk.groups == [["1"], ["1"]]
