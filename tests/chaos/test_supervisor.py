@@ -70,6 +70,18 @@ def test_one_that_dies_again_and_again_is_started_ever_more_seldom(trio: Termina
     assert time.monotonic() - died >= 2
 
 
+def test_one_that_cannot_start_does_not_end_the_others(trio: Terminal, tmp_path: Path) -> None:
+    before = eventually(lambda: programs(trio))
+    log = tmp_path / "log"
+    log.rename(tmp_path / "elsewhere")
+    log.mkdir()
+    os.kill(before["second"], signal.SIGKILL)
+    trio.shows("second could not start")
+    assert programs(trio).keys() == {"first", "third"}
+    log.rmdir()
+    trio.shows("second runs again")
+
+
 def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
     with supervised(tmp_path, "one", "stubborn") as shown:
         shown.shows("ready")

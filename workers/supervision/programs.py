@@ -20,8 +20,9 @@ STOP_ORDER = (
     ("valkey",),
     ("postgres",),
 )
-# Together with those of the servers 30 s, the longest that Ctrl-C may take.
+# Together with those of the servers 30 s, the longest that Ctrl-C may take. Sockets are sent away within DRAIN_S.
 GRACE_S = {"simulator": 2, "api": 8, "beat": 4, "publisher": 4, "flower": 4, "scoring": 9, "upkeep": 9}
+DRAIN_S = 4
 
 CELERY = (sys.executable, "-m", "celery", "-A", "workers.worker")
 
@@ -44,7 +45,7 @@ def applications(
         )
 
     programs = [
-        program("api", sys.executable, "-m", "workers.api"),
+        program("api", sys.executable, "-m", "workers.api", SERVICE6_RELAY__DRAIN_S=str(DRAIN_S)),
         program("scoring", *worker("scoring", settings.workers.scoring_processes)),
         program("upkeep", *worker("upkeep", 1)),
         program("publisher", sys.executable, "-m", "workers.publisher"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
-from pipeline.errors import TryAgain
+from pipeline.errors import Service6Error, TryAgain
 from workers.supervision.program import Program, Run, stop
 
 FIRST_DELAY_S = 0.5
@@ -138,7 +138,7 @@ class Supervisor:
         one.started = time.monotonic()
         try:
             one.run = one.subject.launch()
-        except TryAgain as error:
+        except (Service6Error, OSError) as error:  # a full disk, say: one that cannot start must not end the others
             one.deaths += 1
             one.restart_at = time.monotonic() + restart_delay_s(one.deaths)
             self._say(f"{one.subject.name} could not start: {error}")
