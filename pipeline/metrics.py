@@ -4,7 +4,11 @@ Processes share their figures through files (`PROMETHEUS_MULTIPROC_DIR`, set bef
 one scrape of the API tells of all of them.
 """
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+import os
+import socket
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client.multiprocess import mark_process_dead
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -13,6 +17,8 @@ class Metrics:
     """Make one per process: names are registered once."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        if registry is None:
+            _share()
         registry = registry or REGISTRY
 
         def counter(name: str, about: str, *labels: str) -> Counter:
@@ -30,6 +36,8 @@ class Metrics:
         self.intake_published = counter("intake_published", "Scoring messages published, by answer", "answer")
         self.http_requests = counter("http_requests", "API requests by route and status", "route", "status")
         self.http_latency = seconds("http_request", "API request duration by route", "route")
+
+        self.uncounted = counter("budget_uncounted", "Requests let through because Redis was away, by budget", "budget")
 
         self.scored = counter("scored", "Scores saved by engine", "engine")
         self.task_failures = counter("task_failures", "Tasks that raised, by task", "task")
@@ -53,3 +61,21 @@ class Metrics:
         self.relay_resets = counter("relay_resets", "Subscriptions that had to fetch a snapshot")
         self.relay_slow_closes = counter("relay_slow_closes", "Sockets closed because they read too slowly")
         self.relay_lag_seconds = seconds("relay_lag", "From the event's time to its frame")
+
+
+def host() -> str:
+    return socket.gethostname().replace("_", "-")  # the underscore parts the names of the files
+
+
+def _share() -> None:
+    """Names this process in the shared directory: containers that share one count their processes alike."""
+    if values.ValueClass is values.MutexValue:
+        return  # there is no such directory
+    name = host()
+
+    def identity() -> str:
+        return f"{name}-{os.getpid()}"
+
+    # A container that starts anew is the same host and process as before, and has no socket open.
+    mark_process_dead(identity())  # type: ignore[no-untyped-call]
+    values.ValueClass = values.MultiProcessValue(identity)  # type: ignore[no-untyped-call]

@@ -46,6 +46,10 @@ class ApiSettings(Section):
     host: str
     port: int = Field(ge=0, le=65535)
     public_url: str = Field(pattern=r"^(https?://[^/?#\s]+[^?#\s]*)?$")
+    origins: tuple[str, ...]
+    score_leads_a_minute: int = Field(ge=1)
+    request_s: float = Field(gt=0)
+    connections: int = Field(ge=1)
 
 
 class FlowerSettings(Section):
@@ -80,7 +84,6 @@ class StreamSettings(Section):
 
 
 class RelaySettings(Section):
-    origins: tuple[str, ...]
     auth_timeout_s: float
     heartbeat_s: float
     flush_ms: float

@@ -9,6 +9,7 @@ from redis import Redis
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from pipeline.limits import Limiter
 from pipeline.mapping import SourceMap
 from pipeline.metrics import Metrics
 from pipeline.scoring.scorecard import Scorecard
@@ -69,6 +70,12 @@ class Services:
     @cached_property
     def stream(self) -> Stream:
         return Stream(self.redis, self.settings.stream.key, self.settings.stream.length)
+
+    @cached_property
+    def score_lead_budget(self) -> Limiter:
+        limit = self.settings.api.score_leads_a_minute
+        url = self.settings.redis_url
+        return Limiter("score-lead", url, limit=limit, window_s=60, uncounted=self.metrics.uncounted)
 
     @cached_property
     def vault(self) -> Vault:

@@ -1,7 +1,6 @@
 """`python -m workers.api`: HTTP API, webhooks, page and live feed on one port."""
 
 import sys
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -11,16 +10,15 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from pipeline import log, settings
 from pipeline.errors import Malformed, Service6Error
-from pipeline.metrics import Metrics
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks import app as tasks_app
@@ -28,23 +26,29 @@ from workers import health, lead_routes, letter_routes, routes
 from workers.door import doors
 from workers.enqueuer import Enqueuer
 from workers.intake import Intake
-from workers.problems import TooLarge, answer, foreign, problem
-from workers.relay import Relay, server_options
+from workers.layers import Bounded, Measured
+from workers.problems import answer, foreign
+from workers.relay import Relay
 from workers.saving import make_saver
+from workers.server import server_options
 from workers.webhooks import Webhooks
 
-API = "/api/"
 SWITCH_S = 0.0005
 DASHBOARD = Path(__file__).parent.parent / "dashboard"
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "manifest-src 'self'; base-uri 'none'; form-action 'none'"
     ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
+}
+
+
+CORS: dict[str, Any] = {
+    "allow_methods": ("GET", "POST"),
+    "allow_headers": ("Authorization", "Content-Type", "Idempotency-Key"),
+    "expose_headers": ("RateLimit", "RateLimit-Policy", "Retry-After"),
 }
 
 
@@ -91,9 +95,12 @@ def create_app(own: Services) -> FastAPI:
     app.mount("/", Page(directory=DASHBOARD, html=True))
     app.add_middleware(Bounded, limit=routes.BODY_LIMIT)
     app.add_middleware(Measured, metrics=own.metrics)
+    if own.settings.api.origins:
+        app.add_middleware(CORSMiddleware, allow_origins=own.settings.api.origins, **CORS)
     app.add_exception_handler(Service6Error, answer)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _foreign)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, answer)
     return app
 
@@ -105,53 +112,6 @@ class Page(StaticFiles):
         response = await super().get_response(path, scope)
         response.headers.update(PAGE_HEADERS)
         return response
-
-
-class Measured:
-    """Counts and times the API's requests by route; webhooks count themselves."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(API):
-            await self._app(scope, receive, send)
-            return
-        began = time.perf_counter()
-        status = 500
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noting)
-        finally:
-            route = getattr(scope.get("route"), "path", "unknown")
-            self._metrics.http_requests.labels(route, str(status)).inc()
-            self._metrics.http_latency.labels(route).observe(time.perf_counter() - began)
-
-
-class Bounded:
-    """Refuses a body of the API by its length header, in our words; one without it ends at the route's own limit.
-
-    Webhooks bound and count theirs themselves.
-    """
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app = app
-        self._limit = limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(API):
-            length = Headers(scope=scope).get("content-length", "0")
-            if length.isdecimal() and int(length) > self._limit:
-                await problem(TooLarge(f"a body must not exceed {self._limit} bytes"))(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
 
 
 def make_enqueuer(own: Services) -> Enqueuer:
@@ -187,6 +147,11 @@ async def _invalid(request: Request, error: Any) -> Response:
     return await answer(request, Malformed(str(first["msg"]), pointer=pointer))
 
 
+async def _gone(_: Request, __: Exception) -> Response:
+    """Nobody hears it, and the log need not hear of it."""
+    return Response(status_code=400)
+
+
 async def _foreign(_: Request, error: Any) -> Response:
     return foreign(error)
 
@@ -201,12 +166,7 @@ def main() -> None:
         create_app(Services(loaded)),
         host=loaded.api.host,
         port=loaded.api.port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        **server_options(loaded.relay),
+        **server_options(loaded),
     )
 
 

@@ -7,8 +7,7 @@ from typing import Literal
 
 import redis
 from fastapi import APIRouter, Depends, Response
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import text
 
 from pipeline.errors import Service6Error, TryAgain
@@ -17,6 +16,7 @@ from pipeline.wiring import Services
 from schemas.api import Check, Health
 from tasks import presence, queues
 from tasks.app import QUEUES
+from workers.exposition import exposition
 from workers.routes import Own, reader
 
 STALE_S = 30.0  # work that waits longer than this is a fault to show
@@ -116,11 +116,7 @@ def _dead(own: Services) -> Check:
 
 
 def _exposition(own: Services) -> bytes:
-    """All processes' figures where they share a directory, else this one's; and what the servers say now."""
-    registry: CollectorRegistry = REGISTRY
-    if own.settings.metrics_dir is not None:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=str(own.settings.metrics_dir))  # type: ignore[no-untyped-call]
+    """The processes' figures, and what the servers say now."""
     now = CollectorRegistry()
     depth = Gauge("service6_queue_messages", "Messages that wait, by queue", ["queue"], registry=now)
     age = Gauge("service6_queue_oldest_seconds", "Age of the next message, by queue", ["queue"], registry=now)
@@ -134,4 +130,4 @@ def _exposition(own: Services) -> bytes:
         work = unscored.owed(db)
         owed.labels("waiting").set(work.leads)
         owed.labels("dead").set(work.dead)
-    return bytes(generate_latest(registry) + generate_latest(now))
+    return exposition(own.settings.metrics_dir) + generate_latest(now)

@@ -29,6 +29,10 @@ class QueueFull(TryAgain):
     """More waits than we are willing to hold in memory."""
 
 
+class OverBudget(TryAgain):
+    """This user asks more often than one may."""
+
+
 # The most particular first.
 STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (TooLarge, 413, "Content Too Large"),
@@ -38,6 +42,7 @@ STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (Forbidden, 403, "Forbidden"),
     (Refused, 401, "Unauthorized"),
     (QueueFull, 429, "Too Many Requests"),
+    (OverBudget, 429, "Too Many Requests"),
     (TryAgain, 503, "Service Unavailable"),
 )
 

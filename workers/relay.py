@@ -5,26 +5,31 @@ import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import uvicorn
-from prometheus_client import make_asgi_app
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from pipeline import log, stream
+from pipeline.errors import Refused, Service6Error
 from pipeline.metrics import Metrics
-from pipeline.settings import RelaySettings, Settings, load
+from pipeline.security import tokens
+from pipeline.settings import Settings, load
 from pipeline.stream import StreamReader
 from schemas.feed import PATH, CloseCode
+from workers.bearer import MISSING, bearer_token
+from workers.exposition import exposition
 from workers.feed.admission import Admission, origin_allowed
-from workers.feed.frames import CLOSE_S, FrameProtocol, sink_of
+from workers.feed.frames import sink_of
 from workers.feed.hub import Hub
 from workers.feed.session import Ended, Parts, Session
 from workers.feed.tail import Tail
+from workers.problems import answer
+from workers.server import server_options
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +48,7 @@ class Relay:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings.relay
+        self._origins = settings.api.origins
         self._redis = stream.connect_async(settings.redis_url)
         hub = Hub(settings.relay, metrics)
         tail = Tail(StreamReader(self._redis, settings.stream.key), hub, settings.relay)
@@ -71,7 +77,7 @@ class Relay:
 
     async def _serve(self, websocket: WebSocket) -> None:
         headers = websocket.headers
-        if not origin_allowed(headers.get("origin"), headers.get("host"), self._settings.origins):
+        if not origin_allowed(headers.get("origin"), headers.get("host"), self._origins):
             await websocket.close(CloseCode.FORBIDDEN)
             return
         if self._draining or self._admission.full:
@@ -115,19 +121,6 @@ class Relay:
                 logger.exception("a tick failed")  # heartbeats must go on
 
 
-def server_options(settings: RelaySettings) -> dict[str, Any]:
-    """What uvicorn must be told, whichever application the relay runs in."""
-    return {
-        "ws": FrameProtocol,
-        "ws_max_size": settings.message_limit,
-        # Costs more than half as much again as the write itself.
-        "ws_per_message_deflate": False,
-        # At INFO it logs the request line of every socket, with whatever a client put into the query.
-        "log_level": "warning",
-        "timeout_graceful_shutdown": round(settings.drain_s + CLOSE_S + 1),
-    }
-
-
 def create_relay(settings: Settings, metrics: Metrics | None = None) -> Starlette:
     """The relay as an application of its own, with its liveness and its metrics."""
     relay = Relay(settings, metrics or Metrics())
@@ -138,8 +131,15 @@ def create_relay(settings: Settings, metrics: Metrics | None = None) -> Starlett
         yield
         await relay.drain()
 
-    routes = [*relay.routes(), Route("/health/live", _live), Mount("/metrics", make_asgi_app())]
-    return Starlette(routes=routes, lifespan=lifespan)
+    def figures(request: Request) -> Response:
+        token = bearer_token(request.headers)
+        if token is None:
+            raise Refused(MISSING)
+        tokens.verify(settings.secret_key.get_secret_value(), token)
+        return Response(exposition(settings.metrics_dir), media_type=CONTENT_TYPE_LATEST)
+
+    routes = [*relay.routes(), Route("/health/live", _live), Route("/metrics", figures)]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={Service6Error: answer})
 
 
 def main() -> None:
@@ -149,10 +149,7 @@ def main() -> None:
         create_relay(settings),
         host=settings.api.host,
         port=settings.api.port,
-        loop="uvloop",
-        log_config=None,
-        access_log=False,
-        **server_options(settings.relay),
+        **server_options(settings),
     )
 
 

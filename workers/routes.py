@@ -18,8 +18,9 @@ from schemas.api import Choices, ContactLookup, LeadPage, ScoreLeadRequest
 from schemas.event import Position
 from schemas.score import LeadScore, Tier
 from workers import views
+from workers.bearer import MISSING
 from workers.cursor import Cursor
-from workers.problems import Forbidden, NotFound
+from workers.problems import Forbidden, NotFound, OverBudget
 
 PAGE_LIMIT = 500
 LOOKUP_LIMIT = 50
@@ -43,7 +44,7 @@ def reader(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Claims:
     if credentials is None:
-        raise Refused("send `Authorization: Bearer <token>`; `service6 token` makes one")
+        raise Refused(MISSING)
     return tokens.verify(own.settings.secret_key.get_secret_value(), credentials.credentials)
 
 
@@ -60,7 +61,16 @@ def admin(who: Reader) -> Claims:
 Admin = Annotated[Claims, Depends(admin)]
 
 
-@router.post("/ai/score-lead", max_body_size=BODY_LIMIT)
+def score_lead_budget(request: Request, own: Own, who: Reader) -> None:
+    """The answer tells what is left of it, whatever the answer is."""
+    budget = own.score_lead_budget.take(who.sub)
+    request.state.budget = budget
+    if budget is not None and not budget.allowed:
+        told = f"{budget.limit} requests in {budget.window_s} s are all that one user may make; wait a moment"
+        raise OverBudget(told, after_s=budget.reset_s)
+
+
+@router.post("/ai/score-lead", max_body_size=BODY_LIMIT, dependencies=[Depends(score_lead_budget)])
 def score_lead(asked: ScoreLeadRequest, own: Own, who: Reader) -> LeadScore:
     """The saved score of a lead, or what it, or any lead, would score with these attributes; that is not saved."""
     row = None if asked.lead_id is None else visible(own, who, int(asked.lead_id))

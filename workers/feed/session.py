@@ -15,6 +15,7 @@ from pipeline.security import tokens
 from pipeline.settings import RelaySettings
 from schemas.access import Claims, Role
 from schemas.feed import Authenticate, ClientMessage, CloseCode, Ping, Ready, Subscribe, Subscribed
+from workers.bearer import bearer_token
 from workers.feed.admission import Visit
 from workers.feed.frames import Sink
 from workers.feed.hub import Hub
@@ -81,9 +82,7 @@ class Session:
             self._parts.hub.catch_up(self._subscriber, _now())
 
     async def _introduce(self) -> None:
-        scheme, _, token = self._websocket.headers.get("authorization", "").partition(" ")
-        if scheme.casefold() != "bearer":
-            token = await self._first_message()
+        token = bearer_token(self._websocket.headers) or await self._first_message()
         claims = self._verified(token)
         if not self._visit.identify(claims.sub):
             raise Ended(CloseCode.FORBIDDEN, "too_many_sockets", "this user has too many sockets open")

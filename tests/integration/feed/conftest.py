@@ -33,7 +33,8 @@ from tests.feed import scored
 from tests.integration.feed.publishing import Database
 from tests.waiting import eventually
 from workers import publisher
-from workers.relay import create_relay, server_options
+from workers.relay import create_relay
+from workers.server import server_options
 
 Message = dict[str, Any]
 PATIENCE_S = 5.0
@@ -91,12 +92,10 @@ class RelayServer:
         self.registry = CollectorRegistry()
         listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{listener.getsockname()[1]}"
-        options = server_options(settings.relay)
+        options = server_options(settings)
         if not prebuilt:
             del options["ws"]  # the server's own protocol, which offers nothing
-        config = uvicorn.Config(
-            create_relay(settings, Metrics(self.registry)), loop="uvloop", log_config=None, **options
-        )
+        config = uvicorn.Config(create_relay(settings, Metrics(self.registry)), **options)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]})
         self._listener = listener
@@ -162,10 +161,13 @@ def relays(settings: Settings) -> Iterator[StartRelay]:
     """Starts a relay; other arguments overlay the settings of its section."""
     with ExitStack() as started:
 
-        def start(*, prebuilt: bool = True, redis_url: str | None = None, **overlay: Any) -> RelayServer:
+        def start(
+            *, prebuilt: bool = True, redis_url: str | None = None, origins: tuple[str, ...] = (), **overlay: Any
+        ) -> RelayServer:
             section = settings.relay.model_copy(update={"drain_s": 0.2, **overlay})
+            api = settings.api.model_copy(update={"origins": origins})
             redis = RedisSettings(url=SecretStr(redis_url)) if redis_url else settings.redis
-            own = settings.model_copy(update={"relay": section, "redis": redis})
+            own = settings.model_copy(update={"relay": section, "redis": redis, "api": api})
             server = RelayServer(own, prebuilt=prebuilt)
             server.start()
             started.callback(server.stop)

@@ -59,7 +59,6 @@ def metrics() -> Metrics:
 @pytest.fixture
 def hub(metrics: Metrics) -> Hub:
     settings = RelaySettings(
-        origins=(),
         auth_timeout_s=5,
         heartbeat_s=20,
         flush_ms=25,
