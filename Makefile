@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up check test e2e chaos bench migrate lock
+.PHONY: help setup up check test e2e chaos bench migrate spec lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ bench: $(INSTALLED) ## measure; the results go to benchmarks/results
 
 migrate: $(INSTALLED) ## bring the database to the newest schema
 	$(BIN)/service6 db upgrade
+
+spec: $(INSTALLED) ## write the OpenAPI and AsyncAPI documents anew, of the models
+	$(BIN)/python -m workers.contract.write
 
 lock: $(INSTALLED) ## renew constraints.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \

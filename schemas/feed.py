@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.access import Role
-from schemas.event import Position
+from schemas.event import Event, Position
 from schemas.frozen import Frozen
 
 PATH = "/api/v1/dashboard/real-time"
@@ -71,6 +71,14 @@ class Subscribed(Frozen):
     t: Literal["subscribed"] = "subscribed"
     position: Position
     resumed: bool
+
+
+class Changes(Frozen):
+    """What changed; whoever resumes after `position` misses nothing that came before it."""
+
+    t: Literal["changes"] = "changes"
+    position: Position
+    events: tuple[Event, ...]
 
 
 class Heartbeat(Frozen):

@@ -23,6 +23,7 @@ from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks import app as tasks_app
 from workers import health, lead_routes, letter_routes, routes
+from workers.contract import docs
 from workers.door import doors
 from workers.enqueuer import Enqueuer
 from workers.intake import Intake
@@ -44,6 +45,7 @@ PAGE_HEADERS = {
     "Cache-Control": "no-cache",
 }
 
+ROUTERS = (routes.router, lead_routes.router, letter_routes.router, health.router)
 
 CORS: dict[str, Any] = {
     "allow_methods": ("GET", "POST"),
@@ -73,7 +75,7 @@ def create_app(own: Services) -> FastAPI:
     app = FastAPI(
         title="Service 6",
         version="1",
-        openapi_url=None,  # it would need no token
+        openapi_url=None,  # the document is a file, and tells of the webhooks too
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -88,10 +90,9 @@ def create_app(own: Services) -> FastAPI:
     )
     app.router.routes.extend(webhooks.routes)
     app.router.routes.extend(relay.routes())
-    app.include_router(routes.router)
-    app.include_router(letter_routes.router)
-    app.include_router(lead_routes.router)
-    app.include_router(health.router)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.router.routes.extend(docs.routes(PAGE_HEADERS))
     app.mount("/", Page(directory=DASHBOARD, html=True))
     app.add_middleware(Bounded, limit=routes.BODY_LIMIT)
     app.add_middleware(Measured, metrics=own.metrics)

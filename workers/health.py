@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import redis
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import text
+from starlette.responses import PlainTextResponse
 
 from pipeline.errors import Service6Error, TryAgain
 from pipeline.storage import dead_letters, outbox, unscored
@@ -21,7 +22,9 @@ from workers.routes import Own, reader
 
 STALE_S = 30.0  # work that waits longer than this is a fault to show
 
-router = APIRouter()
+router = APIRouter(tags=["operations"])
+
+DOWN: dict[int | str, Any] = {503: {"model": Health, "description": "PostgreSQL is away."}}
 
 
 @router.get("/health/live")
@@ -30,20 +33,22 @@ def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/health/ready", dependencies=[Depends(reader)])
+@router.get("/health/ready", dependencies=[Depends(reader)], responses=DOWN)
 def ready(own: Own, response: Response) -> Health:
     """PostgreSQL and Redis answer: webhooks can be taken and scored."""
     return _health((_postgresql(own), _redis(own)), response)
 
 
-@router.get("/health", dependencies=[Depends(reader)])
+@router.get("/health", dependencies=[Depends(reader)], responses=DOWN)
 def detailed(own: Own, response: Response) -> Health:
+    """PostgreSQL, Redis, workers, work owed, feed and dead letters, each with what was found."""
     checks = (_postgresql(own), _redis(own), _workers(own), _owed(own), _feed(own), _dead(own))
     return _health(checks, response)
 
 
-@router.get("/metrics", dependencies=[Depends(reader)])
+@router.get("/metrics", dependencies=[Depends(reader)], response_class=PlainTextResponse)
 def metrics(own: Own) -> Response:
+    """Every process's figures, as Prometheus reads them."""
     return Response(_exposition(own), media_type=CONTENT_TYPE_LATEST)
 
 

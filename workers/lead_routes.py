@@ -10,13 +10,14 @@ from pipeline.storage import listing, timeline
 from schemas.api import Levers, ScoreHistory, Timeline
 from schemas.lead import LeadDetail
 from workers import views
+from workers.contract.told import problems
 from workers.problems import Forbidden
 from workers.routes import Own, Reader, visible
 
 HISTORY_LIMIT = 500
 TIMELINE_LIMIT = 200
 
-router = APIRouter(prefix="/api/v1/leads/{lead_id}")
+router = APIRouter(prefix="/api/v1/leads/{lead_id}", tags=["leads"])
 
 LeadId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -45,7 +46,7 @@ def get_deliveries(lead_id: LeadId, own: Own, who: Reader) -> Timeline:
     return Timeline(deliveries=tuple(views.delivery(each, who.role) for each in noted), received_at=row.received_at)
 
 
-@router.get("/levers")
+@router.get("/levers", openapi_extra=problems(403))
 def get_levers(lead_id: LeadId, own: Own, who: Reader) -> Levers:
     """What can be tried on this lead with score-lead: each feature of the model with the lead's own value."""
     if not who.role.sees_attributes:

@@ -13,6 +13,7 @@ from schemas.access import Claims
 from schemas.dead_letter import DeadLetterPage, Settlement
 from workers import letters
 from workers.bundles import enqueue_bundles
+from workers.contract.told import problems
 from workers.cursor import LetterCursor
 from workers.once import Key, once
 from workers.problems import NotFound
@@ -23,7 +24,7 @@ router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
 LetterId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
-@router.get("")
+@router.get("", openapi_extra=problems(403))
 def list_dead_letters(
     own: Own,
     _: Admin,
@@ -39,7 +40,7 @@ def list_dead_letters(
     return DeadLetterPage(letters=tuple(map(letters.shown, page)), total=total, next_cursor=following)
 
 
-@router.post("/{letter_id}/replay")
+@router.post("/{letter_id}/replay", openapi_extra=problems(403, 422))
 def replay(letter_id: LetterId, own: Own, who: Admin, key: Key = None) -> Settlement:
     """The work is owed again, with all its attempts, and the letter is gone."""
     owed: list[int] = []
@@ -55,7 +56,7 @@ def replay(letter_id: LetterId, own: Own, who: Admin, key: Key = None) -> Settle
     return settlement
 
 
-@router.post("/{letter_id}/discard")
+@router.post("/{letter_id}/discard", openapi_extra=problems(403, 422))
 def discard(letter_id: LetterId, own: Own, who: Admin, key: Key = None) -> Settlement:
     """The work is given up for good; the lead is scored again when it changes."""
     return _settled(own, who, key, f"discard {letter_id}", lambda db: letters.discard(db, [letter_id], actor=who.sub))

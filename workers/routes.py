@@ -19,6 +19,7 @@ from schemas.event import Position
 from schemas.score import LeadScore, Tier
 from workers import views
 from workers.bearer import MISSING
+from workers.contract.told import problems
 from workers.cursor import Cursor
 from workers.problems import Forbidden, NotFound, OverBudget
 
@@ -27,8 +28,10 @@ LOOKUP_LIMIT = 50
 CHOICE_LIMIT = 200  # of each kind: nobody reads a longer list
 BODY_LIMIT = 1 << 20  # bytes; a body is read before its token is looked at
 
-bearer = HTTPBearer(auto_error=False, description="`service6 token` makes one")
-router = APIRouter(prefix="/api/v1")
+bearer = HTTPBearer(
+    scheme_name="accessToken", bearerFormat="JWT", auto_error=False, description="`service6 token` makes one"
+)
+router = APIRouter(prefix="/api/v1", tags=["leads"])
 
 # PostgreSQL's text holds no NUL.
 Name = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
@@ -70,7 +73,12 @@ def score_lead_budget(request: Request, own: Own, who: Reader) -> None:
         raise OverBudget(told, after_s=budget.reset_s)
 
 
-@router.post("/ai/score-lead", max_body_size=BODY_LIMIT, dependencies=[Depends(score_lead_budget)])
+@router.post(
+    "/ai/score-lead",
+    max_body_size=BODY_LIMIT,
+    dependencies=[Depends(score_lead_budget)],
+    openapi_extra=problems(403, 404, 429),
+)
 def score_lead(asked: ScoreLeadRequest, own: Own, who: Reader) -> LeadScore:
     """The saved score of a lead, or what it, or any lead, would score with these attributes; that is not saved."""
     row = None if asked.lead_id is None else visible(own, who, int(asked.lead_id))
@@ -128,7 +136,7 @@ def list_choices(own: Own, who: Reader) -> Choices:
     return Choices(sources=tuple(found["source"]), owners=tuple(found["owner"]), stages=tuple(found["stage"]))
 
 
-@router.post("/leads/lookup", max_body_size=BODY_LIMIT)
+@router.post("/leads/lookup", max_body_size=BODY_LIMIT, openapi_extra=problems(403))
 def look_up(asked: ContactLookup, own: Own, who: Reader) -> LeadPage:
     """Leads with exactly this e-mail address or telephone number, 50 at most; not for roles that see no attributes.
 

@@ -227,3 +227,16 @@ def _live(http: httpx2.Client) -> bool:
         return http.get("/health/live").is_success
     except httpx2.TransportError:
         return False
+
+
+# The documents.
+
+
+def test_the_documents_are_shown_to_everybody_under_the_pages_policy(served: Api) -> None:
+    shown = served.http.get("/docs")
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
+    assert "/api/v1/ai/score-lead" in shown.text
+    assert served.http.get("/styles/docs.css").is_success
+    for name, word in (("openapi", "openapi: 3.1"), ("asyncapi", "asyncapi: 3.0")):
+        assert word in served.http.get(f"/docs/{name}.yaml").text
