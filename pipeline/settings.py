@@ -25,6 +25,7 @@ from pipeline.sources import SourceName, SourceSettings, Vendor, with_defaults
 from schemas.scorecard import ScorecardConfig, TierCuts
 
 CONFIG_FILE = Path(__file__).parent.parent / "coordination" / "unified_config.yaml"
+ACTIVE_SECRETS = 2  # of a source: one, and another while it is being rotated
 VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -288,7 +289,10 @@ def secret_variable(source: str) -> str:
 
 def _webhook_secrets(source: str, state_dir: Path) -> tuple[SecretStr, ...]:
     text = os.environ.get(secret_variable(source)) or _secret_file(state_dir, f"webhook-secret-{source}") or ""
-    return tuple(SecretStr(part) for part in text.split()[:2])
+    secrets = tuple(SecretStr(part) for part in text.split())
+    if len(secrets) > ACTIVE_SECRETS:
+        raise Misconfigured(f"{secret_variable(source)} holds {len(secrets)} secrets; two are active at most")
+    return secrets
 
 
 def _secret_file(state_dir: Path, name: str) -> str | None:

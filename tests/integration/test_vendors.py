@@ -148,7 +148,7 @@ MANY = 10_000
 HUBSPOT = orjson.loads(sequence("hubspot")[0])[0]
 
 
-@pytest.mark.parametrize("name", ["hubspot", "zoho", "salesforce"])
+@pytest.mark.parametrize("name", VENDORS)
 def test_ten_thousand_events_in_one_body_are_refused_as_one(served: Api, own: Services, name: str) -> None:
     """None of these vendors sends more than 100; that this is no 500 and holds nobody up is what counts."""
     sender = vendor(name)
@@ -157,7 +157,7 @@ def test_ten_thousand_events_in_one_body_are_refused_as_one(served: Api, own: Se
         "hubspot": orjson.dumps([{"subscriptionType": "contact.creation", "objectId": n} for n in range(MANY)]),
         "zoho": orjson.dumps({**orjson.loads(sequence("zoho")[0]), "ids": [str(n) for n in range(MANY)]}),
         "salesforce": sequence("salesforce")[0].replace(b"<Notification>", notification * MANY + b"<Notification>"),
-    }[name]
+    }.get(name, orjson.dumps([{"id": n} for n in range(MANY)]))  # of one record a body
     assert is_refused(sender, post(served, sender, body), 400)
     assert stored(own) == (0, 0)
 

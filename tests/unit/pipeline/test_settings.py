@@ -113,8 +113,11 @@ def test_a_source_has_no_one_or_two_secrets(tmp_path: Path, monkeypatch: pytest.
     assert secrets(load(tmp_path)) == []
     (tmp_path / "webhook-secret-standard").write_text("whsec_file\n")
     assert secrets(load(tmp_path)) == ["whsec_file"]
-    monkeypatch.setenv("SERVICE6_WEBHOOK_SECRET_STANDARD", " whsec_a  whsec_b whsec_c ")
+    monkeypatch.setenv("SERVICE6_WEBHOOK_SECRET_STANDARD", " whsec_a  whsec_b ")
     assert secrets(load(tmp_path)) == ["whsec_a", "whsec_b"]
+    monkeypatch.setenv("SERVICE6_WEBHOOK_SECRET_STANDARD", "whsec_a whsec_b whsec_c")
+    with pytest.raises(Misconfigured, match="STANDARD holds 3 secrets; two"):
+        load(tmp_path)
 
 
 def test_no_secret_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_all_closed_is_worth_a_word(found: Findings) -> None:
 
 def test_what_a_door_lacks_is_named(found: Findings) -> None:
     findings = found.of(
-        SERVICE6_WEBHOOK_SECRET_HUBSPOT="a client secret",
+        SERVICE6_WEBHOOK_SECRET_HUBSPOT="a-client-secret",
         SERVICE6_WEBHOOK_SECRET_PIPEDRIVE="short",
         SERVICE6_WEBHOOK_SECRET_GOHIGHLEVEL="no-key",
     )

@@ -2,6 +2,7 @@
 
 import base64
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -106,6 +107,20 @@ def test_a_timestamp_that_is_none_is_refused_though_it_is_signed(stamp: str) -> 
     assert not accepted("hubspot", SignedRequest("POST", sender.uri, b"[]", headers))
 
 
+def test_a_request_that_hubspots_scheme_was_worked_out_on() -> None:
+    """A known answer: body, address, secret and time as they were signed elsewhere."""
+    asked = SignedRequest(
+        "POST",
+        "https://example.com/webhooks/hubspot?tenant=1",
+        (Path(__file__).parent / "samples" / "hubspot_batch.json").read_bytes(),
+        {
+            "x-hubspot-request-timestamp": "1742077075000",
+            "x-hubspot-signature-v3": "HHF7Qvp0beOfFwpachOZ+izkJQsBbYfccDSd05SdXX8=",
+        },
+    )
+    HubSpotVerifier(["example-client-secret"]).verify(asked, datetime(2025, 3, 15, 22, 18, tzinfo=UTC))
+
+
 def test_hubspot_signs_the_address_with_some_characters_decoded() -> None:
     sender = vendor("hubspot")
     uri = f"{sender.uri}?to=a%3Ab%2Fc%20d&list=%281%2C2%29&kept=%26%3d%7E"
@@ -181,6 +196,15 @@ def test_another_kind_of_key_is_a_fault_of_the_configuration() -> None:
 def test_a_token_of_another_kind_is_refused(token: object) -> None:
     body = repr({"channel_id": 1, "token": token}).replace("'", '"').replace("None", "null").encode()
     assert not accepted("zoho", SignedRequest("POST", "", body, {}))
+
+
+def test_of_two_tokens_the_last_counts_as_it_does_for_the_reader() -> None:
+    known, body = vendor("zoho").secret.partition(":")[2].encode(), sequence("zoho")[0]
+    behind = body.replace(b'"server_time"', b'"token": "guess", "server_time"', 1)
+    before = body.rstrip().removesuffix(b"}") + b', "token": "guess"}'
+    assert known in behind
+    assert accepted("zoho", SignedRequest("POST", "", behind, {}))
+    assert not accepted("zoho", SignedRequest("POST", "", before, {}))
 
 
 def test_a_thousand_lists_for_a_token_are_refused() -> None:
