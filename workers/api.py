@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
@@ -27,7 +28,7 @@ from workers.contract import docs
 from workers.door import doors
 from workers.enqueuer import Enqueuer
 from workers.intake import Intake
-from workers.layers import Bounded, Measured
+from workers.layers import Bounded, Bypass, Measured
 from workers.problems import answer, foreign
 from workers.relay import Relay
 from workers.saving import make_saver
@@ -54,7 +55,7 @@ CORS: dict[str, Any] = {
 }
 
 
-def create_app(own: Services) -> FastAPI:
+def create_app(own: Services) -> Bypass:
     own.scorer  # noqa: B018 - a scorecard that makes no sense must stop the start, not lead after lead
     enqueuer = make_enqueuer(own)
     intake = make_intake(own, enqueuer)
@@ -79,6 +80,7 @@ def create_app(own: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        exception_handlers=HANDLERS,
     )
     app.state.services = own
     webhooks = Webhooks(
@@ -88,7 +90,6 @@ def create_app(own: Services) -> FastAPI:
         public_url=own.settings.api.public_url,
         metrics=own.metrics,
     )
-    app.router.routes.extend(webhooks.routes)
     app.router.routes.extend(relay.routes())
     for router in ROUTERS:
         app.include_router(router)
@@ -98,12 +99,7 @@ def create_app(own: Services) -> FastAPI:
     app.add_middleware(Measured, metrics=own.metrics)
     if own.settings.api.origins:
         app.add_middleware(CORSMiddleware, allow_origins=own.settings.api.origins, **CORS)
-    app.add_exception_handler(Service6Error, answer)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _foreign)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, answer)
-    return app
+    return Bypass(app, Starlette(routes=webhooks.routes, exception_handlers=HANDLERS))
 
 
 class Page(StaticFiles):
@@ -155,6 +151,15 @@ async def _gone(_: Request, __: Exception) -> Response:
 
 async def _foreign(_: Request, error: Any) -> Response:
     return foreign(error)
+
+
+HANDLERS: dict[Any, Any] = {
+    Service6Error: answer,
+    RequestValidationError: _invalid,
+    HTTPException: _foreign,
+    ClientDisconnect: _gone,
+    Exception: answer,
+}
 
 
 def main() -> None:

@@ -197,7 +197,7 @@ def test_a_body_over_one_mebibyte(served: Api, own: Services) -> None:
 
 
 def test_other_methods_and_addresses_are_problems_too(served: Api) -> None:
-    refused(served.http.get("/webhooks/standard"), 404)
+    refused(served.http.get("/webhooks/standard"), 405)
     refused(served.http.post("/api/v1/nothing", json={}), 405)
     assert served.http.delete("/api/v1/leads").headers["content-type"] == "application/problem+json"
 
