@@ -23,11 +23,14 @@ def canonical(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", apart.casefold()).strip("_") or name
 
 
-def flatten(body: Mapping[str, object], *, at: str, most: int, text_limit: int) -> dict[str, Value]:
-    """Objects become dotted names, lists of plain values one text. Raises Malformed with the pointer below `at`."""
+def flatten(body: Mapping[str, object], *, at: str, most: int, text_limit: int, cut: bool = False) -> dict[str, Value]:
+    """Objects become dotted names, lists of plain values one text. Raises Malformed with the pointer below `at`.
+
+    `cut`: of a value out of bounds as much is kept as fits, for senders who could do nothing about it.
+    """
     found: dict[str, Value] = {}
     for name, value, pointer in _leaves(body, "", at, 0):
-        found[name] = plain(value, pointer, text_limit)
+        found[name] = plain(value, pointer, text_limit, cut=cut)
         if len(found) > most:
             raise Malformed(f"more than {most} attributes", pointer=at)
     return found
@@ -61,16 +64,18 @@ def _name(name: str, pointer: str) -> str:
     return _fit(name)
 
 
-def plain(value: object, pointer: str, text_limit: int) -> Value:
-    """One value made fit; Malformed with `pointer` if it cannot be."""
+def plain(value: object, pointer: str, text_limit: int, *, cut: bool = False) -> Value:
+    """One value made fit; Malformed with `pointer` if it cannot be, unless it may be `cut`."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        if len(value) > text_limit:
+        if len(value) > text_limit and not cut:
             raise Malformed(f"a text must not exceed {text_limit} characters", pointer=pointer)
-        return _fit(value)
+        return _fit(value[:text_limit])
     if isinstance(value, int | float) and abs(value) < NUMBER_LIMIT:  # NaN compares false
         return value
+    if cut:
+        return str(value)[:text_limit]
     raise Malformed(f"a number must be finite and below {NUMBER_LIMIT:g}", pointer=pointer)
 
 

@@ -85,9 +85,8 @@ def survive(own: Services, made: Reader, name: str, body: bytes) -> bool:
     with suppress(Refused):
         made.manner.verifier([sender.secret]).verify(SignedRequest("POST", sender.uri, body, {}), NOW)
     try:
-        report = made.report(body)
-        changes = [made.change(event, "d", NOW) for event in report.events]
-    except (GiveUp, Refused):
+        changes, _ = made.changes(made.report(body), "d", NOW)
+    except GiveUp:
         return False
     leads: dict[str, Lead] = {}
     for change in changes:

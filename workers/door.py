@@ -1,5 +1,6 @@
 """One source's door: who may knock, and how what it brings is read."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,6 +16,9 @@ from schemas.crm.report import Event, Ignored, Report, Unreadable
 from schemas.lead import LeadChange
 from workers.vendors import MANNERS, Manner
 
+logger = logging.getLogger(__name__)
+
+Changes = tuple[list[LeadChange], Counter[Ignored]]  # and what was left out
 DELIVERY_ID_LIMIT = 200  # characters; an index refuses what is longer than some 2,700 bytes
 
 
@@ -29,18 +33,32 @@ class Reader:
         self._limits = limits
 
     def report(self, body: bytes) -> Report:
-        """Raises Malformed for a shape that is not the vendor's, Refused for an account that is not the source's."""
+        """Raises Malformed for a shape that is not the vendor's."""
         try:
             report = self.manner.read(body, self._record)
         except Unreadable as error:
             raise Malformed(str(error), pointer=error.pointer) from None
-        if self._accounts and any(event.account not in self._accounts for event in report.events):
-            raise Refused("the account is not among those of this source")
-        return report
+        if not self._accounts:
+            return report
+        ours = [event for event in report.events if event.account in self._accounts]
+        others = Counter({Ignored.OTHER_ACCOUNT: len(report.events) - len(ours)})
+        return Report(ours, report.ignored + others)
 
-    def change(self, event: Event, delivery_id: str | None, received_at: datetime) -> LeadChange:
-        """Raises Malformed for attributes out of bounds."""
-        delivery_id = event.delivery_id or delivery_id or ""
+    def changes(self, report: Report, delivery_id: str | None, received_at: datetime) -> Changes:
+        """An event out of bounds spoils no other of its body; raises Malformed if there is no other."""
+        changes, faults = [], []
+        for event in report.events:
+            try:
+                changes.append(self._change(event, event.delivery_id or delivery_id or "", received_at))
+            except Malformed as error:
+                faults.append(error)
+        if faults and not changes:
+            raise faults[0]
+        if faults:
+            logger.warning("source %s: %d events are left out: %s", self._source.name, len(faults), faults[0])
+        return changes, report.ignored + Counter({Ignored.MALFORMED: len(faults)})
+
+    def _change(self, event: Event, delivery_id: str, received_at: datetime) -> LeadChange:
         if len(delivery_id) > DELIVERY_ID_LIMIT:
             raise Malformed(f"a delivery's id must not exceed {DELIVERY_ID_LIMIT} characters", pointer="")
         attributes = flatten(
@@ -48,6 +66,7 @@ class Reader:
             at=event.pointer,
             most=self._limits.attribute_limit,
             text_limit=self._limits.text_limit,
+            cut=not self.manner.listens,
         )
         return self._source.change(event.external_id, delivery_id, event.occurred_at or received_at, attributes)
 
@@ -61,7 +80,7 @@ class Door:
         self._verifier = reader.manner.verifier(secrets)
         self._oldest = oldest
 
-    def read(self, request: SignedRequest, now: datetime) -> tuple[list[LeadChange], Counter[Ignored]]:
+    def read(self, request: SignedRequest, now: datetime) -> Changes:
         """Raises Refused for a signature or what it does not cover, Malformed for a shape that is not the vendor's."""
         delivery_id = self._verifier.verify(request, now)
         report = self._reader.report(request.body)
@@ -70,7 +89,7 @@ class Door:
             now - (event.occurred_at or now) > self._oldest for event in report.events
         ):
             raise Refused("it is older than anything that would be sent again")
-        return [self._reader.change(event, delivery_id, now) for event in report.events], report.ignored
+        return self._reader.changes(report, delivery_id, now)
 
 
 def reader(own: Services, name: str) -> Reader:

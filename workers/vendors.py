@@ -33,13 +33,14 @@ class Manner:
     verifier: Callable[[Sequence[str]], Verifier]
     accepted: Callable[[], Response] = accepted
     refused: Callable[[Exception], Response] = problem
+    listens: bool = False  # its sender writes for us, and mends what we refuse
     signs_uri: bool = False  # so the address must be known as the vendor knows it
     key_in_path: bool = False
     signs_for_all: bool = False  # with one key for all its customers, so accounts must tell them apart
 
 
 MANNERS: Mapping[Vendor, Manner] = {
-    "standard": Manner(standard.read, StandardVerifier),
+    "standard": Manner(standard.read, StandardVerifier, listens=True),
     "hubspot": Manner(hubspot.read, HubSpotVerifier, signs_uri=True),
     "gohighlevel": Manner(gohighlevel.read, GoHighLevelVerifier, signs_for_all=True),
     "pipedrive": Manner(pipedrive.read, PipedriveVerifier),

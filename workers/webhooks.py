@@ -1,7 +1,6 @@
 """The doors of the CRMs: signature, shape, mapping, then intake."""
 
 import logging
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -12,9 +11,7 @@ from starlette.routing import Route
 from pipeline.errors import Service6Error
 from pipeline.metrics import Metrics
 from pipeline.security.signatures.request import SignedRequest
-from schemas.crm.report import Ignored
-from schemas.lead import LeadChange
-from workers.door import Door
+from workers.door import Changes, Door
 from workers.intake import Intake
 from workers.problems import NotFound, TooLarge, problem
 
@@ -64,7 +61,7 @@ class Webhooks:
             self._metrics.webhook_ignored.labels(source, reason).inc(count)
         return door.manner.accepted()
 
-    def _read(self, door: Door, request: SignedRequest) -> tuple[list[LeadChange], Counter[Ignored]]:
+    def _read(self, door: Door, request: SignedRequest) -> Changes:
         try:
             return door.read(request, datetime.now(UTC))
         except Service6Error:

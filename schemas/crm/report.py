@@ -32,7 +32,9 @@ class Ignored(StrEnum):
     DELETION = "deletion"
     PRIVACY_DELETION = "privacy_deletion"
     OTHER_RECORD = "other_record"
+    OTHER_ACCOUNT = "other_account"
     UNKNOWN = "unknown"
+    MALFORMED = "malformed"
 
 
 class Event(NamedTuple):

@@ -40,7 +40,7 @@ TRIALS = TypeAdapter(Trials)
 
 
 def attempt(settings: Settings, file: Path, source: str) -> Trials:
-    """No signature is asked for. Raises Misconfigured for the source, GiveUp or Refused for the body."""
+    """No signature is asked for. Raises Misconfigured for the source, GiveUp for the body."""
     with errand(settings) as own:
         made = reader(own, source)
         limit = settings.intake.body_limit
@@ -65,12 +65,11 @@ def as_json(trials: Trials) -> str:
 
 def _trials(own: Services, made: Reader, source: str, body: bytes) -> Trials:
     now = datetime.now(UTC)
-    report = made.report(body)
+    changes, left_out = made.changes(made.report(body), None, now)
     leads: dict[str, Lead] = {}
-    for event in report.events:
-        change = made.change(event, None, now)
+    for change in changes:
         leads.setdefault(change.external_id, Lead(source, change.external_id)).fold(change, now)
-    ignored = {str(reason): count for reason, count in report.ignored.items()}
+    ignored = {str(reason): count for reason, count in left_out.items()}
     return Trials(tuple(_trial(own, lead, now) for lead in leads.values()), ignored)
 
 

@@ -66,6 +66,11 @@ def test_a_list_in_lists_without_end_is_refused() -> None:
     assert pointer({"deep": body}).startswith("/data/deep")
 
 
+def test_what_is_out_of_bounds_may_be_cut() -> None:
+    found = flatten({"note": "x" * 30, "big": 10**18, "odd": 1e308}, at="", most=9, text_limit=20, cut=True)
+    assert found == {"note": "x" * 20, "big": "1000000000000000000", "odd": "1e+308"}
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 1e308, 1e18, -1e18, 10**400])
 def test_a_number_that_is_none_is_refused_with_its_place(number: float) -> None:
     assert pointer({"a": {"budget": number}}) == "/data/a/budget"
