@@ -1,5 +1,6 @@
 /** The HTTP API as functions; every failure is a Problem whose text is fit to show. */
 import { signOut, token } from './session.js';
+import { isContact, SPANS } from './view.js';
 
 const ROOT = '/api/v1';
 const TIMEOUT_MS = 15_000;
@@ -12,22 +13,40 @@ export class Problem extends Error {
   }
 }
 
-/** @param {{tiers: string[], limit: number, cursor?: string | null}} wanted */
-export function leadPage({ tiers, limit, cursor }) {
+/**
+ * @param {typeof import('./view.js').view.value} looked
+ * @param {{limit: number, cursor?: string | null}} part
+ */
+export function leadPage({ tiers, source, owner, stage, since, text }, { limit, cursor }) {
+  if (isContact(text)) return post('/leads/lookup', { contact: text.trim() });
   const query = new URLSearchParams({ sort: '-score', limit: String(limit) });
   for (const tier of tiers) query.append('tier', tier);
-  if (cursor) query.set('cursor', cursor);
+  const words = { source, owner, stage, q: text.trim(), cursor };
+  for (const [name, word] of Object.entries(words)) if (word) query.set(name, word);
+  if (since) query.set('changed_since', new Date(Date.now() - SPANS[since]).toISOString());
   return get(`/leads?${query}`);
 }
 
-/** @param {string} id */
-export function leadDetail(id) {
-  return get(`/leads/${encodeURIComponent(id)}`);
-}
+/** Leads whose id begins like this, for the palette. */
+export const leadsNamed = (text) => get(`/leads?${new URLSearchParams({ q: text, limit: '8' })}`);
 
-async function get(path) {
+export const choices = () => get('/leads/choices');
+
+/** @param {string} id */
+export const leadDetail = (id) => get(`/leads/${encodeURIComponent(id)}`);
+export const leadScores = (id) => get(`/leads/${encodeURIComponent(id)}/scores`);
+export const leadDeliveries = (id) => get(`/leads/${encodeURIComponent(id)}/deliveries`);
+export const leadLevers = (id) => get(`/leads/${encodeURIComponent(id)}/levers`);
+
+/** What the lead would score with these attributes changed; nothing is saved. */
+export const attempt = (id, attributes) => post('/ai/score-lead', { lead_id: id, attributes });
+
+const get = (path) => call(path, {});
+const post = (path, body) => call(path, { method: 'POST', body: JSON.stringify(body) });
+
+async function call(path, request) {
   const used = token.value;
-  const answer = await ask(path, used);
+  const answer = await ask(path, used, request);
   if (answer.ok) return answer.json();
   const said = await answer.json().catch(() => null);
   const problem = new Problem(answer.status, said?.detail ?? `The server answered ${answer.status}.`);
@@ -36,13 +55,11 @@ async function get(path) {
   throw problem;
 }
 
-async function ask(path, bearer) {
+async function ask(path, bearer, request) {
+  const headers = { Authorization: `Bearer ${bearer}`, Accept: 'application/json' };
+  if (request.body) headers['Content-Type'] = 'application/json';
   try {
-    return await fetch(ROOT + path, {
-      headers: { Authorization: `Bearer ${bearer}`, Accept: 'application/json' },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      cache: 'no-store',
-    });
+    return await fetch(ROOT + path, { ...request, headers, signal: AbortSignal.timeout(TIMEOUT_MS), cache: 'no-store' });
   } catch (error) {
     throw new Problem(0, error.name === 'TimeoutError' ? 'The server is slow to answer.' : 'The server cannot be reached.');
   }

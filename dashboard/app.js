@@ -1,4 +1,4 @@
-/** The page: puts session, leads and feed together, and draws. */
+/** The page: puts session, view, leads and feed together, and draws. */
 import { startClocks } from './clock.js';
 import { Page } from './components/page.js';
 import { SignIn } from './components/sign_in.js';
@@ -7,9 +7,13 @@ import { Feed } from './feed.js';
 import { html } from './html.js';
 import { Leads } from './leads.js';
 import { openSession, signOut, token } from './session.js';
+import { say } from './toast.js';
 import { render } from './vendor/preact.js';
 import { computed, effect, signal, untracked } from './vendor/signals.js';
+import { openId, openView, view } from './view.js';
 import { watchWidth } from './viewport.js';
+
+const SETTLED_MS = 200;
 
 const leads = new Leads();
 const feed = signal(null);
@@ -18,7 +22,7 @@ const connection = computed(() => feed.value && connectionOf(feed.value));
 function begin(bearer) {
   const opened = new Feed({
     token: bearer,
-    snapshot: () => leads.read(),
+    snapshot: () => leads.snapshot(),
     apply: (events) => leads.apply(events),
     refused: signOut,
   });
@@ -26,6 +30,7 @@ function begin(bearer) {
   // The rows need no relay, so they are read at once; where that fails the feed reads them when it is ready.
   const reading = leads.read().catch(() => null);
   reading.then((position) => feed.peek() === opened && opened.start(position));
+  if (openId.peek()) leads.show(openId.peek()).then((found) => found || say('There is no such lead that you may see.'));
 }
 
 function end() {
@@ -41,6 +46,7 @@ function App() {
 
 startClocks();
 openSession();
+openView();
 watchWidth();
 watchNetwork(() => feed.peek()?.hurry());
 effect(() => {
@@ -50,8 +56,20 @@ effect(() => {
     if (bearer) begin(bearer);
   });
 });
+let looked = view.peek();
+let reading = 0;
+effect(() => {
+  if (view.value === looked) return;
+  const typing = view.value.text !== looked.text;
+  looked = view.value;
+  scrollTo({ top: 0, behavior: 'instant' });
+  clearTimeout(reading);
+  // A page of leads for each letter typed would be read for nobody.
+  reading = setTimeout(() => token.peek() && leads.read().catch(() => null), typing ? SETTLED_MS : 0);
+});
 effect(() => {
   // What could not be read while the server was away is read now that it is back.
   if (connection.value?.state.value === 'live' && leads.trouble.peek()) leads.read().catch(() => null);
 });
+document.querySelector('#app').replaceChildren();
 render(html`<${App} />`, document.querySelector('#app'));

@@ -1,71 +1,84 @@
-/** The leads on the page: the best of them by score, kept current by the feed. */
+/** The leads on the page, as far as somebody scrolled: read in pages, kept current by the feed. */
 import * as api from './api.js';
-import { byScore } from './ranking.js';
+import { Ranking, ranksWith } from './ranking.js';
 import { Revisions } from './revisions.js';
 import { batch, computed, signal } from './vendor/signals.js';
+import { admits, isContact, openId, view } from './view.js';
 
-const PAGE = 200;
-const MOST_ROWS = 2000;
+const FIRST_PAGE = 60; // what a tall screen shows, so that it is there at once
+const PAGE = 250;
+const LARGEST_PAGE = 500; // that the API gives
+const MOST_ROWS = 120_000;
+const MOST_WAITING = 5000;
 const HELD_MS = 1500;
-const PACE_MS = 100; // nobody reads faster, and a list is sorted once for all that came meanwhile
+const PACE_MS = 100; // nobody reads faster, and the list is arranged once for all that came meanwhile
 const HIDDEN_PACE_MS = 1000;
 const RECOUNT_MS = 5000;
 
 /**
  * @typedef {object} Row
- * @property {object} lead a ScoredLead
+ * @property {object} lead a ScoredLead; in the list without its factors
  * @property {boolean} live true if the feed brought it, false if it was read with the page
  */
 
 export class Leads {
-  /** Ids in the order shown. */
+  /** Ids in the order shown; never changed in place. */
   order = signal([]);
   total = signal(null);
-  /** Tiers shown; empty means all. */
-  tiers = signal([]);
   loading = signal(true);
   /** The sentence that says why the last reading failed, or null. */
   trouble = signal(null);
   /** The lead whose panel is open: it stays current even where it leaves the list. */
   open = signal(null);
+  /** When the list was paused, in ms since the epoch; null while changes are applied. */
+  pausedAt = signal(null);
+  /** How many leads have changed since. */
+  waiting = signal(0);
   cursor = signal(null);
   canGrow = computed(() => this.cursor.value !== null && this.order.value.length <= MOST_ROWS - PAGE);
 
   #rows = new Map();
+  #ranking = new Ranking();
+  #unplaced = new Map();
   #revisions = new Revisions();
   #pending = new Map();
+  #missed = false;
   #floor = null;
   #reading = 0;
   #heldUntil = 0;
   #flush = 0;
   #settledAt = 0;
   #recount = 0;
-  #resort = 0;
+  #arrangeLater = 0;
 
-  /** @param {string} id @returns {import('./vendor/signals.js').Signal<Row>} */
+  /** @param {string} id @returns {import('./vendor/signals.js').Signal<Row> | undefined} */
   row(id) {
     return this.#rows.get(id);
   }
 
+  /** @param {string} id @returns {number} its place in `order`, or −1 */
+  indexOf(id) {
+    return this.#ranking.indexOf(id);
+  }
+
   /** Reads page one anew. @returns {Promise<object | null>} where in the feed it was read; throws api.Problem */
   async read() {
-    const page = await this.#fetch(null);
-    return page.position;
+    return (await this.#fetch(null, FIRST_PAGE)).position;
+  }
+
+  /** As `read`, because the feed begins anew: of a paused list nothing moves before it is resumed. */
+  async snapshot() {
+    // As many as were there, within what one answer holds: nobody wants to be thrown back to the top.
+    const wanted = Math.min(LARGEST_PAGE, Math.max(FIRST_PAGE, this.order.peek().length));
+    if (this.pausedAt.peek() === null) return (await this.#fetch(null, wanted)).position;
+    this.#missed = true; // until it is resumed
+    this.#count();
+    return (await api.leadPage(view.peek(), { limit: 1 })).position;
   }
 
   /** Reads the next page below. */
   async readMore() {
-    await this.#fetch(this.cursor.value).catch(() => null);
-  }
-
-  /** @param {string} tier */
-  toggle(tier) {
-    const chosen = this.tiers.value;
-    this.#choose(chosen.includes(tier) ? chosen.filter((each) => each !== tier) : [...chosen, tier].sort());
-  }
-
-  showAll() {
-    this.#choose([]);
+    if (!this.loading.peek()) await this.#fetch(this.cursor.peek(), PAGE).catch(() => null);
   }
 
   /** @param {object[]} events as the feed brings them: doubled or out of order does no harm */
@@ -73,44 +86,66 @@ export class Leads {
     for (const event of events) {
       if (event.rev > (this.#pending.get(event.key)?.rev ?? -1)) this.#pending.set(event.key, event);
     }
-    this.#schedule();
+    if (this.pausedAt.peek() !== null) this.#count();
+    else this.#schedule();
   }
 
-  /** Somebody points at the list: for a moment no row moves away from under the pointer. */
-  hold() {
-    this.#heldUntil = Date.now() + HELD_MS;
+  pause() {
+    this.pausedAt.value = Date.now();
+    clearTimeout(this.#flush);
+    this.#flush = 0;
+    this.#count();
   }
 
-  show(id) {
-    this.open.value = this.row(id).peek();
+  resume() {
+    this.pausedAt.value = null;
+    this.waiting.value = 0;
+    if (this.#missed) this.read().catch(() => null);
+    else this.#schedule();
+    this.#missed = false;
+  }
+
+  /** Somebody points at the list or scrolls: for a moment no row moves away from under them. */
+  hold(ms = HELD_MS) {
+    this.#heldUntil = Math.max(this.#heldUntil, Date.now() + ms);
+  }
+
+  /** @param {string} id @returns {Promise<boolean>} false if there is no such lead for this reader */
+  async show(id) {
+    openId.value = id;
+    const row = this.row(id);
+    if (row) {
+      this.open.value = row.peek();
+      return true;
+    }
+    const lead = await api.leadDetail(id).catch(() => null);
+    if (openId.peek() !== id) return true;
+    if (lead) this.open.value = { lead, live: false };
+    else this.hide();
+    return lead !== null;
   }
 
   hide() {
-    this.open.value = null;
+    this.open.value = openId.value = null;
   }
 
   forget() {
     this.#reading++;
-    clearTimeout(this.#flush);
-    clearTimeout(this.#recount);
-    this.#flush = this.#recount = 0;
+    for (const timer of [this.#flush, this.#recount, this.#arrangeLater]) clearTimeout(timer);
+    this.#flush = this.#recount = this.#arrangeLater = 0;
     this.#pending.clear();
-    this.hide();
-    this.#replace({ leads: [], total: null, next_cursor: null });
-    this.trouble.value = null;
-    this.loading.value = true;
+    batch(() => {
+      this.open.value = this.pausedAt.value = this.trouble.value = null;
+      this.#replace({ leads: [], total: null, next_cursor: null });
+      this.loading.value = true;
+    });
   }
 
-  #choose(tiers) {
-    this.tiers.value = tiers;
-    this.read().catch(() => null);
-  }
-
-  async #fetch(cursor) {
+  async #fetch(cursor, limit) {
     const reading = ++this.#reading;
     this.loading.value = true;
     try {
-      const page = await api.leadPage({ tiers: this.tiers.value, limit: PAGE, cursor });
+      const page = await api.leadPage(view.peek(), { limit, cursor });
       if (reading === this.#reading) this.#take(page, cursor);
       return page;
     } catch (problem) {
@@ -133,33 +168,44 @@ export class Leads {
   }
 
   #replace(page) {
-    batch(() => {
-      this.#rows = new Map();
-      this.#revisions.clear();
-      this.#append(page);
-    });
+    this.#rows = new Map();
+    this.#ranking.clear();
+    this.#unplaced.clear();
+    this.#revisions.clear();
+    this.#append(page);
   }
 
   #append(page) {
+    const came = new Map();
     for (const lead of page.leads) {
-      if (this.#revisions.stands(lead.id, lead.score.rev)) this.#put(lead, false);
+      if (!this.#revisions.stands(lead.id, lead.score.rev)) continue;
+      this.#put(lead, false);
+      if (!this.#unplaced.has(lead.id)) came.set(lead.id, lead);
     }
     this.cursor.value = page.next_cursor;
     this.#floor = page.next_cursor ? page.leads.at(-1) : null;
     this.total.value = page.total;
-    this.#sort();
+    this.#place(came);
+  }
+
+  #count() {
+    if (this.#pending.size > MOST_WAITING) {
+      this.#missed = true;
+      this.#pending.clear();
+    }
+    this.waiting.value = this.#missed ? Infinity : this.#pending.size;
   }
 
   #schedule() {
     // Before a reading ends its rows are not known, so what the feed brings waits for them.
-    if (this.#flush || this.#pending.size === 0 || this.loading.value) return;
+    if (this.#flush || this.#pending.size === 0 || this.loading.peek() || this.pausedAt.peek() !== null) return;
     const due = this.#settledAt + (document.hidden ? HIDDEN_PACE_MS : PACE_MS);
     this.#flush = setTimeout(() => this.#flushNow(), Math.max(0, due - Date.now()));
   }
 
   #flushNow() {
     this.#flush = 0;
-    if (this.loading.value) return;
+    if (this.loading.peek()) return;
     this.#settledAt = Date.now();
     batch(() => this.#settle());
   }
@@ -168,10 +214,10 @@ export class Leads {
     let membersChanged = false;
     for (const event of this.#pending.values()) membersChanged = this.#settleOne(event) || membersChanged;
     this.#pending.clear();
-    this.#sort();
+    this.#arrange();
     if (membersChanged) this.#recountSoon();
     if (this.#rows.size > MOST_ROWS) this.read().catch(() => null);
-    else if (this.cursor.value && this.#rows.size < PAGE / 2) this.readMore();
+    else if (this.cursor.peek() && this.#rows.size < FIRST_PAGE / 2) this.readMore();
   }
 
   /** @returns {boolean} true if the number of leads may have changed */
@@ -179,55 +225,56 @@ export class Leads {
     const id = key.slice('lead:'.length);
     if (!this.#revisions.rises(id, rev)) return false;
     const gone = kind === 'removed';
-    if (this.open.value?.lead.id === id) {
-      this.open.value = gone ? { ...this.open.value, gone } : { lead: body, live: true };
+    if (this.open.peek()?.lead.id === id) {
+      this.open.value = gone ? { ...this.open.peek(), gone } : { lead: body, live: true };
     }
     const had = this.#rows.has(id);
     const has = !gone && this.#belongs(body);
     if (has) this.#put(body, true);
     else this.#rows.delete(id);
+    if (had || has) this.#unplaced.set(id, has ? body : null);
     return gone || rev === 1 || had !== has;
   }
 
   #belongs(lead) {
-    const tiers = this.tiers.value;
-    if (tiers.length && !tiers.includes(lead.score.tier)) return false;
-    return this.#floor === null || byScore(lead, this.#floor) <= 0;
+    const looked = view.peek();
+    // Who has an e-mail address only the server can tell.
+    if (isContact(looked.text)) return this.#rows.has(lead.id);
+    return admits(lead, looked) && (this.#floor === null || ranksWith(lead, this.#floor));
   }
 
   #put(lead, live) {
+    // Factors are read where they are shown: a hundred thousand times five would not be held for nothing.
+    const { factors, base, others, ...score } = lead.score;
+    const shown = { lead: { ...lead, score }, live };
     const row = this.#rows.get(lead.id);
-    if (row) row.value = { lead, live };
-    else this.#rows.set(lead.id, signal({ lead, live }));
+    if (row) row.value = shown;
+    else this.#rows.set(lead.id, signal(shown));
   }
 
-  #sort() {
+  #arrange() {
     const wait = this.#heldUntil - Date.now();
-    const ids = wait > 0 ? this.#inPlace() : this.#ranked();
     if (wait > 0) {
-      clearTimeout(this.#resort);
-      this.#resort = setTimeout(() => this.#sort(), wait);
+      this.#place(new Map([...this.#unplaced].filter(([, lead]) => lead === null)));
+      clearTimeout(this.#arrangeLater);
+      this.#arrangeLater = setTimeout(() => this.#arrange(), wait);
+      return;
     }
-    const before = this.order.value;
-    if (ids.length !== before.length || ids.some((id, i) => id !== before[i])) this.order.value = ids;
+    this.#place(this.#unplaced);
+    this.#unplaced.clear();
   }
 
-  #ranked() {
-    const leads = [...this.#rows.values()].map((row) => row.peek().lead);
-    return leads.sort(byScore).map((lead) => lead.id);
-  }
-
-  /** The order as it stands, without what left; what is new waits. */
-  #inPlace() {
-    return this.order.value.filter((id) => this.#rows.has(id));
+  #place(changed) {
+    if (changed.size > 0) this.#ranking.update(changed);
+    this.order.value = this.#ranking.ids;
   }
 
   #recountSoon() {
     this.#recount ||= setTimeout(async () => {
       this.#recount = 0;
-      const tiers = this.tiers.value;
-      const page = await api.leadPage({ tiers, limit: 1 }).catch(() => null);
-      if (page && tiers === this.tiers.value) this.total.value = page.total;
+      const looked = view.peek();
+      const page = await api.leadPage(looked, { limit: 1 }).catch(() => null);
+      if (page && looked === view.peek()) this.total.value = page.total;
     }, RECOUNT_MS);
   }
 }

@@ -4,7 +4,6 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -15,8 +14,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from pipeline import log, settings
 from pipeline.errors import Malformed, Service6Error
@@ -29,6 +26,7 @@ from workers.door import doors
 from workers.enqueuer import Enqueuer
 from workers.intake import Intake
 from workers.layers import Bounded, Bypass, Measured
+from workers.page import ALWAYS_ASK, POLICY, Dashboard
 from workers.problems import answer, foreign
 from workers.relay import Relay
 from workers.saving import make_saver
@@ -36,15 +34,6 @@ from workers.server import server_options
 from workers.webhooks import Webhooks
 
 SWITCH_S = 0.0005
-DASHBOARD = Path(__file__).parent.parent / "dashboard"
-
-PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "manifest-src 'self'; base-uri 'none'; form-action 'none'"
-    ),
-    "Cache-Control": "no-cache",
-}
 
 ROUTERS = (routes.router, lead_routes.router, letter_routes.router, health.router)
 
@@ -93,22 +82,13 @@ def create_app(own: Services) -> Bypass:
     app.router.routes.extend(relay.routes())
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes.extend(docs.routes(PAGE_HEADERS))
-    app.mount("/", Page(directory=DASHBOARD, html=True))
+    app.router.routes.extend(docs.routes({**POLICY, **ALWAYS_ASK}))
+    app.mount("/", Dashboard())
     app.add_middleware(Bounded, limit=routes.BODY_LIMIT)
     app.add_middleware(Measured, metrics=own.metrics)
     if own.settings.api.origins:
         app.add_middleware(CORSMiddleware, allow_origins=own.settings.api.origins, **CORS)
     return Bypass(app, Starlette(routes=webhooks.routes, exception_handlers=HANDLERS))
-
-
-class Page(StaticFiles):
-    """The dashboard's files, under a policy that lets nothing else run."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        response.headers.update(PAGE_HEADERS)
-        return response
 
 
 def make_enqueuer(own: Services) -> Enqueuer:

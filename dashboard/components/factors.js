@@ -7,12 +7,17 @@ export function Factors({ score }) {
   if (factors.length === 0) return html`<p class="muted">Too little is known of this lead to say why.</p>`;
   const longest = Math.max(...factors.map(({ points }) => Math.abs(points)));
   return html`<ol class="factors">
-    <li class="factor factor-plain"><span class="factor-label">Every lead starts with</span>
-      <span class="factor-points">${tenths(base)}</span></li>
+    <${Plain} label="Every lead starts with" points=${tenths(base)} />
     ${factors.map((factor) => html`<${Bar} key=${factor.attribute} factor=${factor} longest=${longest} />`)}
-    ${others !== 0 && html`<li class="factor factor-plain"><span class="factor-label">All else</span>
-      <span class="factor-points">${signed(others)}</span></li>`}
+    ${others !== 0 && html`<${Plain} label="All else, kept within 0 and 100" points=${signed(others)} />`}
+    <${Plain} label="Score" points=${tenths(score.score)} sum />
   </ol>`;
+}
+
+function Plain({ label, points, sum }) {
+  return html`<li class="factor" data-sum=${Boolean(sum)}>
+    <span class="factor-label">${label}</span><span class="factor-points">${points}</span>
+  </li>`;
 }
 
 function Bar({ factor, longest }) {

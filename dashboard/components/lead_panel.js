@@ -1,13 +1,19 @@
+import { leadDetail } from '../api.js';
 import { tenths } from '../format.js';
 import { html } from '../html.js';
+import { useRead } from '../read.js';
 import { useEffect, useRef } from '../vendor/preact-hooks.js';
 import { Age } from './age.js';
 import { Attributes } from './attributes.js';
 import { Confidence } from './confidence.js';
+import { Deliveries } from './deliveries.js';
 import { Delta } from './delta.js';
 import { Factors } from './factors.js';
+import { History } from './history.js';
+import { Icon } from './icon.js';
 import { Stage } from './stage.js';
 import { Tier } from './tier.js';
+import { WhatIf } from './what_if.js';
 
 function Facts({ lead }) {
   return html`<dl class="facts">
@@ -30,23 +36,39 @@ function Verdict({ lead, live }) {
     <p class="verdict-why">${score.explanation}</p>`;
 }
 
+/** What is read of the lead, anew with every score of it; `stale` parts stay until the newer ones are there. */
+function Details({ lead }) {
+  const { id, score } = lead;
+  const { value: detail, why } = useRead(() => leadDetail(id), [id, score.rev]);
+  const told = score.factors ? score : detail?.score;
+  return html`<h3>Why this score</h3>
+    ${told ? html`<${Factors} score=${told} />` : html`<p class="muted">${why ?? 'Reading…'}</p>`}
+    <${History} id=${id} rev=${score.rev} />
+    ${detail?.attributes && html`<${WhatIf} key=${`what-if ${id}`} id=${id} rev=${score.rev} saved=${score.score} />`}
+    <h3>At a glance</h3>
+    <${Facts} lead=${lead} />
+    <h3>What is known</h3>
+    <${Attributes} detail=${detail} why=${why} />
+    <${Deliveries} id=${id} rev=${score.rev} />`;
+}
+
 /** One lead, in full. Takes the focus when it opens; Escape closes it. */
 export function LeadPanel({ open, onClose }) {
   const heading = useRef(null);
   const { lead, live, gone } = open;
   useEffect(() => heading.current.focus(), [lead.id]);
-  const escape = (event) => event.key === 'Escape' && onClose();
+  const escape = (event) => {
+    if (event.key !== 'Escape') return;
+    event.preventDefault();
+    onClose();
+  };
   return html`<aside class="panel" aria-labelledby="panel-name" onKeyDown=${escape}>
     <div class="panel-top">
       <h2 id="panel-name" tabindex="-1" ref=${heading}>${lead.external_id}</h2>
-      <button type="button" class="quiet" onClick=${onClose}>Close</button>
+      <button type="button" class="quiet" title="Close (Esc)" onClick=${onClose}><${Icon} name="close" /> Close</button>
     </div>
     ${gone && html`<p class="notice">This lead belongs to somebody else now; this is how it looked last.</p>`}
     <${Verdict} lead=${lead} live=${live} />
-    <h3>Why this score</h3>
-    <${Factors} score=${lead.score} />
-    <h3>At a glance</h3>
-    <${Facts} lead=${lead} />
-    ${!gone && html`<h3>What is known</h3><${Attributes} key=${lead.id} id=${lead.id} revision=${lead.score.lead_revision} />`}
+    ${!gone && html`<${Details} key=${lead.id} lead=${lead} />`}
   </aside>`;
 }

@@ -17,24 +17,33 @@ function highlight(element) {
   element.animate({ opacity: [1, 0] }, { duration: FADE_MS, easing: 'ease-out', pseudoElement: '::before' });
 }
 
-export function LeadRow({ leads, id, row }) {
+/**
+ * @param {object} props
+ * @param {import('../leads.js').Leads} props.leads
+ * @param {string} props.id
+ * @param {import('../vendor/signals.js').Signal<import('../leads.js').Row>} props.row
+ * @param {number} props.index its place in the list
+ * @param {number} props.top the same in pixels
+ */
+export function LeadRow({ leads, id, row, index, top }) {
   const element = useRef(null);
+  const seen = useRef(null);
   const { lead, live } = row.value;
   const { score } = lead;
   const open = useComputed(() => leads.open.value?.lead.id === id).value;
   useEffect(() => {
-    if (live) highlight(element.current);
+    // One that was scrolled into sight has not changed just now.
+    if (live && (seen.current !== null || Date.now() - Date.parse(score.updated_at) < FADE_MS)) highlight(element.current);
+    seen.current = score.rev;
   }, [score.rev]);
-  return html`<tr role="row" class="lead" ref=${element} data-lead=${id} data-open=${open}>
+  return html`<tr role="row" class="lead" ref=${element} data-lead=${id} data-open=${open} aria-rowindex=${index + 2} style=${{ transform: `translateY(${top}px)` }}>
     <td role="cell" class="lead-tier"><${Tier} tier=${score.tier} /></td>
     <td role="cell" class="lead-score">
       <span class="lead-points">${tenths(score.score)}</span>
       <${Delta} score=${score.score} before=${lead.previous_score} live=${live} />
     </td>
     <td role="cell" class="lead-reason">
-      <button type="button" class="lead-name" aria-expanded=${String(open)} onClick=${() => leads.show(id)}>
-        ${lead.external_id}
-      </button>
+      <button type="button" class="lead-name" aria-expanded=${String(open)} onClick=${() => leads.show(id)}>${lead.external_id}</button>
       <span class="lead-why">${score.explanation}</span>
     </td>
     <td role="cell" class="lead-stage"><${Stage} lead=${lead} /></td>

@@ -1,11 +1,31 @@
+import { dialog } from '../dialogs.js';
 import { count } from '../format.js';
 import { html } from '../html.js';
+import { listen } from '../keys.js';
+import { lazy } from '../lazy.js';
+import { ListWindow } from '../list_window.js';
+import { toast } from '../toast.js';
+import { useEffect, useMemo } from '../vendor/preact-hooks.js';
 import { narrow } from '../viewport.js';
 import { Empty } from './empty.js';
 import { Filters } from './filters.js';
 import { Header } from './header.js';
-import { LeadList } from './lead_list.js';
-import { LeadPanel } from './lead_panel.js';
+import { Above, LeadList, walk } from './lead_list.js';
+import { Search } from './search.js';
+
+const REST_MS = 500;
+
+const LeadPanel = lazy(async () => (await import('./lead_panel.js')).LeadPanel);
+const Palette = lazy(async () => (await import('./palette.js')).Palette);
+const Help = lazy(async () => (await import('./help.js')).Help);
+
+/** Whoever presses Ctrl-K types on at once, so the rest of the page is fetched as soon as its first part has settled. */
+function useRest(leads) {
+  const settled = !leads.loading.value;
+  useEffect(() => {
+    if (settled) setTimeout(() => [LeadPanel, Palette, Help].forEach((part) => part.warm()), REST_MS);
+  }, [settled]);
+}
 
 function Trouble({ leads }) {
   if (!leads.trouble.value) return null;
@@ -15,18 +35,17 @@ function Trouble({ leads }) {
   </div>`;
 }
 
-function More({ leads }) {
+function Foot({ leads }) {
   const shown = leads.order.value.length;
-  return html`<p class="more">
-    <span class="muted">${count(shown)} of ${count(Math.max(shown, leads.total.value))}, highest score first</span>
-    ${leads.canGrow.value && html`<button type="button" disabled=${leads.loading} onClick=${() => leads.readMore()}>Load more</button>`}
-  </p>`;
+  const total = Math.max(shown, leads.total.value ?? 0);
+  const rest = leads.canGrow.value ? 'reading more as you scroll' : shown < total ? 'narrow the list to see the rest' : 'that is all';
+  return html`<p class="more muted">${count(shown)} of ${count(total)}, highest score first; ${rest}</p>`;
 }
 
-function Body({ leads }) {
-  if (leads.order.value.length) return html`<${LeadList} leads=${leads} /><${More} leads=${leads} />`;
+function Body({ leads, frame }) {
+  if (leads.order.value.length) return html`<${LeadList} leads=${leads} frame=${frame} /><${Foot} leads=${leads} />`;
   if (leads.loading.value) return html`<p class="empty muted" aria-busy="true">Reading leads…</p>`;
-  return leads.trouble.value ? null : html`<${Empty} leads=${leads} />`;
+  return leads.trouble.value ? null : html`<${Empty} />`;
 }
 
 function Count({ leads }) {
@@ -35,22 +54,38 @@ function Count({ leads }) {
   return html`<span><span class="count">${count(total)}</span> ${total === 1 ? 'lead' : 'leads'}</span>`;
 }
 
-export function Page({ leads, connection }) {
-  const open = leads.open.value;
+/** The keyboard, for as long as the page is there. @returns {() => void} closes the panel, and goes back to its row */
+function useKeys(leads, frame) {
   const close = () => {
+    const id = leads.open.peek()?.lead.id;
+    if (!id) return;
     leads.hide();
-    document.querySelector(`[data-lead="${open.lead.id}"] .lead-name`)?.focus();
+    // Where the panel covered the list, nothing there takes the focus before it is drawn again.
+    requestAnimationFrame(() => document.querySelector(`[data-lead="${id}"] .lead-name`)?.focus({ preventScroll: true }));
   };
+  useEffect(() => listen(leads, (step) => walk(leads, frame, step), close), []);
+  return close;
+}
+
+export function Page({ leads, connection }) {
+  const frame = useMemo(() => new ListWindow(), []);
+  const close = useKeys(leads, frame);
+  useRest(leads);
+  const open = leads.open.value;
   const covered = Boolean(open) && narrow.value;
   return html`<div class="page" data-panel=${Boolean(open)}>
-    <div class="list-side" inert=${covered}>
-      <${Header} connection=${connection} />
-      <main>
-        <div class="bar"><h1><${Count} leads=${leads} /></h1><${Filters} leads=${leads} /></div>
-        <${Trouble} leads=${leads} />
-        <${Body} leads=${leads} />
-      </main>
+      <div class="list-side" inert=${covered}>
+        <div class="sticky"><${Header} leads=${leads} connection=${connection} /></div>
+        <main>
+          <div class="bar"><h1><${Count} leads=${leads} /></h1><${Search} /><${Filters} /></div>
+          <${Trouble} leads=${leads} />
+          <${Above} frame=${frame} />
+          <${Body} leads=${leads} frame=${frame} />
+        </main>
+      </div>
+      ${open && html`<${LeadPanel} open=${open} onClose=${close} />`}
     </div>
-    ${open && html`<${LeadPanel} open=${open} onClose=${close} />`}
-  </div>`;
+    ${dialog.value === 'palette' && html`<${Palette} leads=${leads} />`}
+    ${dialog.value === 'help' && html`<${Help} />`}
+    <p class="toast" role="status" data-shown=${Boolean(toast.value)}>${toast.value}</p>`;
 }

@@ -1,6 +1,7 @@
 import { html } from '../html.js';
 import { farewell, signIn } from '../session.js';
 import { useState } from '../vendor/preact-hooks.js';
+import { Sign } from './brand.js';
 import { Command } from './command.js';
 
 /** Shown without a token: how to get a link, and a field for one. */
@@ -11,7 +12,7 @@ export function SignIn() {
     setWrong(!signIn(new FormData(event.currentTarget).get('link')));
   };
   return html`<main class="sign-in">
-    <h1><img src="./icon.svg" alt="" width="32" height="32" />Service 6</h1>
+    <h1><${Sign} size=${32} />Service 6</h1>
     ${farewell.value && html`<p class="notice" role="status">${farewell.value}</p>`}
     <p>This page opens with a link. Make one where Service 6 runs:</p>
     <${Command} text="service6 token --role admin --link" />

@@ -67,6 +67,13 @@ class Stack:
         answer = httpx2.post(f"{self.url}/webhooks/standard", content=body, headers=headers)
         assert answer.status_code == 202, answer.text
 
+    def bring(self, csv: str) -> None:
+        """Leads of a file with a column `id`, and their scores."""
+        file = self.state_dir / "leads.csv"
+        file.write_text(csv)
+        command = _cli(self.state_dir, "import", "leads", str(file), "--source", "file", "--id", "id")
+        subprocess.run(command, cwd=ROOT, env=_environment(), check=True, capture_output=True)
+
     def lose_feed(self) -> None:
         """As if Redis had lost all it held; what is not published yet is published anew."""
         with Redis.from_url(load(self.state_dir).redis_url) as client:

@@ -4,44 +4,15 @@ from __future__ import annotations
 
 import re
 from signal import SIGCONT, SIGKILL, SIGSTOP
-from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, Response, expect
+from playwright.sync_api import Response, expect
 
 from tests.e2e.conftest import Open, Stack, Wire
+from tests.e2e.sight import RESTART_MS, SOON_MS, STRONG, WEAK, below, live, new_lead, row, status
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
-
-STRONG = {"budget": 400_000, "timeline_days": 20, "lead_source": "referral", "seniority": "director", "meetings": 2}
-WEAK = {"budget": 1000, "timeline_days": 400, "lead_source": "cold call", "seniority": "intern"}
-SOON_MS = 5000
-RESTART_MS = 20_000
-PHONE = {"width": 390, "height": 844}
-
-
-def new_lead() -> str:
-    return f"lead-{uuid4().hex[:8]}"
-
-
-def row(page: Page, lead: str) -> Locator:
-    return page.locator(".lead").filter(has=page.get_by_role("button", name=lead))
-
-
-def status(page: Page) -> Locator:
-    return page.get_by_role("status")
-
-
-def live(page: Page) -> Page:
-    expect(status(page)).to_contain_text("Live", timeout=SOON_MS)
-    return page
-
-
-def below(page: Page, upper: str, lower: str) -> bool:
-    names = [name.strip() for name in page.locator(".lead-name").all_text_contents()]
-    return names.index(upper) < names.index(lower)
 
 
 def test_a_webhook_appears_on_the_page(stack: Stack, open_page: Open) -> None:
@@ -224,27 +195,3 @@ def test_a_link_signs_in_and_leaves_the_address(stack: Stack, open_page: Open) -
     assert "token" not in page.url
     page.reload()
     live(page)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [{"width": 1440, "height": 900}, PHONE], ids=["desktop", "phone"])
-def test_everybody_can_read_it(stack: Stack, open_page: Open, scheme: str, viewport: dict[str, int]) -> None:
-    lead = new_lead()
-    stack.tell(lead, **STRONG, unsubscribed=True)
-    signed_out = open_page(stack.url, color_scheme=scheme, viewport=viewport)
-    expect(signed_out.get_by_role("heading", level=1)).to_be_visible()
-    assert_readable(signed_out)
-    page = live(open_page(stack.link("admin"), color_scheme=scheme, viewport=viewport))
-    expect(row(page, lead)).to_be_visible(timeout=SOON_MS)
-    assert_readable(page)
-    page.get_by_role("button", name=lead).click()
-    expect(page.locator(".attributes")).to_be_visible()
-    assert_readable(page)
-
-
-def assert_readable(page: Page) -> None:
-    # Colours that are still fading would be measured half-way.
-    page.wait_for_function("document.getAnimations().length === 0")
-    found = Axe().run(page).response["violations"]
-    assert [(fault["id"], fault["nodes"][0]["target"]) for fault in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"

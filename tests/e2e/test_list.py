@@ -1,0 +1,191 @@
+"""The list: long, narrowed, steered from the keyboard, and read while it changes."""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Open, Stack
+from tests.e2e.sight import PHONE, SOON_MS, STRONG, WEAK, live, names, new_lead, panel, row
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.e2e
+
+MANY = 1200
+MOST_DRAWN = 60  # rows in a window of 900 px, and those beyond it
+
+ARRANGE = """
+async () => {
+  const { Ranking } = await import(new URL('ranking.js', document.querySelector('script[type=module]').src));
+  const ranking = new Ranking();
+  const known = new Map();
+  for (let round = 0; round < 300; round++) {
+    const changed = new Map();
+    for (let n = Math.floor(Math.random() * 8); n >= 0; n--) {
+      const id = String(1 + Math.floor(Math.random() * 200));
+      const lead = Math.random() < 0.2 ? null : { id, score: { score: Math.floor(Math.random() * 12) } };
+      changed.set(id, lead);
+      if (lead) known.set(id, lead); else known.delete(id);
+    }
+    ranking.update(changed);
+    const sorted = [...known.values()].sort((a, b) => b.score.score - a.score.score || Number(a.id) - Number(b.id));
+    if (JSON.stringify(ranking.ids) !== JSON.stringify(sorted.map(({ id }) => id))) return `differs in round ${round}`;
+    if (ranking.ids.some((id, n) => ranking.indexOf(id) !== n)) return `an index is wrong in round ${round}`;
+  }
+  return 'sorted';
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def owner(stack: Stack) -> str:
+    """Whose leads are many, and score from 20 to 60 or so."""
+    name = f"Owner {uuid4().hex[:6]}"
+    lines = [f"{name[6:]}-{n:04},{n * 400},{name},{n % 7}" for n in range(MANY)]
+    stack.bring("\n".join(["id,budget,owner,visits", *lines]))
+    return name
+
+
+def listed(stack: Stack, open_page: Open, owner: str, **options: object) -> Page:
+    """The page of that owner's leads, all of which have a score."""
+    link = stack.link("admin").replace("/#", f"/?owner={owner.replace(' ', '+')}#")
+    page = live(open_page(link, **options))
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{MANY:,} leads", timeout=30_000)
+    return page
+
+
+def test_a_ranking_is_what_sorting_would_give(stack: Stack, open_page: Open) -> None:
+    assert open_page(stack.url).evaluate(ARRANGE) == "sorted"
+
+
+def test_a_long_list_draws_what_is_in_sight_and_reads_on_below(stack: Stack, open_page: Open, owner: str) -> None:
+    page = listed(stack, open_page, owner)
+    seen: set[str] = set()
+
+    def at_the_end() -> bool:
+        page.mouse.wheel(0, 4000)
+        seen.update(names(page))
+        assert page.locator(".lead").count() <= MOST_DRAWN
+        return "that is all" in page.locator(".more").inner_text()
+
+    eventually(at_the_end, within_s=30)
+    page.keyboard.press("End")
+    expect(page.locator(f'[aria-rowindex="{MANY + 1}"]')).to_be_visible()
+    assert page.locator(".lead").count() <= MOST_DRAWN
+    page.keyboard.press("g")
+    expect(page.locator('[aria-rowindex="2"]')).to_be_visible()
+
+
+def test_what_is_read_stays_where_it_is_while_leads_arrive_above(stack: Stack, open_page: Open, owner: str) -> None:
+    page = listed(stack, open_page, owner)
+    page.evaluate("scrollTo(0, 1500)")
+    page.mouse.move(5, 5)
+    read = page.locator(".lead").nth(20)
+    lead = read.get_attribute("data-lead")
+    place = page.locator(f'[data-lead="{lead}"]')
+    before = place.bounding_box()
+    for _ in range(2):
+        stack.tell(new_lead(), **STRONG, owner=owner)
+    expect(page.get_by_role("button", name="2 new above")).to_be_visible(timeout=SOON_MS)
+    after = place.bounding_box()
+    assert (before and before["y"]) == pytest.approx(after and after["y"], abs=1)
+    page.get_by_role("button", name="2 new above").click()
+    assert page.evaluate("scrollY") == 0
+    expect(page.get_by_role("button", name="new above")).to_have_count(0)
+
+
+def test_a_paused_list_counts_what_waits_and_then_shows_it(stack: Stack, open_page: Open) -> None:
+    page = live(open_page(stack.link("admin")))
+    lead = new_lead()
+    page.keyboard.press("p")
+    expect(page.get_by_role("status").first).to_have_text(re.compile("Paused"))
+    stack.tell(lead, **STRONG)
+    expect(page.get_by_role("button", name="Resume live changes")).to_contain_text("1 waiting", timeout=SOON_MS)
+    expect(row(page, lead)).to_have_count(0)
+    page.keyboard.press("p")
+    expect(row(page, lead)).to_be_visible(timeout=SOON_MS)
+    live(page)
+
+
+def test_letters_walk_search_and_open(stack: Stack, open_page: Open) -> None:
+    mark = uuid4().hex[:6]
+    for n in (1, 2):
+        stack.tell(f"Key-{mark}-{n}", **(STRONG if n == 1 else WEAK))
+    page = live(open_page(stack.link("admin")))
+    page.keyboard.press("/")
+    page.keyboard.type(f"key-{mark}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 leads", timeout=SOON_MS)
+    assert f"q=key-{mark}" in page.url
+    page.keyboard.press("Tab")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.get_by_role("button", name=f"Key-{mark}-2")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(panel(page).get_by_role("heading", name=f"Key-{mark}-2")).to_be_focused()
+    page.keyboard.press("k")
+    expect(panel(page).get_by_role("heading", name=f"Key-{mark}-1")).to_be_focused()
+    copied = page.url
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name=f"Key-{mark}-1")).to_be_focused()
+    page.keyboard.press("x")
+    assert "q=" not in page.url
+    page.goto(copied)
+    expect(panel(page).get_by_role("heading", name=f"Key-{mark}-1")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 leads")
+
+
+def test_a_person_is_looked_up_and_kept_out_of_the_address(stack: Stack, open_page: Open) -> None:
+    lead = new_lead()
+    stack.tell(lead, **STRONG, email=f"{lead}@example.com")
+    page = live(open_page(stack.link("admin")))
+    expect(row(page, lead)).to_be_visible(timeout=SOON_MS)
+    page.get_by_role("searchbox").fill(f"{lead}@example.com")
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 lead", timeout=SOON_MS)
+    expect(row(page, lead)).to_be_visible()
+    assert "@" not in page.url
+    assert "example" not in page.url
+    page.get_by_role("searchbox").fill("nobody@example.com")
+    expect(page.get_by_role("heading", name="Nobody has exactly this")).to_be_visible(timeout=SOON_MS)
+
+
+def test_the_palette_goes_to_a_lead_and_commands(stack: Stack, open_page: Open) -> None:
+    lead = new_lead()
+    stack.tell(lead, **WEAK)
+    page = live(open_page(stack.link("admin")))
+    page.keyboard.press("Control+k")
+    expect(page.get_by_label("Command or lead id")).to_be_focused()
+    page.keyboard.type(lead)
+    expect(page.get_by_role("listbox").get_by_role("option", selected=True)).to_contain_text(lead, timeout=SOON_MS)
+    page.keyboard.press("Enter")
+    expect(panel(page).get_by_role("heading", name=lead)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("compact")
+    page.keyboard.press("Enter")
+    expect(page.locator("html")).to_have_attribute("data-density", "compact")
+    page.keyboard.press("t")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-density", "compact")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    live(page).keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("pause and resume live changes")
+
+
+def test_a_phone_finds_everything_by_touch(stack: Stack, open_page: Open) -> None:
+    mark, lead = uuid4().hex[:6], new_lead()
+    stack.tell(lead, **STRONG, owner=f"Owner {mark}")
+    page = live(open_page(stack.link("admin"), viewport=PHONE, has_touch=True, is_mobile=True))
+    page.get_by_role("button", name="Filters").tap()
+    page.get_by_label("Owner", exact=True).select_option(f"Owner {mark}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 lead", timeout=SOON_MS)
+    page.get_by_role("button", name=lead).tap()
+    expect(panel(page).get_by_role("heading", name=lead)).to_be_visible()
+    panel(page).get_by_role("button", name="Close").tap()
+    page.get_by_role("button", name="Commands").tap()
+    page.get_by_role("option", name="Show all leads").tap()
+    assert "owner" not in page.url
