@@ -73,9 +73,9 @@ class Dashboard:
             if Headers(scope=scope).get("if-none-match") == self._etag:
                 return Response(status_code=304, headers={**POLICY, **ALWAYS_ASK, "ETag": self._etag})
             return self._page.answer(scope, {**ALWAYS_ASK, "ETag": self._etag})
-        # Whatever the version: a page that was opened before an update still finds its files.
+        # Whatever the version: a page that was opened before an update still finds its files. And without any, for /docs.
         prefix, _, rest = path.partition("/")
-        file = self._files.get(rest.partition("/")[2]) if prefix == PREFIX else None
+        file = self._files.get(rest.partition("/")[2] if prefix == PREFIX else path)
         if file is None:
             raise HTTPException(404)
         return file.answer(scope, FOR_EVER if rest.startswith(f"{self._version}/") else ALWAYS_ASK)

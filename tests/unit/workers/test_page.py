@@ -91,7 +91,7 @@ def test_a_browser_that_takes_gzip_gets_it(folder: Path) -> None:
     assert "script-src 'self'" in packed.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/static/x/nothing.js", "/static/x/../../setup.cfg", "/app.js"])
+@pytest.mark.parametrize("path", ["/nothing", "/static/x/nothing.js", "/static/x/../../setup.cfg", "/static/app.js"])
 def test_what_is_not_there_is_not_found(folder: Path, path: str) -> None:
     with pytest.raises(HTTPException, match="404"):
         ask(Dashboard(folder), path)
