@@ -73,7 +73,7 @@ class Dashboard:
             if Headers(scope=scope).get("if-none-match") == self._etag:
                 return Response(status_code=304, headers={**POLICY, **ALWAYS_ASK, "ETag": self._etag})
             return self._page.answer(scope, {**ALWAYS_ASK, "ETag": self._etag})
-        # Whatever the version: a page that was opened before an update still finds its files. And without any, for /docs.
+        # Whatever the version, for pages that were opened before an update; and without one, for /docs.
         prefix, _, rest = path.partition("/")
         file = self._files.get(rest.partition("/")[2] if prefix == PREFIX else path)
         if file is None:
