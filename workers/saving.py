@@ -11,7 +11,7 @@ from pipeline.errors import Disturbed, Malformed, Misconfigured, Refused
 from pipeline.merging import Lead, News
 from pipeline.security.privacy import EMAIL
 from pipeline.security.vault import Vault
-from pipeline.storage import contacts, deliveries, leads, timeline, unscored
+from pipeline.storage import consequences, contacts, deliveries, leads, timeline
 from pipeline.storage.leads import Key, LeadRow
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
@@ -48,13 +48,17 @@ class Saver:
         if not changes:
             return []
         touched, told = self._fold(self.known(db, changes, lock=True), changes, received_at)
+        if not touched:
+            return []
         self._store(db, touched, received_at)
-        if told:
-            timeline.note(db, [_entry(lead, news) for lead, news in told], received_at)
-        sealed = self.sealed(touched)
-        if sealed:
-            contacts.save(db, sealed)
-        unscored.owe(db, [(lead.id, lead.revision) for lead in touched], self.due(received_at))
+        consequences.save(
+            db,
+            sealed=self.sealed(touched),
+            told=[_entry(lead, news) for lead, news in told],
+            revisions=[(lead.id, lead.revision) for lead in touched],
+            received_at=received_at,
+            due=self.due(received_at),
+        )
         return [lead.id for lead in touched]
 
     def sealed(self, stored: Sequence[Lead]) -> list[contacts.SealedContact]:

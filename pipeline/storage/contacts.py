@@ -1,7 +1,7 @@
 """Personal data, sealed; this module never sees it open."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -28,20 +28,24 @@ def find(db: Session, email_index: bytes | None, phone_index: bytes | None, limi
     return list(db.execute(FIND, {"email": email_index, "phone": phone_index, "limit": limit}).scalars())
 
 
-def save(db: Session, contacts: Sequence[SealedContact]) -> None:
-    """The caller holds the locks of the leads."""
-    ids, values, emails, phones = (list(column) for column in zip(*contacts, strict=True))
-    db.execute(SAVE, {"ids": ids, "sealed": values, "emails": emails, "phones": phones})
+def saving(contacts: Sequence[SealedContact]) -> dict[str, Any]:
+    """Parameters of SAVE; the caller holds the locks of the leads."""
+    return {
+        "contact_ids": [contact.lead_id for contact in contacts],
+        "sealed": [contact.sealed for contact in contacts],
+        "emails": [contact.email_index for contact in contacts],
+        "phones": [contact.phone_index for contact in contacts],
+    }
 
 
 SEALED = text("SELECT lead_id, sealed FROM lead_contacts WHERE lead_id = ANY(CAST(:ids AS bigint[]))")
 
 FIND = text("SELECT lead_id FROM lead_contacts WHERE email_index = :email OR phone_index = :phone LIMIT :limit")
 
-SAVE = text("""
+SAVE = """
     INSERT INTO lead_contacts (lead_id, sealed, email_index, phone_index)
-    SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:sealed AS bytea[]), CAST(:emails AS bytea[]),
+    SELECT * FROM unnest(CAST(:contact_ids AS bigint[]), CAST(:sealed AS bytea[]), CAST(:emails AS bytea[]),
                          CAST(:phones AS bytea[]))
         ON CONFLICT (lead_id) DO UPDATE
        SET sealed = excluded.sealed, email_index = excluded.email_index, phone_index = excluded.phone_index
-""")
+"""

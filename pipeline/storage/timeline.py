@@ -38,15 +38,14 @@ class Noted(NamedTuple):
     told: dict[str, Any]
 
 
-def note(db: Session, entries: Sequence[Entry], received_at: datetime) -> None:
-    """In one statement, because a vendor waits for it."""
-    parameters = {
-        "ids": [entry.lead_id for entry in entries],
+def noting(entries: Sequence[Entry], received_at: datetime) -> dict[str, Any]:
+    """Parameters of NOTE."""
+    return {
+        "noted_ids": [entry.lead_id for entry in entries],
         "ats": [entry.at for entry in entries],
         "told": [orjson.dumps(_told(entry)).decode() for entry in entries],
         "received_at": received_at,
     }
-    db.execute(NOTE, parameters)
 
 
 def of_lead(db: Session, lead_id: int, limit: int) -> list[Noted]:
@@ -75,11 +74,12 @@ def _short(value: Value) -> Value:
     return f"{value[:VALUE_LIMIT]}…" if isinstance(value, str) and len(value) > VALUE_LIMIT else value
 
 
-NOTE = text("""
+NOTE = """
     INSERT INTO timeline (lead_id, at, received_at, told)
     SELECT v.lead_id, v.at, :received_at, v.told
-      FROM unnest(CAST(:ids AS bigint[]), CAST(:ats AS timestamptz[]), CAST(:told AS jsonb[])) AS v (lead_id, at, told)
-""")
+      FROM unnest(CAST(:noted_ids AS bigint[]), CAST(:ats AS timestamptz[]), CAST(:told AS jsonb[]))
+           AS v (lead_id, at, told)
+"""
 
 OF_LEAD = text("""
     SELECT at, received_at, told

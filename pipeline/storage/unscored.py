@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -24,8 +24,8 @@ class Stranded(NamedTuple):
     dead: bool
 
 
-def owe(db: Session, revisions: Sequence[tuple[int, int]], due: datetime) -> None:
-    """(lead id, revision) that now wait, in ascending id; each revision has attempts of its own.
+def owing(revisions: Sequence[tuple[int, int]], due: datetime) -> dict[str, Any]:
+    """Parameters of OWE: (lead id, revision) that now wait, in ascending id; each revision has attempts of its own.
 
     A dead lead gets a new life. One that failed before stays alone in its message, as it may fail again.
 
@@ -33,7 +33,7 @@ def owe(db: Session, revisions: Sequence[tuple[int, int]], due: datetime) -> Non
     from deleting the row.
     """
     ids, waiting = ([pair[n] for pair in sorted(revisions)] for n in (0, 1))
-    db.execute(OWE, {"ids": ids, "revisions": waiting, "due": due})
+    return {"owed_ids": ids, "owed_revisions": waiting, "due": due}
 
 
 def strand(
@@ -71,10 +71,10 @@ def owed(db: Session) -> Owed:
     return Owed(*db.execute(OWED).one())
 
 
-OWE = text("""
+OWE = """
     INSERT INTO unscored AS u (lead_id, lead_revision, since, due)
     SELECT v.id, v.revision, now(), :due
-      FROM unnest(CAST(:ids AS bigint[]), CAST(:revisions AS bigint[])) AS v (id, revision)
+      FROM unnest(CAST(:owed_ids AS bigint[]), CAST(:owed_revisions AS bigint[])) AS v (id, revision)
         ON CONFLICT (lead_id) DO UPDATE
        SET lead_revision = excluded.lead_revision,
            since = CASE WHEN u.dead THEN excluded.since ELSE u.since END,
@@ -82,7 +82,7 @@ OWE = text("""
            attempts = CASE WHEN u.dead THEN 0 ELSE LEAST(u.attempts, 1) END,
            error = NULL,
            dead = false
-""")
+"""
 
 STRAND = text("""
     UPDATE unscored u

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from pipeline.errors import TryAgain
-from pipeline.storage import deliveries, leads, unscored
+from pipeline.storage import consequences, deliveries, leads, unscored
 from pipeline.storage.leads import LeadRow
 from pipeline.wiring import Services
 from tests.integration.rows import aside, blocked, execute, rows, save, save_scores, scored, told
@@ -34,7 +34,8 @@ def _settle(own: Services, db: Session, ids: list[int]) -> object:
 
 
 def _owe(_: Services, db: Session, ids: list[int]) -> None:
-    unscored.owe(db, [(lead, 3) for lead in reversed(ids)], NOW)
+    revisions = [(lead, 3) for lead in reversed(ids)]
+    consequences.save(db, sealed=[], told=[], revisions=revisions, received_at=NOW, due=NOW)
 
 
 def _note(_: Services, db: Session, ids: list[int]) -> None:
