@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 
 from schemas.crm import json_body
 from schemas.crm.json_body import CamelBody
-from schemas.crm.report import EVENT_LIMIT, Event, ExternalId, Ignored, Report, Word, digest
+from schemas.crm.report import EVENT_LIMIT, Event, ExternalId, Ignored, Report, Word, digest, why_ignored
 
 # Newer subscriptions say `object.propertyChange` and the kind of object by number.
 OBJECT_TYPES = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket", "0-136": "lead"}
@@ -57,9 +57,7 @@ def _ignored(kind: Kind, wanted: str) -> Ignored | None:
     record, _, change = kind.subscription_type.partition(".")
     if record == "object":
         record = OBJECT_TYPES.get(kind.object_type_id or "", record)
-    if record != wanted:
-        return Ignored.OTHER_RECORD
-    return None if change in CHANGES else DELETIONS.get(change, Ignored.UNKNOWN)
+    return why_ignored(record, change, wanted=wanted, changes=CHANGES, deletions=DELETIONS)
 
 
 def _event(parsed: object, pointer: str) -> Event:

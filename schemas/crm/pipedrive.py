@@ -7,7 +7,10 @@ from pydantic import AwareDatetime, ConfigDict, TypeAdapter
 
 from schemas.crm import json_body
 from schemas.crm.json_body import Body, plain
-from schemas.crm.report import Event, ExternalId, Ignored, Report, Word, digest
+from schemas.crm.report import Event, ExternalId, Ignored, Report, Word, digest, why_ignored
+
+CHANGES = frozenset({"create", "change"})
+DELETIONS = {"delete": Ignored.DELETION}
 
 
 class Kind(Body):
@@ -47,7 +50,8 @@ DELIVERY = TypeAdapter(Delivery)
 def read(body: bytes, wanted: str) -> Report:
     """`wanted`: deal, person or lead. One record a body."""
     parsed = json_body.parse(body)
-    reason = _ignored(json_body.validated(ANNOUNCEMENT, parsed).meta, wanted)
+    kind = json_body.validated(ANNOUNCEMENT, parsed).meta
+    reason = why_ignored(kind.entity, kind.action, wanted=wanted, changes=CHANGES, deletions=DELETIONS)
     if reason is not None:
         return Report([], Counter({reason: 1}))
     told = json_body.validated(DELIVERY, parsed)
@@ -57,14 +61,6 @@ def read(body: bytes, wanted: str) -> Report:
     return Report(
         [Event(record.id, delivery_id, meta.timestamp, _attributes(record), "/data", meta.company_id)], Counter()
     )
-
-
-def _ignored(meta: Kind, wanted: str) -> Ignored | None:
-    if meta.entity != wanted:
-        return Ignored.OTHER_RECORD
-    if meta.action in ("create", "change"):
-        return None
-    return Ignored.DELETION if meta.action == "delete" else Ignored.UNKNOWN
 
 
 def _attributes(record: Record) -> dict[str, object]:

@@ -4,7 +4,7 @@ A reader is a pure function `read(body, wanted)`: `wanted` names the vendor's ki
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
@@ -55,6 +55,15 @@ class Event(NamedTuple):
 class Report(NamedTuple):
     events: Sequence[Event]
     ignored: Counter[Ignored]
+
+
+def why_ignored(
+    record: str, change: str, *, wanted: str, changes: Collection[str], deletions: Mapping[str, Ignored]
+) -> Ignored | None:
+    """None for a change to a record that is wanted."""
+    if record != wanted:
+        return Ignored.OTHER_RECORD
+    return None if change in changes else deletions.get(change, Ignored.UNKNOWN)
 
 
 def digest(*parts: object) -> str:

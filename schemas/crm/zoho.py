@@ -10,7 +10,10 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 
 from schemas.crm import json_body
 from schemas.crm.json_body import Body, plain
-from schemas.crm.report import EVENT_LIMIT, Event, ExternalId, Ignored, Report, Word, digest
+from schemas.crm.report import EVENT_LIMIT, Event, ExternalId, Ignored, Report, Word, digest, why_ignored
+
+CHANGES = frozenset({"insert", "update"})
+DELETIONS = {"delete": Ignored.DELETION}
 
 
 class Affected(Body):
@@ -34,7 +37,7 @@ def read(body: bytes, wanted: str) -> Report:
     told = json_body.validated(NOTIFICATION, json_body.parse(body))
     affected = told.affected_values or []
     records = dict.fromkeys((*told.ids, *(one.record_id for one in affected)))
-    reason = _ignored(told, wanted)
+    reason = why_ignored(told.module, told.operation, wanted=wanted, changes=CHANGES, deletions=DELETIONS)
     if reason is not None:
         return Report([], Counter({reason: len(records)}))
     values: dict[str, dict[str, object]] = {record: {} for record in records}
@@ -47,11 +50,3 @@ def read(body: bytes, wanted: str) -> Report:
         for record, said in values.items()
     ]
     return Report(events, Counter())
-
-
-def _ignored(told: Notification, wanted: str) -> Ignored | None:
-    if told.module != wanted:
-        return Ignored.OTHER_RECORD
-    if told.operation in ("insert", "update"):
-        return None
-    return Ignored.DELETION if told.operation == "delete" else Ignored.UNKNOWN

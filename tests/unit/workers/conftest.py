@@ -1,0 +1,19 @@
+"""Six open doors, without a server behind them."""
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from pipeline.metrics import Metrics
+from pipeline.settings import load
+from pipeline.wiring import Services
+from tests import crm
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**crm.environment(), "SERVICE6_SECRET_KEY": "k"}.items():
+            patch.setenv(name, value)
+        yield Services(load(tmp_path_factory.mktemp("state")), Metrics(CollectorRegistry()))
