@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from schemas.event import Position
 from schemas.frozen import Frozen
@@ -26,6 +26,16 @@ class ScoreLeadRequest(Frozen):
 
     A try is never saved.
     """
+
+    # Which the types cannot say: one of the two must be there.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["lead_id"], "properties": {"lead_id": {"type": "string"}}},
+                {"required": ["attributes"], "properties": {"attributes": {"type": "object"}}},
+            ]
+        }
+    )
 
     lead_id: str | None = Field(default=None, pattern=r"^\d{1,18}$")
     attributes: dict[str, JsonValue] | None = Field(default=None, description="as a webhook would bring them")

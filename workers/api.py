@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Mount
+from starlette.types import Scope
 
 from pipeline import log, settings
 from pipeline.errors import Malformed, Service6Error
@@ -25,7 +27,7 @@ from workers.contract import docs
 from workers.door import doors
 from workers.enqueuer import Enqueuer
 from workers.intake import Intake
-from workers.layers import Bounded, Bypass, Measured
+from workers.layers import API, Bounded, Bypass, Measured
 from workers.page import ALWAYS_ASK, POLICY, Dashboard
 from workers.problems import answer, foreign
 from workers.relay import Relay
@@ -83,12 +85,21 @@ def create_app(own: Services) -> Bypass:
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.extend(docs.routes({**POLICY, **ALWAYS_ASK}))
-    app.mount("/", Dashboard())
+    app.router.routes.append(Remainder("/", Dashboard()))
     app.add_middleware(Bounded, limit=routes.BODY_LIMIT)
     app.add_middleware(Measured, metrics=own.metrics)
     if own.settings.api.origins:
         app.add_middleware(CORSMiddleware, allow_origins=own.settings.api.origins, **CORS)
     return Bypass(app, Starlette(routes=webhooks.routes, exception_handlers=HANDLERS))
+
+
+class Remainder(Mount):
+    """What no other route is for: so that a wrong method on one of those is told, and not a page that is missing."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http" or scope["path"].startswith(API) or scope["method"] not in {"GET", "HEAD"}:
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 def make_enqueuer(own: Services) -> Enqueuer:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, StringConstraints
 
 from pipeline.attributes import flatten
 from pipeline.errors import Malformed, Refused, TryAgain
@@ -35,6 +35,16 @@ router = APIRouter(prefix="/api/v1", tags=["leads"])
 
 # PostgreSQL's text holds no NUL.
 Name = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+
+
+def _no_number(value: object) -> object:
+    """pydantic takes one for seconds since 1970."""
+    if isinstance(value, str) and not value.strip("0123456789.+-"):
+        raise ValueError("give a moment as 2026-11-22T09:30:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number)]
 
 
 def services(request: Request) -> Services:
@@ -108,7 +118,7 @@ def list_leads(
     owner: Annotated[list[Name], Query(max_length=20)] = [],  # noqa: B006
     stage: Annotated[list[Name], Query(max_length=20)] = [],  # noqa: B006
     q: Annotated[Name, Query(description="how the external id begins, in upper or lower case")] = "",
-    changed_since: AwareDatetime | None = None,
+    changed_since: Moment | None = None,
     sort: listing.Sort = "-score",
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,

@@ -251,6 +251,7 @@ def test_a_cursor_that_is_no_text_of_ours_is_refused(served: Api, cursor: str) -
         ({"sort": "budget"}, "/sort"),
         ({"changed_since": "yesterday"}, "/changed_since"),
         ({"changed_since": "2026-01-01T00:00:00"}, "/changed_since"),
+        ({"changed_since": "0.5"}, "/changed_since"),
         ({"source": "\0"}, "/source/0"),
         ({"owner": "x" * 201}, "/owner/0"),
     ],

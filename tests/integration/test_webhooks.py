@@ -197,8 +197,11 @@ def test_a_body_over_one_mebibyte(served: Api, own: Services) -> None:
 
 
 def test_other_methods_and_addresses_are_problems_too(served: Api) -> None:
-    refused(served.http.get("/webhooks/standard"), 405)
-    refused(served.http.post("/api/v1/nothing", json={}), 405)
+    wrong = served.http.get("/webhooks/standard")
+    refused(wrong, 405)
+    assert wrong.headers["Allow"] == "POST"
+    refused(served.http.post("/api/v1/nothing", json={}), 404)
+    refused(served.http.post("/app.js", json={}), 404)
     assert served.http.delete("/api/v1/leads").headers["content-type"] == "application/problem+json"
 
 

@@ -1,0 +1,45 @@
+"""schemathesis tries the API as every role, and with no token at all: no answer may differ from the document."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.settings import Settings
+from schemas.access import Role
+from tests import crm
+from tests.integration.rows import leads_saved, save_scores, scored
+from tests.serving import Api, api, services
+from workers.contract.docs import API
+
+RULES = Path(__file__).parent / "schemathesis.toml"
+LIMIT_S = 60
+# What differs by role is what is shown; who may knock at a webhook does not.
+WHOLE = ["--phases", "examples,coverage,fuzzing", "--max-examples", "8"]
+BRIEF = ["--phases", "examples,fuzzing", "--max-examples", "5", "--exclude-tag", "webhooks"]
+
+
+@pytest.fixture(scope="module")
+def served(place: Settings) -> Iterator[Api]:
+    with services(place) as own:
+        leads = leads_saved(own, 3, source="referral", owner="ann")
+        with own.session() as db:
+            save_scores(own, db, scored(own, leads))
+    with api(place, **crm.environment(), SERVICE6_API__SCORE_LEADS_A_MINUTE="1000000") as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("role", "extent"),
+    [(Role.ADMIN, WHOLE), (Role.EXECUTIVE, BRIEF), (Role.AGENT, BRIEF), (Role.VIEWER, BRIEF), (None, WHOLE)],
+)
+def test_no_answer_differs_from_the_document(served: Api, role: Role | None, extent: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(RULES), "run", str(API)]
+    command += ["--url", served.url, "--generation-deterministic", "--no-color", *extent]
+    if role is not None:
+        [(header, token)] = served.bearer(role, ["ann"] if role is Role.AGENT else []).items()
+        command += ["--header", f"{header}: {token}"]
+    tried = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S)
+    assert tried.returncode == 0, tried.stdout + tried.stderr
