@@ -94,12 +94,10 @@ def create_app(own: Services) -> Bypass:
 
 
 class Remainder(Mount):
-    """What no other route is for: so that a wrong method on one of those is told, and not a page that is missing."""
+    """All that is no address of the API: there a wrong method is told as such, and not as a page that is missing."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] != "http" or scope["path"].startswith(API) or scope["method"] not in {"GET", "HEAD"}:
-            return Match.NONE, {}
-        return super().matches(scope)
+        return (Match.NONE, {}) if scope["path"].startswith(API) else super().matches(scope)
 
 
 def make_enqueuer(own: Services) -> Enqueuer:

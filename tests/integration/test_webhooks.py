@@ -201,7 +201,7 @@ def test_other_methods_and_addresses_are_problems_too(served: Api) -> None:
     refused(wrong, 405)
     assert wrong.headers["Allow"] == "POST"
     refused(served.http.post("/api/v1/nothing", json={}), 404)
-    refused(served.http.post("/app.js", json={}), 404)
+    refused(served.http.post("/app.js", json={}), 405)
     assert served.http.delete("/api/v1/leads").headers["content-type"] == "application/problem+json"
 
 
