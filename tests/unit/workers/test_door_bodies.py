@@ -53,6 +53,30 @@ def test_what_changes_no_lead_is_counted(own: Services, name: str, body: object,
     assert (list(report.events), report.ignored) == ([], Counter({reason: 1}))
 
 
+def test_hubspots_number_of_an_event_does_not_tell_it_alone(own: Services) -> None:
+    """They repeat: what else names it makes another delivery of it."""
+    others = [{"propertyName": "phone"}, {"objectId": 7}, {"subscriptionId": 8}, {"occurredAt": 1795000000001}]
+    body = orjson.dumps([HUBSPOT, *({**HUBSPOT, **other} for other in others), {**HUBSPOT, "attemptNumber": 3}])
+    ids = [event.delivery_id for event in reader(own, "hubspot").report(body).events]
+    assert len({*ids}) == 5
+    assert ids[0] == ids[-1]
+
+
+@pytest.mark.parametrize(
+    ("modified", "moment"),
+    [
+        (b"2026-11-18T10:00:00", datetime(2026, 11, 18, 10, tzinfo=UTC)),  # without a zone it is UTC
+        (b"2026-11-18T10:00:00+01:00", datetime(2026, 11, 18, 9, tzinfo=UTC)),
+        (b"yesterday", NOW),
+        (b"", NOW),
+    ],
+)
+def test_when_salesforce_says_it_happened(own: Services, modified: bytes, moment: datetime) -> None:
+    made = reader(own, "salesforce")
+    changes, _ = made.changes(made.report(SALESFORCE.replace(b"2026-11-18T09:00:00.000Z", modified)), None, NOW)
+    assert [change.occurred_at for change in changes] == [moment]
+
+
 def test_newer_subscriptions_name_the_record_by_number(own: Services) -> None:
     body = orjson.dumps([{**HUBSPOT, "subscriptionType": "object.propertyChange", "objectTypeId": "0-1"}])
     assert [event.attributes for event in reader(own, "hubspot").report(body).events] == [{"email": "jane@example.com"}]
@@ -109,6 +133,12 @@ def test_a_wrong_shape_is_told_with_its_place(own: Services, name: str, body: by
     with pytest.raises(Malformed) as caught:
         reader(own, name).report(body)
     assert caught.value.pointer == pointer
+
+
+def test_elements_nested_too_deep(own: Services) -> None:
+    nested = SALESFORCE.replace(b"Example", b"<a>" * 5000 + b"</a>" * 5000)
+    with pytest.raises(Malformed, match="levels"):
+        reader(own, "salesforce").report(nested)
 
 
 BOMB = b"""<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa"><!ENTITY c "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>"""

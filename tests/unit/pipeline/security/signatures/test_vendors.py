@@ -192,6 +192,13 @@ def test_another_kind_of_key_is_a_fault_of_the_configuration() -> None:
             MANNERS["gohighlevel"].verifier([_der(key)])  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("scheme", "good"), [("Basic", True), ("basic", True), ("Bearer", False), ("", False)])
+def test_user_and_password_count_as_http_basic_alone(scheme: str, good: bool) -> None:
+    encoded = base64.b64encode(vendor("pipedrive").secret.encode()).decode()
+    asked = SignedRequest("POST", "", b"", {"authorization": f"{scheme} {encoded}"})
+    assert accepted("pipedrive", asked) is good
+
+
 @pytest.mark.parametrize("token", [None, 1, ["x"] * 3, {"a": 1}, "T"])
 def test_a_token_of_another_kind_is_refused(token: object) -> None:
     body = repr({"channel_id": 1, "token": token}).replace("'", '"').replace("None", "null").encode()
