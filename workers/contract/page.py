@@ -1,5 +1,7 @@
 """The documents as one HTML page: plain headings, tables and folds."""
 
+import json
+import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 Json = dict[str, Any]
 Row = tuple[str, str, str]  # a name, HTML, words
 
+CODE = re.compile("`([^`]+)`")
 BOUNDS = {"minimum": "from", "maximum": "to", "maxLength": "up to", "pattern": "like"}
 
 FRAME = """<!doctype html>
@@ -21,8 +24,8 @@ FRAME = """<!doctype html>
 </head>
 <body>
 <header><h1>Service 6: API and events</h1>
-<p><a href="./docs/openapi.yaml">OpenAPI 3.1</a> · <a href="./docs/asyncapi.yaml">AsyncAPI 3</a> ·
-<a href="./">the page</a></p></header>
+<p><a href="./docs/openapi.yaml">OpenAPI 3.1</a> · <a href="./docs/asyncapi.yaml">AsyncAPI 3</a>
+· <a href="./">the page</a></p></header>
 <nav aria-label="Contents">{contents}</nav>
 <main>{main}</main>
 </body>
@@ -102,7 +105,10 @@ def _schema(name: str, schema: Json) -> str:
     ]
     values = _words("One of: " + ", ".join(map(str, schema["enum"]))) if "enum" in schema else ""
     about = _words(schema.get("description", ""))
-    return _fold(f"schema-{name}", escape(name), about + values + _table("Fields", rows))
+    shown = "".join(
+        f"<pre>{escape(json.dumps(one, indent=2, ensure_ascii=False))}</pre>" for one in schema.get("examples", ())
+    )
+    return _fold(f"schema-{name}", escape(name), about + values + _table("Fields", rows) + shown)
 
 
 def _said(needed: bool, about: str) -> str:
@@ -128,7 +134,7 @@ def _type(schema: Json) -> str:
 
 
 def _table(title: str, rows: Iterable[Row]) -> str:
-    lines = [f"<tr><th scope=row>{escape(name)}<td>{kind}<td>{escape(about)}" for name, kind, about in rows]
+    lines = [f"<tr><th scope=row>{escape(name)}<td>{kind}<td>{_inline(about)}" for name, kind, about in rows]
     if not lines:
         return ""
     # Wide ones scroll, also by keyboard.
@@ -145,7 +151,18 @@ def _fold(identity: str, title: str, inside: str) -> str:
 
 
 def _words(text: str) -> str:
-    return "".join(f"<p>{escape(part)}</p>" for part in text.split("\n\n") if part.strip())
+    """Paragraphs, and lists of lines that begin with a dash."""
+    written = []
+    for part in text.split("\n\n"):
+        lines = part.strip().split("\n")
+        items = "".join(f"<li>{_inline(line[2:])}</li>" for line in lines if line.startswith("- "))
+        rest = " ".join(line for line in lines if not line.startswith("- "))
+        written.append((f"<p>{_inline(rest)}</p>" if rest else "") + (f"<ul>{items}</ul>" if items else ""))
+    return "".join(written)
+
+
+def _inline(text: str) -> str:
+    return CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _anchor(name: str) -> str:
