@@ -3,6 +3,7 @@
 import base64
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -75,7 +76,9 @@ def test_a_lead_from_its_creation_to_its_end_shuffled_and_doubled(served: Api, o
     sender, wanted = vendor(name), expected(name)
     bodies = sequence(name) * 2
     random.Random(name).shuffle(bodies)
-    assert all(is_acknowledged(sender, post(served, sender, body)) for body in bodies)
+    with ThreadPoolExecutor(4) as pool:  # and some at once
+        answers = [*pool.map(lambda body: post(served, sender, body), bodies)]
+    assert all(is_acknowledged(sender, answer) for answer in answers)
     found = lead(served, own)
     assert (found["source"], found["external_id"]) == (name, wanted["external_id"])
     assert found["attributes"] == wanted["attributes"]
