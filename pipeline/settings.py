@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -21,97 +21,25 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import Misconfigured
+from pipeline.sections import (
+    ApiSettings,
+    DatabaseSettings,
+    FlowerSettings,
+    IntakeSettings,
+    PublisherSettings,
+    RedisSettings,
+    RelaySettings,
+    StreamSettings,
+    TokenSettings,
+    UpkeepSettings,
+    WorkerSettings,
+)
 from pipeline.sources import SourceName, SourceSettings, Vendor, with_defaults
 from schemas.scorecard import ScorecardConfig, TierCuts
 
 CONFIG_FILE = Path(__file__).parent.parent / "coordination" / "unified_config.yaml"
 ACTIVE_SECRETS = 2  # of a source: one, and another while it is being rotated
 VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class DatabaseSettings(Section):
-    url: SecretStr
-    pool_size: int = Field(ge=1, le=200)
-    statement_timeout_s: float
-
-
-class RedisSettings(Section):
-    url: SecretStr
-
-
-class ApiSettings(Section):
-    host: str
-    port: int = Field(ge=0, le=65535)
-    public_url: str = Field(pattern=r"^(https?://[^/?#\s]+[^?#\s]*)?$")
-    origins: tuple[str, ...]
-    score_leads_a_minute: int = Field(ge=1)
-    request_s: float = Field(gt=0)
-    connections: int = Field(ge=1)
-
-
-class FlowerSettings(Section):
-    port: int = Field(ge=0, le=65535)
-
-
-class WorkerSettings(Section):
-    scoring_processes: int = Field(ge=1, le=64)
-
-
-class IntakeSettings(Section):
-    body_limit: int
-    queue_requests: int = Field(ge=1)
-    queue_bytes: int
-    group_size: int = Field(ge=1)
-    pace_ms: float = Field(ge=0)
-    message_leads: int = Field(ge=1)
-    linger_ms: float
-    attribute_limit: int
-    text_limit: int
-
-
-class PublisherSettings(Section):
-    batch: int = Field(ge=1)
-    poll_ms: float
-    linger_ms: float
-
-
-class StreamSettings(Section):
-    key: str
-    length: int
-
-
-class RelaySettings(Section):
-    auth_timeout_s: float
-    heartbeat_s: float
-    flush_ms: float
-    ring: int
-    message_limit: int
-    buffer_limit: int
-    slow_after_s: float
-    pending_limit: int
-    sockets: int
-    sockets_per_user: int
-    sockets_before_auth: int
-    drain_s: float
-
-
-class UpkeepSettings(Section):
-    tick_s: float
-    grace_s: float
-    max_attempts: int
-    backoff_s: float
-    batch: int
-    delivery_days: float
-    timeline_days: float
-    history_months: int
-
-
-class TokenSettings(Section):
-    access_minutes: float
 
 
 class Settings(BaseSettings):

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from pipeline.attributes import flatten
 from pipeline.errors import Malformed, Misconfigured, Refused
 from pipeline.mapping import SourceMap
+from pipeline.sections import IntakeSettings
 from pipeline.security.signatures.request import SignedRequest
-from pipeline.settings import IntakeSettings, Settings
+from pipeline.settings import Settings
 from pipeline.sources import SourceSettings
 from pipeline.wiring import Services
 from schemas.crm.report import Event, Ignored, Report, Unreadable

@@ -18,7 +18,8 @@ from sqlalchemy import Engine
 from pipeline import log, stream
 from pipeline.errors import GiveUp, Service6Error
 from pipeline.metrics import Metrics
-from pipeline.settings import PublisherSettings, load
+from pipeline.sections import PublisherSettings
+from pipeline.settings import load
 from pipeline.storage import outbox
 from pipeline.storage.engine import engine, statements
 from pipeline.storage.outbox import OutboxRow

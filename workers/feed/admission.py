@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from pipeline.settings import RelaySettings
+from pipeline.sections import RelaySettings
 
 
 class Admission:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from pipeline.errors import TryAgain
 from pipeline.metrics import Metrics
-from pipeline.settings import RelaySettings
+from pipeline.sections import RelaySettings
 from pipeline.stream import START, Order, position
 from schemas.event import Position
 from schemas.feed import CloseCode, Heartbeat

@@ -11,8 +11,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pipeline.errors import Refused, TryAgain
 from pipeline.metrics import Metrics
+from pipeline.sections import RelaySettings
 from pipeline.security import tokens
-from pipeline.settings import RelaySettings
 from schemas.access import Claims, Role
 from schemas.feed import Authenticate, ClientMessage, CloseCode, Ping, Ready, Subscribe, Subscribed
 from workers.bearer import bearer_token

@@ -5,7 +5,7 @@ import logging
 from contextlib import suppress
 
 from pipeline.errors import TryAgain
-from pipeline.settings import RelaySettings
+from pipeline.sections import RelaySettings
 from pipeline.stream import START, StreamReader, StreamState
 from schemas.event import Position
 from workers.feed import changes

@@ -9,8 +9,8 @@ from functools import lru_cache
 from pipeline.attributes import flatten, plain
 from pipeline.errors import GiveUp, Malformed, Misconfigured
 from pipeline.mapping import Part, SourceMap
+from pipeline.sections import IntakeSettings
 from pipeline.security.privacy import ANSWERS, COUNT, is_personal
-from pipeline.settings import IntakeSettings
 from schemas.lead import LeadChange, Outcome
 from workers.importing.csv_dates import Dates
 from workers.importing.csv_file import Record

@@ -24,8 +24,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from pipeline import stream
 from pipeline.metrics import Metrics
+from pipeline.sections import RedisSettings
 from pipeline.security import tokens
-from pipeline.settings import RedisSettings, Settings
+from pipeline.settings import Settings
 from pipeline.stream import Stream
 from schemas.access import Role
 from schemas.feed import PATH

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from pipeline.errors import TryAgain
 from pipeline.metrics import Metrics
-from pipeline.settings import RelaySettings
+from pipeline.sections import RelaySettings
 from pipeline.stream import START, Arrival, position
 from schemas.access import Claims, Role
 from schemas.feed import Topic

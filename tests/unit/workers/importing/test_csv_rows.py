@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from pipeline.attributes import plain
 from pipeline.mapping import SourceMap
+from pipeline.sections import IntakeSettings
 from pipeline.security.vault import Vault
-from pipeline.settings import IntakeSettings, SourceSettings
+from pipeline.sources import SourceSettings
 from schemas.lead import LeadChange
 from schemas.score import Value
 from workers.importing.csv_file import Record
