@@ -180,7 +180,8 @@ export class Leads {
     for (const lead of page.leads) {
       if (!this.#revisions.stands(lead.id, lead.score.rev)) continue;
       this.#put(lead, false);
-      if (!this.#unplaced.has(lead.id)) came.set(lead.id, lead);
+      this.#unplaced.delete(lead.id); // one that fell out of the part that was read is in this one
+      came.set(lead.id, lead);
     }
     this.cursor.value = page.next_cursor;
     this.#floor = page.next_cursor ? page.leads.at(-1) : null;

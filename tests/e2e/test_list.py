@@ -40,6 +40,28 @@ async () => {
 """
 
 
+# A lead falls out of what was read while nothing may move, and is in the next page.
+FALL = """
+async () => {
+  const { Leads } = await import(new URL('leads.js', document.querySelector('script[type=module]').src));
+  const lead = (id, points, rev) => ({ id, external_id: id, score: { score: points, rev, tier: 'B' } });
+  const pages = [
+    { leads: [lead('1', 50, 1), lead('2', 40, 1), lead('3', 30, 1)], total: 5, next_cursor: 'next', position: null },
+    { leads: [lead('4', 20, 1), lead('2', 10, 2), lead('5', 5, 1)], total: 5, next_cursor: null, position: null },
+  ];
+  window.fetch = async () => new Response(JSON.stringify(pages.shift()));
+  const leads = new Leads();
+  await leads.read();
+  leads.hold(600);
+  leads.apply([{ kind: 'score', key: 'lead:2', rev: 2, body: lead('2', 10, 2) }]);
+  while (leads.indexOf('2') >= 0) await new Promise(requestAnimationFrame);
+  await leads.readMore();
+  await new Promise((done) => setTimeout(done, 800));
+  return leads.order.value.join(' ');
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def owner(stack: Stack) -> str:
     """Whose leads are many, and score from 20 to 60 or so."""
@@ -59,6 +81,10 @@ def listed(stack: Stack, open_page: Open, owner: str, **options: object) -> Page
 
 def test_a_ranking_is_what_sorting_would_give(stack: Stack, open_page: Open) -> None:
     assert open_page(stack.url).evaluate(ARRANGE) == "sorted"
+
+
+def test_a_lead_that_fell_out_of_what_was_read_is_there_with_the_next_page(stack: Stack, open_page: Open) -> None:
+    assert open_page(stack.url).evaluate(FALL) == "1 3 4 2 5"
 
 
 def test_a_long_list_draws_what_is_in_sight_and_reads_on_below(stack: Stack, open_page: Open, owner: str) -> None:

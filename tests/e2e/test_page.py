@@ -167,6 +167,8 @@ def test_a_viewer_receives_no_value(stack: Stack, open_page: Open) -> None:
     page.get_by_role("button", name=lead).click()
     panel = page.get_by_role("complementary")
     expect(panel).to_contain_text("Your role shows the reasons")
+    expect(panel.locator(".deliveries")).to_contain_text("2 attributes")
+    expect(panel.get_by_text("What if?")).to_have_count(0)
     stack.tell(lead, budget=434_343, visits=12)
     expect(panel).to_contain_text("very many visits", timeout=SOON_MS)
     bodies = [answer.text() for answer in answers if "/api/" in answer.url]
