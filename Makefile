@@ -21,7 +21,7 @@ check: $(INSTALLED) ## format, lint, types, imports and unit tests: under 30 s, 
 	$(BIN)/pytest --quiet tests/unit
 
 test: $(INSTALLED) ## the whole suite, with coverage
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --cov --cov-report=term
 
 e2e: $(INSTALLED) ## the page in headless Chromium
 	$(BIN)/pytest -m e2e

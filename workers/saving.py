@@ -6,10 +6,9 @@ from typing import cast
 
 from sqlalchemy.orm import Session
 
-from pipeline.attributes import canonical
 from pipeline.errors import Disturbed, Malformed, Misconfigured, Refused
 from pipeline.merging import Lead, News
-from pipeline.security.privacy import EMAIL
+from pipeline.security.privacy import email_in, phone_in
 from pipeline.security.vault import Vault
 from pipeline.storage import consequences, contacts, deliveries, leads, timeline
 from pipeline.storage.leads import Key, LeadRow
@@ -121,9 +120,7 @@ class Saver:
                 lead.id = ids[lead.source, lead.external_id]
 
     def _sealed(self, lead: Lead) -> contacts.SealedContact:
-        texts = {canonical(name): value for name, value in lead.contacts.items() if isinstance(value, str)}
-        email = next((found.group() for value in texts.values() if (found := EMAIL.search(value))), None)
-        phone = next((value for name, value in texts.items() if "phone" in name or "mobile" in name), None)
+        email, phone = email_in(lead.contacts), phone_in(lead.contacts)
         return contacts.SealedContact(
             lead.id,
             self._vault.seal(lead.contacts, contacts.row_name(lead.id)),

@@ -16,6 +16,7 @@ PERSONAL_WORDS = frozenset(
 )
 # Within a word too, because vendors write `mobilephone`, `emailaddress` and `phone1`.
 PERSONAL_STEMS = ("phone", "email", "telefon", "birth", "streetaddress", "postaladdress")
+PHONES = ("phone", "telefon", "mobile", "cell", "tel", "whatsapp")  # parts of a name under which a number is called
 # The names of these are nobody's name.
 THINGS = frozenset(
     "company campaign product event form list page brand project property business organization organisation account "
@@ -79,6 +80,20 @@ def looks_personal(text: str) -> bool:
     if any(_is_phone(found.group()) for found in PHONE_WITHIN.finditer(text)):
         return True
     return PHONE_ALONE.fullmatch(text) is not None and _is_phone(text) and not DATE.match(text)
+
+
+def email_in(details: Mapping[str, Value]) -> str | None:
+    """The first e-mail address in a lead's details."""
+    texts = (value for value in details.values() if isinstance(value, str))
+    return next((found.group() for text in texts if (found := EMAIL.search(text))), None)
+
+
+def phone_in(details: Mapping[str, Value]) -> str | None:
+    """The first telephone number in a lead's details: one that is called so, or else one that looks like one."""
+    texts = {name: str(value) for name, value in details.items() if value is not None and not isinstance(value, bool)}
+    called = [text for name, text in texts.items() if any(part in canonical(name) for part in PHONES)]
+    found = (match.group() for text in texts.values() for match in PHONE_WITHIN.finditer(text))
+    return next((text for text in (*called, *found) if _is_phone(text)), None)
 
 
 @lru_cache(maxsize=8192)

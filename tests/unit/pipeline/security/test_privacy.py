@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pipeline.security.privacy import is_personal, looks_personal
+from pipeline.security.privacy import email_in, is_personal, looks_personal, phone_in
 from schemas.score import Value
 
 PERSONAL: list[tuple[str, Value]] = [
@@ -116,3 +116,22 @@ def test_no_text_takes_long(text: str) -> None:
     began = time.process_time()
     looks_personal(text)
     assert time.process_time() - began < 0.1
+
+
+@pytest.mark.parametrize(
+    ("details", "number"),
+    [
+        ({"first_name": "Ann", "Mobile Phone": "0170 1234567"}, "0170 1234567"),
+        ({"tel": 491701234567}, "491701234567"),
+        ({"whatsapp": "+49 170 1234567", "fax": "+49 30 99999999"}, "+49 170 1234567"),
+        ({"phone": "ask her", "note": "call +44 7700 900123 after six"}, "+44 7700 900123"),
+        ({"telefon": True, "street": "Elm 5"}, None),
+    ],
+)
+def test_the_number_by_which_a_lead_is_found(details: dict[str, Value], number: str | None) -> None:
+    assert phone_in(details) == number
+
+
+def test_the_address_by_which_a_lead_is_found() -> None:
+    assert email_in({"name": "Ann", "id": 7, "note": "write to ann@example.com, please"}) == "ann@example.com"
+    assert email_in({"name": "Ann"}) is None
