@@ -1,6 +1,6 @@
 """What intake is compared with: the same door, the same SQL, publishing off the request path, one commit a request."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline import log, settings
+from pipeline.security.signatures.request import SignedRequest
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks.app import connect
@@ -26,13 +27,15 @@ def main() -> None:
     saver = make_saver(own)
     enqueuer = make_enqueuer(own)
 
-    def save(change: LeadChange) -> None:
+    def save(changes: Sequence[LeadChange]) -> None:
         with own.session() as db:
-            lead_ids = saver.save(db, [change], datetime.now(UTC))
+            lead_ids = saver.save(db, changes, datetime.now(UTC))
         enqueuer.add(lead_ids)
 
     async def receive(request: Request) -> Response:
-        await run_in_threadpool(save, door.read(await request.body(), request.headers))
+        signed = SignedRequest(request.method, request.url.path, await request.body(), request.headers)
+        changes, _ = door.read(signed, datetime.now(UTC))
+        await run_in_threadpool(save, changes)
         return Response(b"{}", 202)
 
     @asynccontextmanager
