@@ -4,6 +4,7 @@ When in doubt a value is personal: it is sealed, not lost, and `personal: false`
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from pipeline.attributes import canonical
