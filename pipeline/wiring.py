@@ -89,7 +89,7 @@ class Services:
     def champion(self) -> Champion:
         model = self.scorer.model
         with self.session() as db:
-            model_id = models.ensure(db, model.version, model.engine, model.card.model_dump())
+            model_id = models.ensure(db, model.version, model.engine, model.artefact())
         return Champion(self.scorer, model_id)
 
     def source_map(self, name: str) -> SourceMap:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from pipeline.scoring.explain import DECIMALS, Wording
+from pipeline.scoring.explain import DECIMALS, Term
 from schemas.score import TermMove
 
 
-def moves(before: Mapping[str, Wording], after: Mapping[str, Wording]) -> tuple[TermMove, ...]:
+def moves(before: Mapping[str, Term], after: Mapping[str, Term]) -> tuple[TermMove, ...]:
     """Terms by attribute -> those whose points differ, the largest difference first.
 
     A term that one of the two models does not have counts as nothing there.

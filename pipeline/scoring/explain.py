@@ -1,8 +1,8 @@
 """Terms of the sum -> the strongest factors, kept in a few bytes -> words when someone reads them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from schemas.score import Tier, Value
 
 STRONGEST = 5
 DECIMALS = 2  # of points, as people read them
-PACKED = np.dtype([("feature", "<u2"), ("bin", "<u2"), ("points", "<f4")])
+PACKED = np.dtype([("term", "<u2"), ("place", "<u2"), ("points", "<f4")])
 
 OPENING = {
     Tier.A: "Strong lead",
@@ -28,62 +28,77 @@ AGAINST_IN_SENTENCE = 2
 VALUE_LIMIT = 120  # characters of an attribute's value in a factor
 
 
-def strongest(terms: NDArray[np.float64], bins: Bins) -> NDArray[np.void]:
-    """(n, features) terms -> (n, ≤ 5) records of `PACKED`, largest points first whatever their sign."""
-    order = np.argsort(-np.abs(terms), axis=1, kind="stable")[:, :STRONGEST]
-    packed = np.zeros(order.shape, PACKED)
-    packed["feature"] = order
-    packed["bin"] = np.take_along_axis(bins, order, axis=1)
-    packed["points"] = np.take_along_axis(terms, order, axis=1)
+def strongest(terms: NDArray[np.float64], places: Bins) -> NDArray[np.void]:
+    """(n, terms) points and places -> (n, ≤ 5) records of `PACKED`, largest points first whatever their sign."""
+    size = -np.abs(terms)
+    few = np.arange(terms.shape[1])[np.newaxis].repeat(len(terms), axis=0)
+    if terms.shape[1] > STRONGEST:
+        few = np.argpartition(size, STRONGEST, axis=1)[:, :STRONGEST]  # to sort all terms would cost twice as much
+    few = np.take_along_axis(few, np.argsort(np.take_along_axis(size, few, axis=1), axis=1, kind="stable"), axis=1)
+    packed = np.zeros(few.shape, PACKED)
+    packed["term"] = few
+    packed["place"] = np.take_along_axis(places, few, axis=1)
+    packed["points"] = np.take_along_axis(terms, few, axis=1)
     return packed
 
 
-def packed_bins(bins: Bins) -> NDArray[np.uint16]:
-    """Two bytes a feature: which terms a score was the sum of, for as long as its model version is kept."""
-    return bins.astype("<u2")
+def packed_places(places: Bins) -> NDArray[np.uint16]:
+    """Two bytes a term: which terms a score was the sum of, for as long as its model version is kept."""
+    return places.astype("<u2")
 
 
-def unpack_bins(packed: bytes) -> list[int]:
-    return np.frombuffer(packed, "<u2").tolist()  # type: ignore[no-any-return]
+def unpack_places(packed: bytes) -> Bins:
+    """(1, terms)"""
+    return np.frombuffer(packed, "<u2").astype(np.intp)[np.newaxis]
 
 
 def unpack(packed: bytes) -> NDArray[np.void]:
     return np.frombuffer(packed, PACKED)
 
 
-@dataclass(frozen=True)
-class Wording:
-    """What one bin of one feature says; `phrase` is its part of the sentence."""
+class Wording(NamedTuple):
+    """What one place in the table of a term says."""
+
+    attribute: str
+    label: str
+
+
+class Term(NamedTuple):
+    """What was seen, and the points that it gave or took."""
 
     attribute: str
     label: str
     points: float
-    phrase: str
+
+    @property
+    def phrase(self) -> str:
+        """Its part of the sentence."""
+        sign = "+" if self.points > 0 else "−"
+        return f"{self.label} ({sign}{abs(self.points):g})"
 
 
-Wordings = Sequence[Sequence[Wording]]  # by feature, then by bin
+Wordings = Sequence[Sequence[Wording]]  # by term, then by place
 
 
-def wording(attribute: str, label: str, points: float) -> Wording:
-    sign = "+" if points > 0 else "−"
-    return Wording(attribute, label, round(points, DECIMALS), f"{label} ({sign}{abs(points):g})")
+def term(wording: Wording, points: float) -> Term:
+    return Term(*wording, round(points, DECIMALS))
 
 
 def factors(
     packed: NDArray[np.void], wordings: Wordings, values: Sequence[Value | datetime] | None
-) -> tuple[list[dict[str, Value]], list[Wording]]:
-    """The fields of each `Factor`, and its wording; `values` None leaves the lead's own values out."""
-    seen = [(feature, wordings[feature][place]) for feature, place, points in packed.tolist() if points]
+) -> tuple[list[dict[str, Value]], list[Term]]:
+    """The fields of each `Factor`, and its term; `values` (by term) None leaves the lead's own values out."""
+    seen = [(which, term(wordings[which][place], points)) for which, place, points in packed.tolist() if points]
     fields: list[dict[str, Value]] = [
         {
-            "attribute": word.attribute,
-            "label": word.label,
-            "points": word.points,
-            "value": None if values is None else _shown(values[feature]),
+            "attribute": one.attribute,
+            "label": one.label,
+            "points": one.points,
+            "value": None if values is None else _shown(values[which]),
         }
-        for feature, word in seen
+        for which, one in seen
     ]
-    return fields, [word for _, word in seen]
+    return fields, [one for _, one in seen]
 
 
 def is_enough(confidence: float) -> bool:
@@ -91,10 +106,10 @@ def is_enough(confidence: float) -> bool:
     return confidence >= ENOUGH
 
 
-def sentence(tier: Tier, confidence: float, words: Sequence[Wording]) -> str:
+def sentence(tier: Tier, confidence: float, terms: Sequence[Term]) -> str:
     """One sentence or two, from labels alone, so that they are fit for every role."""
-    speaks_for = [word.phrase for word in words if word.points > 0][:FOR_IN_SENTENCE]
-    against = [word.phrase for word in words if word.points < 0][:AGAINST_IN_SENTENCE]
+    speaks_for = [one.phrase for one in terms if one.points > 0][:FOR_IN_SENTENCE]
+    against = [one.phrase for one in terms if one.points < 0][:AGAINST_IN_SENTENCE]
     if not speaks_for and not against:
         return NOTHING_KNOWN
     reasons = "; but ".join(", ".join(group) for group in (speaks_for, against) if group)

@@ -56,6 +56,8 @@ class FeatureSet:
         self.features = tuple(features)
         self._places = _places(self.features)
         self._place = lru_cache(maxsize=NAMES_KEPT)(lambda name: self._places.get(canonical(name)))
+        self._words = [n for n, f in enumerate(features) if f.kind == "category"]
+        self._ranges = [n for n, f in enumerate(features) if f.kind != "category"]
         self._cuts = tuple(np.asarray(f.cuts, np.float32) for f in features)
 
     def values(self, attributes: Mapping[str, Value], active_at: datetime) -> list[Value | datetime]:
@@ -71,27 +73,38 @@ class FeatureSet:
         return found
 
     def encode(self, values: Sequence[Value | datetime]) -> list[float]:
-        return [_encode(feature, value) for feature, value in zip(self.features, values, strict=True)]
+        return [encode(feature, value) for feature, value in zip(self.features, values, strict=True)]
 
     def matrix(self, rows: Sequence[Sequence[Value | datetime]]) -> Matrix:
         """(leads, features)"""
         encoded = [self.encode(values) for values in rows]
         return np.array(encoded, np.float32).reshape(len(rows), len(self.features))
 
-    def bins(self, matrix: Matrix, as_of: datetime) -> Bins:
-        """(leads, features); bin 0 is missing."""
-        found = np.empty(matrix.shape, np.intp)
-        today = np.float32(days(as_of))
-        for column, feature in enumerate(self.features):
-            seen = matrix[:, column]
-            if feature.kind == "category":
-                found[:, column] = np.nan_to_num(seen).astype(np.intp)
-                continue
-            if feature.kind == "age":
-                seen = np.maximum(today - seen, np.float32(0))  # a clock that runs ahead is no negative age
-            ranges = np.searchsorted(self._cuts[column], seen, side="right") + 1
+    def bins(self, matrix: Matrix, as_of: datetime | Matrix) -> Bins:
+        """(leads, features); bin 0 is missing. `as_of` is one clock, or of each lead the `days` of its own."""
+        return self.binned(self.readings(matrix, as_of))
+
+    def binned(self, readings: Matrix) -> Bins:
+        # Whole columns at once: of one lead each call of numpy costs more than its work.
+        found = np.empty(readings.shape, np.intp)
+        codes = readings[:, self._words]
+        found[:, self._words] = np.where(np.isnan(codes), MISSING_BIN, codes).astype(np.intp)
+        for column in self._ranges:
+            seen = readings[:, column]
+            ranges = self._cuts[column].searchsorted(seen, side="right") + 1
             found[:, column] = np.where(np.isnan(seen), MISSING_BIN, ranges)
         return found
+
+    def readings(self, matrix: Matrix, as_of: datetime | Matrix) -> Matrix:
+        """What the cuts are compared with: numbers, codes, and for moments their age in days."""
+        ages = [column for column, feature in enumerate(self.features) if feature.kind == "age"]
+        if not ages:
+            return matrix
+        today = np.float32(days(as_of)) if isinstance(as_of, datetime) else as_of[:, np.newaxis]
+        readings = matrix.copy()
+        # A clock that runs ahead is no negative age.
+        readings[:, ages] = np.maximum(today - matrix[:, ages], np.float32(0))
+        return readings
 
 
 def _places(features: Sequence[Feature]) -> dict[str, tuple[int, int]]:
@@ -105,7 +118,7 @@ def _places(features: Sequence[Feature]) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _encode(feature: Feature, value: Value | datetime) -> float:
+def encode(feature: Feature, value: Value | datetime) -> float:
     if value is None:
         return np.nan
     if feature.kind == "number":

@@ -6,25 +6,21 @@ from math import isnan
 from typing import Literal
 
 from pipeline.scoring.features import Feature, days
-from pipeline.scoring.scorecard import Scorecard
+from pipeline.scoring.model import Model
 from schemas.score import Lever, Value
 
 BEYOND = 1.5  # how far a slider goes past the last cut: what lies there counts alike
 
 
-def levers(
-    model: Scorecard, attributes: Mapping[str, Value], active_at: datetime, as_of: datetime
-) -> tuple[Lever, ...]:
+def levers(model: Model, attributes: Mapping[str, Value], active_at: datetime, as_of: datetime) -> tuple[Lever, ...]:
     """In the model's order; `value` as the lead has it, in the unit of the lever."""
     values = model.features.values(attributes, active_at)
     numbers = model.features.encode(values)
     return tuple(
-        _words(feature, rule.label, value)
+        _words(feature, label, value)
         if feature.kind == "category"
-        else _range(feature, rule.label, None if isnan(number) else number, as_of)
-        for feature, rule, value, number in zip(
-            model.features.features, model.card.features, values, numbers, strict=True
-        )
+        else _range(feature, label, None if isnan(number) else number, as_of)
+        for feature, label, value, number in zip(model.features.features, model.labels, values, numbers, strict=True)
     )
 
 

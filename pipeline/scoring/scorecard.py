@@ -1,31 +1,22 @@
 """The first rung: points per attribute from configuration. It needs no data and cannot fail."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring.explain import Wording, wording
+from pipeline.scoring.explain import Wording
 from pipeline.scoring.features import Bins, Feature, FeatureSet
-from schemas.score import Engine
+from pipeline.scoring.model import Judgement
+from schemas.score import Engine, Value
 from schemas.scorecard import OtherWord, RangeBin, Rule, ScorecardConfig, WordBin, WordRule
 
 # A card was never measured against outcomes, so even a fully known lead leaves some doubt.
 HIGHEST_CONFIDENCE = 0.8
 MISSING_LABEL = "not known"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """Of n leads: `scores` 0–100 and `confidences` 0–1 (n), `terms` in points (n, features).
-
-    base + the sum of a lead's terms is its score, but for the clip to 0–100.
-    """
-
-    scores: NDArray[np.float64]
-    confidences: NDArray[np.float64]
-    terms: NDArray[np.float64]
 
 
 class Scorecard:
@@ -36,16 +27,26 @@ class Scorecard:
         # Follows from the card's content, so the same card is the same version everywhere.
         self.version = f"scorecard-{hashlib.sha256(card.model_dump_json().encode()).hexdigest()[:8]}"
         self.features = FeatureSet([_feature(rule) for rule in card.features])
+        self.base = card.base
+        self.labels = tuple(rule.label for rule in card.features)
         self.wordings = tuple(_wordings(rule) for rule in card.features)
         self._points = tuple(np.array(_points(rule)) for rule in card.features)
         self._weights = np.array([np.abs(points).max() for points in self._points])
 
+    def artefact(self) -> dict[str, Any]:
+        return self.card.model_dump()
+
     def judge(self, bins: Bins) -> Judgement:
-        """`bins` (n, features) as `features.bins` gives them."""
-        terms = np.stack([points[bins[:, n]] for n, points in enumerate(self._points)], axis=1)
-        scores = np.clip(self.card.base + terms.sum(axis=1), 0, 100)
+        terms = self.points(bins)
+        scores = np.clip(self.base + terms.sum(axis=1), 0, 100)
         known = ((bins > 0) * self._weights).sum(axis=1) / max(self._weights.sum(), 1e-9)
-        return Judgement(scores, HIGHEST_CONFIDENCE * known, terms)
+        return Judgement(scores, HIGHEST_CONFIDENCE * known, terms, bins)
+
+    def points(self, places: Bins) -> NDArray[np.float64]:
+        return np.stack([points[places[:, n]] for n, points in enumerate(self._points)], axis=1)
+
+    def shown(self, values: Sequence[Value | datetime]) -> Sequence[Value | datetime]:
+        return values  # a term is a feature
 
 
 def _feature(rule: Rule) -> Feature:
@@ -68,4 +69,4 @@ def _points(rule: Rule) -> list[float]:
 
 def _wordings(rule: Rule) -> tuple[Wording, ...]:
     labels = (f"{rule.label} {MISSING_LABEL}", *(b.label for b in _bins(rule)))
-    return tuple(wording(rule.attribute, *bin) for bin in zip(labels, _points(rule), strict=True))
+    return tuple(Wording(rule.attribute, label) for label in labels)

@@ -9,8 +9,8 @@ import orjson
 from numpy.typing import NDArray
 
 from pipeline.scoring import explain
-from pipeline.scoring.explain import Wording
-from pipeline.scoring.scorecard import Scorecard
+from pipeline.scoring.explain import Term
+from pipeline.scoring.model import Model
 from pipeline.scoring.tier import tiers
 from schemas.lead import WaitingLead
 from schemas.score import Factor, LeadScore, ScoreRow, Tier, Value
@@ -24,7 +24,7 @@ Packed = NDArray[np.void]  # records of explain.PACKED
 class Scorer:
     """Stateless but for the model, so any number of threads may share one."""
 
-    def __init__(self, model: Scorecard, cuts: TierCuts) -> None:
+    def __init__(self, model: Model, cuts: TierCuts) -> None:
         self.model = model
         self.cuts = cuts
 
@@ -35,16 +35,16 @@ class Scorer:
         matrix = features.matrix(values)
         bins = features.bins(matrix, as_of)
         judged = self.model.judge(bins)
-        packed = explain.strongest(judged.terms, bins)
+        packed = explain.strongest(judged.terms, judged.places)
         rows = zip(
             leads,
             np.round(judged.scores, DECIMALS).tolist(),
             np.round(judged.confidences, DECIMALS).tolist(),
             tiers(judged.scores, self.cuts),
             packed,
-            explain.packed_bins(bins),
+            explain.packed_places(judged.places),
             matrix,
-            values,
+            map(self.model.shown, values),
             strict=True,
         )
         return [self._row(*row) for row in rows]
@@ -67,15 +67,18 @@ class Scorer:
         active_at: datetime,
     ) -> dict[str, Any]:
         """The fields of LeadScore that explain a saved score; without `attributes` the factors carry no values."""
-        values = None if attributes is None else self.model.features.values(attributes, active_at)
+        values = None
+        if attributes is not None:
+            values = self.model.shown(self.model.features.values(attributes, active_at))
         why = self._why(explain.unpack(packed), score, confidence, tier, values)
         return {**why, "factors": tuple(Factor.model_construct(**fields) for fields in why["factors"])}
 
-    def terms(self, bins: bytes) -> dict[str, Wording]:
-        """All terms of a saved score by attribute, from the bins that its history kept."""
-        places = explain.unpack_bins(bins)
-        words = (wordings[place] for wordings, place in zip(self.model.wordings, places, strict=True))
-        return {word.attribute: word for word in words}
+    def terms(self, packed: bytes) -> dict[str, Term]:
+        """All terms of a saved score by attribute, from the places that its history kept."""
+        places = explain.unpack_places(packed)
+        seen = zip(self.model.wordings, places[0], self.model.points(places)[0].tolist(), strict=True)
+        terms = (explain.term(wordings[place], points) for wordings, place, points in seen)
+        return {term.attribute: term for term in terms}
 
     def _why(
         self,
@@ -85,13 +88,13 @@ class Scorer:
         tier: Tier,
         values: Sequence[Value | datetime] | None,
     ) -> dict[str, Any]:
-        fields, words = explain.factors(packed, self.model.wordings, values)
-        base = self.model.card.base
+        fields, terms = explain.factors(packed, self.model.wordings, values)
+        base = self.model.base
         return {
-            "explanation": explain.sentence(tier, confidence, words),
+            "explanation": explain.sentence(tier, confidence, terms),
             "base": base,
             "factors": fields,
-            "others": round(score - base - sum(word.points for word in words), explain.DECIMALS),
+            "others": round(score - base - sum(term.points for term in terms), explain.DECIMALS),
         }
 
     def _row(
@@ -101,9 +104,9 @@ class Scorer:
         confidence: float,
         tier: Tier,
         packed: Packed,
-        bins: NDArray[np.uint16],
+        places: NDArray[np.uint16],
         vector: np.ndarray[tuple[int], np.dtype[np.float32]],
-        values: list[Value | datetime],
+        values: Sequence[Value | datetime],
     ) -> ScoreRow:
         lead_id = str(lead.id)
         # What only the guarded write can know (rev, previous score, time) the publisher fills in.
@@ -133,7 +136,7 @@ class Scorer:
             confidence,
             tier,
             packed.tobytes(),
-            bins.tobytes(),
+            places.tobytes(),
             vector.tobytes(),
             lead.owner,
             orjson.dumps(body).decode(),

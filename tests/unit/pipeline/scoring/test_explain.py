@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.scoring import explain
-from pipeline.scoring.explain import ENOUGH, NOTHING_KNOWN, PACKED, STRONGEST, VALUE_LIMIT, Wording, wording
+from pipeline.scoring.explain import ENOUGH, NOTHING_KNOWN, PACKED, STRONGEST, VALUE_LIMIT, Term, Wording, term
 from schemas.score import Tier, Value
 from tests.unit.pipeline.scoring.cards import NOW
 
 WORDINGS = [
-    [wording("budget", "Budget not known", 0), wording("budget", "large budget", 13)],
-    [wording("source", "Source not known", 0), wording("source", "cold contact", -9)],
+    [Wording("budget", "Budget not known"), Wording("budget", "large budget")],
+    [Wording("source", "Source not known"), Wording("source", "cold contact")],
 ]
 
 
@@ -31,10 +31,10 @@ def test_the_strongest_are_the_largest_terms_whatever_their_sign(rows: list[list
     kept = explain.strongest(terms, np.tile(np.arange(8), (len(rows), 1)))
     assert kept.shape == (len(rows), STRONGEST)
     for row, chosen in zip(terms, kept, strict=True):
-        strengths = np.abs(row[chosen["feature"]])
+        strengths = np.abs(row[chosen["term"]])
         assert strengths.tolist() == sorted(np.abs(row).tolist(), reverse=True)[:STRONGEST]
-        assert chosen["bin"].tolist() == chosen["feature"].tolist()
-        assert chosen["points"].tolist() == row[chosen["feature"]].astype(np.float32).tolist()
+        assert chosen["place"].tolist() == chosen["term"].tolist()
+        assert chosen["points"].tolist() == row[chosen["term"]].astype(np.float32).tolist()
 
 
 def test_a_card_of_few_features_has_few_factors() -> None:
@@ -67,7 +67,7 @@ def test_a_term_of_nothing_is_no_factor() -> None:
 
 
 def test_the_sentence_tells_what_speaks_for_and_what_against() -> None:
-    words = [WORDINGS[0][1], WORDINGS[1][1]]
+    words = [term(WORDINGS[0][1], 13), term(WORDINGS[1][1], -9)]
     assert explain.sentence(Tier.B, ENOUGH, words) == "Promising lead: large budget (+13); but cold contact (−9)."
     assert explain.sentence(Tier.A, ENOUGH, words[:1]) == "Strong lead: large budget (+13)."
     assert explain.sentence(Tier.D, ENOUGH, words[1:]) == "Weak lead: cold contact (−9)."
@@ -75,11 +75,11 @@ def test_the_sentence_tells_what_speaks_for_and_what_against() -> None:
 
 
 def test_of_too_little_it_says_so_and_what_there_is() -> None:
-    told = explain.sentence(Tier.C, ENOUGH - 0.01, [WORDINGS[0][1]])
+    told = explain.sentence(Tier.C, ENOUGH - 0.01, [term(WORDINGS[0][1], 13)])
     assert told == f"{NOTHING_KNOWN} So far: large budget (+13)."
 
 
 def test_the_sentence_stays_short() -> None:
-    many: list[Wording] = [wording("a", f"good {n}", 9) for n in range(5)]
-    many += [wording("b", f"bad {n}", -9) for n in range(5)]
+    many = [Term("a", f"good {n}", 9) for n in range(5)]
+    many += [Term("b", f"bad {n}", -9) for n in range(5)]
     assert explain.sentence(Tier.C, ENOUGH, many).count("(") == 5

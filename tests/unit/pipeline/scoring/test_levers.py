@@ -8,14 +8,14 @@ from pipeline.scoring.levers import levers
 from pipeline.scoring.scorecard import Scorecard
 from pipeline.scoring.scorer import Scorer
 from schemas.score import Value
-from schemas.scorecard import ScorecardConfig, TierCuts
-from tests.unit.pipeline.scoring.cards import ATTRIBUTES, NOW, cards
+from schemas.scorecard import ScorecardConfig
+from tests.unit.pipeline.scoring.cards import ATTRIBUTES, NOW
+from tests.unit.pipeline.scoring.tables import scorers
 
 
-@given(cards(), ATTRIBUTES)
+@given(scorers(), ATTRIBUTES)
 @settings(max_examples=80)
-def test_a_lever_where_it_stands_changes_no_score(card: ScorecardConfig, attributes: dict[str, Value]) -> None:
-    scorer = Scorer(Scorecard(card), TierCuts())
+def test_a_lever_where_it_stands_changes_no_score(scorer: Scorer, attributes: dict[str, Value]) -> None:
     found = [lever for lever in levers(scorer.model, attributes, NOW, NOW) if lever.kind != "days"]
     pulled = {lever.attribute: lever.value for lever in found if lever.value is not None}
     assert scorer.attempt({**attributes, **pulled}, NOW).score == scorer.attempt(attributes, NOW).score

@@ -12,9 +12,10 @@ from pipeline.scoring.explain import unpack
 from pipeline.scoring.scorecard import Scorecard
 from pipeline.scoring.scorer import Scorer
 from schemas.lead import ScoredLead
-from schemas.score import Engine, Value
+from schemas.score import Value
 from schemas.scorecard import ScorecardConfig, TierCuts
-from tests.unit.pipeline.scoring.cards import ATTRIBUTES, NOW, cards, waiting
+from tests.unit.pipeline.scoring.cards import ATTRIBUTES, NOW, waiting
+from tests.unit.pipeline.scoring.tables import scorers
 
 ABSURD: list[dict[str, Value]] = [
     {},
@@ -29,10 +30,6 @@ ABSURD: list[dict[str, Value]] = [
 ]
 
 
-def scorer(card: ScorecardConfig) -> Scorer:
-    return Scorer(Scorecard(card), TierCuts())
-
-
 def event(body: str) -> ScoredLead:
     """The publisher fills in what only the guarded write knows."""
     read = orjson.loads(body)
@@ -41,23 +38,21 @@ def event(body: str) -> ScoredLead:
     return ScoredLead.model_validate(read)
 
 
-@given(cards(), st.lists(ATTRIBUTES | st.sampled_from(ABSURD), min_size=1, max_size=6))
-def test_any_lead_is_scored_and_its_event_is_valid(card: ScorecardConfig, leads: list[dict[str, Value]]) -> None:
-    model = scorer(card)
+@given(scorers(), st.lists(ATTRIBUTES | st.sampled_from(ABSURD), min_size=1, max_size=6))
+def test_any_lead_is_scored_and_its_event_is_valid(model: Scorer, leads: list[dict[str, Value]]) -> None:
     rows = model.score([waiting(lead, n) for n, lead in enumerate(leads, 1)], NOW)
     assert [row.lead_id for row in rows] == list(range(1, len(leads) + 1))
     for row in rows:
         announced = event(row.body).score
         assert (announced.score, announced.confidence, announced.tier) == (row.score, row.confidence, row.tier)
-        assert (announced.lead_revision, announced.engine) == (1, Engine.SCORECARD)
-        assert len(row.vector) == 4 * len(card.features)
+        assert (announced.lead_revision, announced.engine) == (1, model.model.engine)
+        assert len(row.vector) == 4 * len(model.model.features.features)
         points = [abs(float(term["points"])) for term in unpack(row.factors)]
         assert points == sorted(points, reverse=True)
 
 
-@given(cards(), ATTRIBUTES)
-def test_what_is_read_later_is_what_was_announced(card: ScorecardConfig, lead: dict[str, Value]) -> None:
-    model = scorer(card)
+@given(scorers(), ATTRIBUTES)
+def test_what_is_read_later_is_what_was_announced(model: Scorer, lead: dict[str, Value]) -> None:
     [row] = model.score([waiting(lead)], NOW)
     announced = event(row.body).score
     known = {name: value for name, value in lead.items() if not (isinstance(value, float) and not math.isfinite(value))}
@@ -69,25 +64,23 @@ def test_what_is_read_later_is_what_was_announced(card: ScorecardConfig, lead: d
     ]
 
 
-@given(cards(), ATTRIBUTES)
-def test_what_is_shown_adds_up_to_the_score(card: ScorecardConfig, lead: dict[str, Value]) -> None:
-    [row] = scorer(card).score([waiting(lead)], NOW)
+@given(scorers(), ATTRIBUTES)
+def test_what_is_shown_adds_up_to_the_score(model: Scorer, lead: dict[str, Value]) -> None:
+    [row] = model.score([waiting(lead)], NOW)
     shown = event(row.body).score
     total = shown.base + sum(factor.points for factor in shown.factors) + shown.others
     assert total == pytest.approx(shown.score, abs=0.006)  # `others` is told in hundredths
 
 
-@given(cards(), ATTRIBUTES)
-def test_a_reader_without_attributes_gets_no_value(card: ScorecardConfig, lead: dict[str, Value]) -> None:
-    model = scorer(card)
+@given(scorers(), ATTRIBUTES)
+def test_a_reader_without_attributes_gets_no_value(model: Scorer, lead: dict[str, Value]) -> None:
     [row] = model.score([waiting(lead)], NOW)
     factors = model.read(row.factors, row.score, row.confidence, event(row.body).score.tier, None, NOW)["factors"]
     assert [factor.value for factor in factors] == [None] * len(factors)
 
 
-@given(cards(), ATTRIBUTES)
-def test_an_attempt_is_the_score_that_would_be_saved(card: ScorecardConfig, lead: dict[str, Value]) -> None:
-    model = scorer(card)
+@given(scorers(), ATTRIBUTES)
+def test_an_attempt_is_the_score_that_would_be_saved(model: Scorer, lead: dict[str, Value]) -> None:
     [row] = model.score([waiting(lead)], NOW)
     tried = model.attempt(lead, NOW)
     assert (tried.score, tried.tier, tried.confidence) == (row.score, row.tier, row.confidence)
@@ -103,6 +96,6 @@ def test_the_clock_is_an_argument(days: int) -> None:
         "kind": "age",
         "bins": [{"below": 30, "points": 20, "label": "lately"}, {"points": -20, "label": "long ago"}],
     }
-    model = scorer(ScorecardConfig.model_validate({"base": 50, "features": [rule]}))
+    model = Scorer(Scorecard(ScorecardConfig.model_validate({"base": 50, "features": [rule]})), TierCuts())
     [row] = model.score([waiting({})], NOW + timedelta(days=days))
     assert row.score == (70 if days == 0 else 30)

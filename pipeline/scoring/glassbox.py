@@ -1,0 +1,123 @@
+"""The second rung: an additive model learned from outcomes, as tables. Its explanation is the terms of its sum."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from pipeline.errors import GiveUp
+from pipeline.scoring.features import MISSING_BIN, Bins, Feature, FeatureSet
+from pipeline.scoring.layout import Layout, starts
+from pipeline.scoring.model import Judgement
+from pipeline.scoring.term_words import word_places
+from schemas.glassbox import Glassbox, GlassboxFeature
+from schemas.score import Engine, Value
+
+BLOCK = 4096  # leads whose terms stay in the processor's cache
+# Nine of ten models trained on as many other leads would agree to within this many standard deviations.
+DEVIATIONS = 1.645
+FLAT = 1e-6  # logits within which the secant of the sigmoid is its tangent
+
+
+def opened(artefact: Mapping[str, Any]) -> "GlassBox":
+    """Raises GiveUp if the artefact is damaged or of a later format."""
+    try:
+        read = Glassbox.model_validate(artefact)
+    except ValidationError as error:
+        raise GiveUp(f"the model's artefact is not valid ({error.error_count()} faults); train it again") from None
+    if read.checksum != read.digest():
+        raise GiveUp("the model's artefact does not match its checksum; promote another version or train it again")
+    return GlassBox(read)
+
+
+class GlassBox:
+    engine = Engine.GLASSBOX
+
+    def __init__(self, tables: Glassbox) -> None:
+        self.tables = tables
+        self.version = f"glassbox-{tables.digest()[:8]}"
+        self.base = float(100 * _sigmoid(np.float64(tables.intercept)))
+        self.features = FeatureSet([_feature(feature) for feature in tables.features])
+        self.labels = tuple(feature.label for feature in tables.features)
+        self.wordings = tuple(word_places(tables, term) for term in tables.terms)
+        self._layout = Layout([[(a.feature, a.rows) for a in term.axes] for term in tables.terms])
+        self._logits = np.concatenate([term.logits for term in tables.terms])
+        self._variances = np.concatenate([term.variances for term in tables.terms])
+        self._starts = starts([len(term.logits) for term in tables.terms])
+        self._weights = _weights(tables)
+
+    def artefact(self) -> dict[str, Any]:
+        return self.tables.sealed().model_dump(mode="json")
+
+    def logits(self, places: Bins) -> NDArray[np.float64]:
+        """(n, terms); intercept + the sum of a lead's terms is the logit of its score."""
+        found: NDArray[np.float64] = self._logits.take(places + self._starts)
+        return found
+
+    def judge(self, bins: Bins) -> Judgement:
+        parts = [self._judge(bins[n : n + BLOCK]) for n in range(0, max(len(bins), 1), BLOCK)]
+        return Judgement(*(np.concatenate(group) for group in zip(*parts, strict=True)))
+
+    def points(self, places: Bins) -> NDArray[np.float64]:
+        logits = self.logits(places)
+        return logits * self._rate(logits.sum(axis=1))[:, np.newaxis]
+
+    def shown(self, values: Sequence[Value | datetime]) -> list[Value | datetime]:
+        return [_shown([values[axis.feature] for axis in term.axes]) for term in self.tables.terms]
+
+    def _judge(self, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], Bins]:
+        places = self._layout.places(bins)
+        terms = self.logits(places)
+        moved = terms.sum(axis=1)
+        chance = _sigmoid(self.tables.intercept + moved)
+        terms *= self._rate(moved)[:, np.newaxis]
+        return 100 * chance, self._confidences(bins, places, chance), terms, places
+
+    def _rate(self, moved: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points per logit of each lead: what its terms moved the score by, divided by what they moved the logit by.
+
+        One rate for all terms of a lead keeps their signs, their order and their proportions, and their sum exact.
+        """
+        start = _sigmoid(np.float64(self.tables.intercept))
+        flat = np.abs(moved) < FLAT
+        end = _sigmoid(self.tables.intercept + moved)
+        secant = (end - start) / np.where(flat, 1, moved)
+        rate: NDArray[np.float64] = 100 * np.where(flat, start * (1 - start), secant)
+        return rate
+
+    def _confidences(self, bins: Bins, places: Bins, chance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How narrow the interval of each score is, times how much of what the model looks at is known."""
+        variance = self._variances.take(places + self._starts).sum(axis=1)
+        half = DEVIATIONS * np.sqrt(self.tables.doubt * variance) * chance * (1 - chance)
+        known: NDArray[np.float64] = (bins != MISSING_BIN) @ self._weights
+        confidences: NDArray[np.float64] = np.clip(1 - 2 * half, 0, 1) * np.minimum(known, 1)
+        return confidences
+
+
+def _sigmoid(logit: Any) -> Any:
+    # The one form that overflows for no logit.
+    return 0.5 * (1 + np.tanh(0.5 * logit))
+
+
+def _feature(feature: GlassboxFeature) -> Feature:
+    codes = {word: code for code, words in enumerate(feature.words, start=1) for word in words}
+    return Feature(feature.name, feature.kind, cuts=feature.cuts, codes=codes)
+
+
+def _weights(tables: Glassbox) -> NDArray[np.float64]:
+    """By feature, its part of all that the terms give and take."""
+    found = np.zeros(len(tables.features))
+    for term in tables.terms:
+        for axis in term.axes:
+            found[axis.feature] += term.importance / len(term.axes)
+    weights: NDArray[np.float64] = found / max(float(found.sum()), 1e-9)
+    return weights
+
+
+def _shown(values: Sequence[Value | datetime]) -> Value | datetime:
+    if len(values) == 1:
+        return values[0]
+    return None if None in values else " · ".join(str(value) for value in values)
