@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 from logging.config import dictConfig
 
 # At INFO these tell of every step (Celery two lines a task, which cost a third of its speed).
@@ -16,6 +17,8 @@ TOLD_STEP_BY_STEP = (
     "kombu",
     "uvicorn.access",
 )
+
+FRAMES = 12  # of a traceback that are kept
 
 
 def configure(process: str, level: str = "INFO") -> None:
@@ -38,3 +41,9 @@ def configure(process: str, level: str = "INFO") -> None:
     )
     for noisy in TOLD_STEP_BY_STEP:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def trace(error: Exception) -> str:
+    """What kind of error, and where; without its text, which may quote a lead's value."""
+    frames = traceback.format_list(traceback.extract_tb(error.__traceback__)[-FRAMES:])
+    return f"{type(error).__name__}\n{''.join(frames)}"

@@ -1,12 +1,12 @@
 """Queue `scoring`: bundles of leads that have changed."""
 
 import logging
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from pipeline.errors import GiveUp, Misconfigured, Service6Error, TryAgain
+from pipeline.log import trace
 from pipeline.storage import leads, scores, unscored
 from pipeline.wiring import Services
 from schemas.lead import WaitingLead
@@ -16,7 +16,6 @@ from tasks.app import app, services
 logger = logging.getLogger(__name__)
 
 REALTIME = "change"  # the reason in the score's history
-FRAMES = 12  # of a traceback that are kept
 NO_LEADS_FAULT = (TryAgain, Misconfigured)
 
 
@@ -77,7 +76,7 @@ def _excuse(own: Services, waiting: Sequence[WaitingLead]) -> None:
 def _note(own: Services, lead: WaitingLead, error: Exception) -> None:
     """The error stays with the lead for its dead letter: where it happened, and no value."""
     own.metrics.task_failures.labels("scoring.score_leads").inc()
+    kind, _, frames = trace(error).partition("\n")
     words = str(error) if isinstance(error, Service6Error) else ""
-    frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)[-FRAMES:]))
     with own.session() as db:
-        unscored.note_error(db, [lead.id], f"{type(error).__name__}: {words}\n{frames}")
+        unscored.note_error(db, [lead.id], f"{kind}: {words}\n{frames}")

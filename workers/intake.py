@@ -10,11 +10,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pipeline.errors import Disturbed, GiveUp, TryAgain
+from pipeline.log import trace
 from pipeline.metrics import Metrics
+from schemas.crm.report import Ignored
 from schemas.lead import LeadChange
 from workers.problems import QueueFull
 
@@ -119,10 +121,25 @@ class Intake:
             if len(group) > 1:
                 middle = len(group) // 2
                 return self._settle(group[:middle], received_at) + self._settle(group[middle:], received_at)
+            if len(changes) > 1:
+                return [self._settle_apart(group[0], received_at)]
             if not isinstance(error, GiveUp):
-                logger.exception("a change could not be saved")
+                logger.error("a change could not be saved", extra={"trace": trace(error)})
             return [error]
         return [None] * len(group)
+
+    def _settle_apart(self, request: Request, received_at: datetime) -> Exception | None:
+        """Saves what can be of one request; it is accepted if anything was, since it would be the same sent again."""
+        middle = len(request.changes) // 2
+        halves = [replace(request, changes=part) for part in (request.changes[:middle], request.changes[middle:])]
+        answers = [answer for half in halves for answer in self._settle([half], received_at)]
+        away = next((answer for answer in answers if isinstance(answer, TryAgain)), None)
+        if away is None and None in answers:
+            refused = [half for half, answer in zip(halves, answers, strict=True) if answer is not None]
+            for change in (change for half in refused for change in half.changes):
+                self._metrics.webhook_ignored.labels(change.source, Ignored.REFUSED).inc()
+            return None
+        return away or answers[0]
 
     def _commit(self, changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
         for attempt in range(1, ATTEMPTS + 1):

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline.errors import Service6Error
+from pipeline.log import trace
 from pipeline.metrics import Metrics
 from pipeline.security.signatures.request import SignedRequest
 from workers.door import Changes, Door
@@ -66,8 +67,8 @@ class Webhooks:
             return door.read(request, datetime.now(UTC))
         except Service6Error:
             raise
-        except Exception:
-            logger.exception("a webhook's body could not be read")
+        except Exception as error:
+            logger.error("a webhook's body could not be read", extra={"trace": trace(error)})
             raise
 
     def _signed(self, request: Request, body: bytes) -> SignedRequest:

@@ -35,6 +35,7 @@ class Ignored(StrEnum):
     OTHER_ACCOUNT = "other_account"
     UNKNOWN = "unknown"
     MALFORMED = "malformed"
+    REFUSED = "refused"
 
 
 class Event(NamedTuple):

@@ -121,6 +121,34 @@ def test_one_bad_change_of_fifty_spoils_no_other(error: Exception) -> None:
     ran(test)
 
 
+def test_one_bad_change_spoils_no_other_of_its_request() -> None:
+    async def test() -> None:
+        disk, enqueued = Disk({"3": GiveUp("refused")}), list[int]()
+        async with running(disk, enqueued) as intake:
+            await intake.submit([one for name in "12345" for one in change(name)], 1)
+        assert sorted(enqueued) == [1, 2, 4, 5]
+
+    ran(test)
+
+
+@pytest.mark.parametrize(
+    ("refuse", "kind"),
+    [
+        ({name: GiveUp(name) for name in "123"}, GiveUp),
+        ({"1": GiveUp("1"), "3": TryAgain("away")}, TryAgain),
+    ],
+)
+def test_a_request_of_which_nothing_was_saved_or_the_rest_may_be_later_is_not_accepted(
+    refuse: dict[str, Exception], kind: type[Exception]
+) -> None:
+    async def test() -> None:
+        async with running(Disk(refuse), []) as intake:
+            with pytest.raises(kind):
+                await intake.submit([one for name in "123" for one in change(name)], 1)
+
+    ran(test)
+
+
 def test_a_server_that_is_away_is_no_reason_to_bisect() -> None:
     async def test() -> None:
         disk = Disk({"2": TryAgain("away")})
