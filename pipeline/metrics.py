@@ -41,8 +41,12 @@ class Metrics:
 
         self.scored = counter("scored", "Scores saved by engine", "engine")
         self.task_failures = counter("task_failures", "Tasks that raised, by task", "task")
-        self.dead = counter("dead_letters", "Leads whose last attempt failed")
+        self.dead = counter("dead_letters", "Work whose last attempt failed")
         self.requeued = counter("requeued", "Leads that upkeep enqueued again")
+
+        self.calls_out = counter(
+            "calls_out", "Leads sent to or fetched from a CRM, by outcome", "source", "errand", "outcome"
+        )
 
         self.publisher_events = counter("publisher_events", "Events appended to the stream")
         self.publisher_batches = counter("publisher_batches", "Batches appended to the stream")

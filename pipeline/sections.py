@@ -84,5 +84,15 @@ class UpkeepSettings(Section):
     history_months: int
 
 
+class OutreachSettings(Section):
+    deadline_s: float = Field(gt=0)
+    lease_s: float = Field(gt=0)
+    answer_limit: int = Field(ge=1)
+    backoff_s: float = Field(gt=0)
+    longest_s: float = Field(gt=0)
+    rest_s: float = Field(gt=0)
+    give_up_h: float = Field(gt=0)
+
+
 class TokenSettings(Section):
     access_minutes: float

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from pipeline.sections import (
     DatabaseSettings,
     FlowerSettings,
     IntakeSettings,
+    OutreachSettings,
     PublisherSettings,
     RedisSettings,
     RelaySettings,
@@ -34,12 +35,15 @@ from pipeline.sections import (
     UpkeepSettings,
     WorkerSettings,
 )
-from pipeline.sources import SourceName, SourceSettings, Vendor, with_defaults
+from pipeline.sources import SourceName, SourceSettings, Target, Vendor, with_defaults
 from schemas.scorecard import ScorecardConfig, TierCuts
 
 CONFIG_FILE = Path(__file__).parent.parent / "coordination" / "unified_config.yaml"
 ACTIVE_SECRETS = 2  # of a source: one, and another while it is being rotated
+FOUND = ("state_dir", "metrics_dir", "secret_key", "webhook_secrets", "crm_tokens", "signing_secrets")
 VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
+
+SecretKind = Literal["WEBHOOK_SECRET", "CRM_TOKEN", "SIGNING_SECRET"]
 
 
 class Settings(BaseSettings):
@@ -58,6 +62,8 @@ class Settings(BaseSettings):
     metrics_dir: Path | None = None
     secret_key: SecretStr
     webhook_secrets: dict[str, tuple[SecretStr, ...]]
+    crm_tokens: dict[str, SecretStr]
+    signing_secrets: dict[str, SecretStr]
     database: DatabaseSettings
     redis: RedisSettings
     api: ApiSettings
@@ -69,6 +75,7 @@ class Settings(BaseSettings):
     relay: RelaySettings
     upkeep: UpkeepSettings
     tokens: TokenSettings
+    outreach: OutreachSettings
     vendors: dict[Vendor, dict[str, Any]]
     sources: dict[SourceName, SourceSettings]
     tiers: TierCuts
@@ -82,6 +89,25 @@ class Settings(BaseSettings):
         if isinstance(sources, dict):
             given["sources"] = {name: with_defaults(source, vendors) for name, source in sources.items()}
         return given
+
+    @property
+    def told(self) -> dict[str, tuple[Target, ...]]:
+        """Who is told the scores of which source; sources of whom nobody is told are not in it."""
+        return {name: source.targets for name, source in self.sources.items() if source.targets}
+
+    @property
+    def targets(self) -> tuple[tuple[str, Target], ...]:
+        """The same, one by one."""
+        return tuple((name, target) for name, targets in self.told.items() for target in targets)
+
+    @property
+    def fetched(self) -> tuple[str, ...]:
+        """Sources whose records we ask for."""
+        return tuple(name for name, source in self.sources.items() if source.fetches)
+
+    @property
+    def calls_out(self) -> bool:
+        return bool(self.targets or self.fetched)
 
     @property
     def database_url(self) -> str:
@@ -102,7 +128,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # What `load` found out for itself comes first, then the environment, then the configuration file.
         given = dict(init_settings())
-        first = {name: given.pop(name) for name in ("state_dir", "metrics_dir", "secret_key", "webhook_secrets")}
+        first = {name: given.pop(name) for name in FOUND}
         return (
             InitSettingsSource(settings_cls, first),
             env_settings,
@@ -128,6 +154,8 @@ def load(state_dir: Path | None = None) -> Settings:
             metrics_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
             secret_key=SecretStr(secret),
             webhook_secrets={},
+            crm_tokens={},
+            signing_secrets={},
         )
     except SettingsError as error:
         raise Misconfigured(f"an environment variable is not JSON where it must be: {error}") from None
@@ -136,7 +164,11 @@ def load(state_dir: Path | None = None) -> Settings:
         where = ".".join(str(part) for part in first["loc"])
         raise Misconfigured(f"configuration, {where}: {first['msg']}") from None
     return loaded.model_copy(
-        update={"webhook_secrets": {name: _webhook_secrets(name, root) for name in loaded.sources}}
+        update={
+            "webhook_secrets": {name: _webhook_secrets(name, root) for name in loaded.sources},
+            "crm_tokens": _secrets("CRM_TOKEN", loaded.sources),
+            "signing_secrets": _secrets("SIGNING_SECRET", loaded.sources),
+        }
     )
 
 
@@ -210,9 +242,14 @@ def _variable(match: re.Match[str], variables: Mapping[str, str]) -> str:
     return value
 
 
-def secret_variable(source: str) -> str:
-    """The environment variable that opens this source's webhooks."""
-    return f"SERVICE6_WEBHOOK_SECRET_{source.upper().replace('-', '_')}"
+def secret_variable(source: str, kind: SecretKind = "WEBHOOK_SECRET") -> str:
+    """The environment variable that opens this source's webhooks, opens its API to us, or signs what we send for it."""
+    return f"SERVICE6_{kind}_{source.upper().replace('-', '_')}"
+
+
+def _secrets(kind: SecretKind, sources: Iterable[str]) -> dict[str, SecretStr]:
+    found = {name: os.environ.get(secret_variable(name, kind), "").strip() for name in sources}
+    return {name: SecretStr(secret) for name, secret in found.items() if secret}
 
 
 def _webhook_secrets(source: str, state_dir: Path) -> tuple[SecretStr, ...]:

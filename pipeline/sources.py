@@ -1,8 +1,9 @@
 """How the deliveries of one CRM are read, as it is written in the configuration."""
 
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from pipeline.attributes import canonical
 from pipeline.kinds import Kind
@@ -12,7 +13,12 @@ Vendor = Literal["standard", "hubspot", "gohighlevel", "pipedrive", "salesforce"
 # It stands in an address, in a variable's name and in metrics.
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
+Target = Literal["crm", "webhook"]  # who is told a score
+
 ONE_ACCOUNT = frozenset({"hubspot", "pipedrive"})  # their ids repeat from account to account
+WRITTEN_BACK = frozenset({"hubspot"})  # vendors whose API we can write to
+FETCHED_BACK = frozenset({"hubspot", "zoho"})  # vendors that send ids and changed properties only
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 NO_ACCOUNTS = frozenset({"standard", "zoho"})  # their bodies name none
 ORGANISATION_CHARACTERS = 18
 
@@ -26,6 +32,38 @@ class FieldSettings(Frozen):
     name: str | None = Field(default=None, min_length=1, max_length=200)
     kind: Kind | None = None
     personal: bool | None = None
+
+
+def _safe(url: str) -> str:
+    """Scores and tokens travel under TLS, or do not leave the machine."""
+    parts = urlsplit(url)
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+        raise ValueError("must be an https:// address (http:// only on this machine)")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("must hold neither a password nor a fragment")
+    return url.rstrip("/")
+
+
+CallUrl = Annotated[str, AfterValidator(_safe)]
+
+
+class CrmSettings(Frozen):
+    """The vendor's API. `requests`: in 10 s, over all processes. `score`, `tier`: properties there that are ours."""
+
+    url: CallUrl
+    login_url: CallUrl | None = None
+    requests: int = Field(ge=1)
+    score: str = ""
+    tier: str = ""
+    write_back: bool = False
+    fetch_back: bool = False
+
+
+class WebhookSettings(Frozen):
+    """Who is told each lead's score, as a Standard Webhook. `requests`: in 10 s, over all processes."""
+
+    url: CallUrl
+    requests: int = Field(default=100, ge=1)
 
 
 class SourceSettings(Frozen):
@@ -43,6 +81,23 @@ class SourceSettings(Frozen):
     outcome: tuple[str, ...] = ()
     won: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    crm: CrmSettings | None = None
+    webhook: WebhookSettings | None = None
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Who is told this source's scores."""
+        crm: tuple[Target, ...] = ("crm",) if self.crm and self.crm.write_back else ()
+        return (*crm, "webhook") if self.webhook else crm
+
+    @property
+    def fetches(self) -> bool:
+        return self.crm is not None and self.crm.fetch_back
+
+    @property
+    def ours(self) -> frozenset[str]:
+        """The vendor's properties that we write: what it tells of them is our own echo."""
+        return frozenset({self.crm.score, self.crm.tier} - {""}) if self.crm else frozenset()
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -59,6 +114,10 @@ class SourceSettings(Frozen):
             raise ValueError(f"ids of {self.vendor} repeat from account to account; give each account its own source")
         if self.vendor == "salesforce" and any(len(one) != ORGANISATION_CHARACTERS for one in self.accounts):
             raise ValueError(f"an organisation's id has {ORGANISATION_CHARACTERS} characters in outbound messages")
+        if self.crm and self.crm.write_back and self.vendor not in WRITTEN_BACK:
+            raise ValueError(f"scores cannot be written back to {self.vendor}; set `webhook` instead")
+        if self.fetches and self.vendor not in FETCHED_BACK:
+            raise ValueError(f"{self.vendor} sends whole records; there is nothing to fetch")
         return self
 
 
@@ -67,4 +126,5 @@ def with_defaults(source: Any, vendors: Any) -> Any:
     if not isinstance(source, dict) or not isinstance(vendors, dict):
         return source
     below = vendors.get(source.get("vendor"), {})
-    return {**below, **source, "fields": {**below.get("fields", {}), **source.get("fields", {})}}
+    parts = {part: {**below.get(part, {}), **source.get(part, {})} for part in ("fields", "crm")}
+    return {**below, **source, **{part: laid for part, laid in parts.items() if laid}}

@@ -22,6 +22,7 @@ from pipeline.stream import Stream, connect
 from schemas.scorecard import ScorecardConfig
 
 MODELS_KEPT = 32
+CALLS_S = 10
 DEFAULT_SOURCE = "standard"  # how an import is read whose source the configuration does not name
 
 
@@ -76,6 +77,11 @@ class Services:
         limit = self.settings.api.score_leads_a_minute
         url = self.settings.redis_url
         return Limiter("score-lead", url, limit=limit, window_s=60, uncounted=self.metrics.uncounted)
+
+    def calls_budget(self, name: str, limit: int) -> Limiter:
+        """So many calls to one CRM in `CALLS_S`, over all processes."""
+        url = self.settings.redis_url
+        return Limiter(name, url, limit=limit, window_s=CALLS_S, uncounted=self.metrics.uncounted)
 
     @cached_property
     def vault(self) -> Vault:

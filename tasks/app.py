@@ -10,7 +10,7 @@ from kombu.entity import Queue
 from pipeline.settings import Settings
 from pipeline.wiring import Services
 
-QUEUES = ("scoring", "upkeep")
+QUEUES = ("scoring", "upkeep", "outreach")
 # When a message was enqueued, in seconds since 1970: how old a queue is, and what it cannot hold any more.
 ENQUEUED_AT = "enqueued_at"
 
@@ -35,6 +35,16 @@ def connect(settings: Settings) -> None:
         "upkeep.sweep": {"task": "upkeep.sweep", "schedule": tick, "options": {"expires": tick}},
         "upkeep.prune": {"task": "upkeep.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     }
+    if settings.calls_out:
+        app.conf.beat_schedule["upkeep.call_out"] = {
+            **app.conf.beat_schedule["upkeep.sweep"],
+            "task": "upkeep.call_out",
+        }
+
+
+def needed(settings: Settings) -> tuple[str, ...]:
+    """The queues that must have a worker."""
+    return QUEUES if settings.calls_out else tuple(queue for queue in QUEUES if queue != "outreach")
 
 
 def serve(made: Services) -> None:
@@ -49,7 +59,14 @@ def services() -> Services:
 
 
 def enqueue(task: Any, lead_ids: Sequence[int]) -> None:
+    _send(task, (lead_ids,), f"({len(lead_ids)} leads)")
+
+
+def enqueue_errand(task: Any, source: str, *more: str) -> None:
+    """That there is something to be done at a source."""
+    _send(task, (source, *more), f"({', '.join((source, *more))})")
+
+
+def _send(task: Any, arguments: tuple[Any, ...], shown: str) -> None:
     """One message, now or never: no retry, because the rows that it hints at are safe."""
-    task.apply_async(
-        args=(lead_ids,), headers={ENQUEUED_AT: time.time()}, argsrepr=f"({len(lead_ids)} leads)", retry=False
-    )
+    task.apply_async(args=arguments, headers={ENQUEUED_AT: time.time()}, argsrepr=shown, retry=False)

@@ -4,9 +4,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from pipeline.storage import dead_letters, deliveries, idempotency, partitions, timeline, unscored
+from pipeline.storage import dead_letters, deliveries, idempotency, partitions, timeline, unscored, write_backs
+from pipeline.wiring import Services
 from tasks import presence
-from tasks.app import app, enqueue, services
+from tasks.app import app, enqueue, enqueue_errand, services
+from tasks.outreach import write_back
 from tasks.queues import oldest
 from tasks.scoring import score_leads
 
@@ -37,15 +39,30 @@ def sweep() -> None:
             backoff=timedelta(seconds=upkeep.backoff_s),
             limit=upkeep.batch,
         )
-        dead = [lead.lead_id for lead in stranded if lead.dead]
+        dead = [lead.death for lead in stranded if lead.dead]
         if dead:
-            dead_letters.bury(db, queue="scoring", task="scoring.score_leads", lead_ids=dead)
+            dead_letters.bury(db, queue="scoring", task=score_leads.name, deaths=dead)
     for bundle in bundles([lead for lead in stranded if not lead.dead]):
         enqueue(score_leads, bundle)
     own.metrics.requeued.inc(len(stranded) - len(dead))
     own.metrics.dead.inc(len(dead))
     if stranded:
         logger.info("work found", extra={"enqueued": len(stranded) - len(dead), "dead": len(dead)})
+
+
+@app.task(name="upkeep.call_out")
+def call_out() -> None:
+    """Tells the workers of outreach which CRMs are owed something, if they have taken what was told them before."""
+    own = services()
+    if own.redis.llen("outreach"):
+        return
+    now = datetime.now(UTC)
+    with own.reading() as db:
+        due = [
+            (source, target) for source, target in own.settings.targets if write_backs.is_due(db, source, target, now)
+        ]
+    for source, target in due:
+        enqueue_errand(write_back, source, target)
 
 
 @app.task(name="upkeep.prune")
@@ -56,10 +73,22 @@ def prune() -> None:
     with own.session() as db:
         deliveries.prune(db, now - timedelta(days=own.settings.upkeep.delivery_days))
         idempotency.prune(db, now)
+    if own.settings.targets:
+        _expire(own, now)
     with own.session() as db:
         timeline.prune(db, now - timedelta(days=own.settings.upkeep.timeline_days))
     with own.session() as db:
         partitions.ensure_months(db, now.date(), own.settings.upkeep.history_months)
+
+
+def _expire(own: Services, now: datetime) -> None:
+    """A worker that dies over a lead gives nobody up; time does."""
+    owed_for = timedelta(hours=own.settings.outreach.give_up_h)
+    with own.session() as db:
+        deaths = write_backs.expire(db, now=now, owed_for=owed_for, limit=own.settings.upkeep.batch)
+        if deaths:
+            dead_letters.bury(db, queue="outreach", task=write_back.name, deaths=deaths)
+    own.metrics.dead.inc(len(deaths))
 
 
 def bundles(stranded: Sequence[unscored.Stranded]) -> Iterator[list[int]]:

@@ -30,6 +30,7 @@ class Reader:
         self.manner: Manner = MANNERS[settings.vendor]
         self._record = settings.record
         self._accounts = frozenset(settings.accounts)
+        self._ours = settings.ours
         self._source = source
         self._limits = limits
 
@@ -39,11 +40,25 @@ class Reader:
             report = self.manner.read(body, self._record)
         except Unreadable as error:
             raise Malformed(str(error), pointer=error.pointer) from None
+        report = self._without_echo(report)
         if not self._accounts:
             return report
         ours = [event for event in report.events if event.account in self._accounts]
         others = Counter({Ignored.OTHER_ACCOUNT: len(report.events) - len(ours)})
         return Report(ours, report.ignored + others)
+
+    def _without_echo(self, report: Report) -> Report:
+        """What we write back comes in as news: taken for such, it would be scored, and written back, for ever."""
+        if not any(self._ours & event.attributes.keys() for event in report.events):
+            return report
+        events, echoes = [], 0
+        for event in report.events:
+            rest = {name: value for name, value in event.attributes.items() if name not in self._ours}
+            if rest or not event.attributes:
+                events.append(event._replace(attributes=rest))
+            else:
+                echoes += 1
+        return Report(events, report.ignored + Counter({Ignored.ECHO: echoes}))
 
     def changes(self, report: Report, delivery_id: str | None, received_at: datetime) -> Changes:
         """An event out of bounds spoils no other of its body; raises Malformed if there is no other."""

@@ -16,7 +16,7 @@ from pipeline.storage import dead_letters, outbox, unscored
 from pipeline.wiring import Services
 from schemas.api import Check, Health
 from tasks import presence, queues
-from tasks.app import QUEUES
+from tasks.app import needed
 from workers.exposition import exposition
 from workers.routes import Own, reader
 
@@ -87,7 +87,7 @@ def _redis(own: Services) -> Check:
 def _workers(own: Services) -> Check:
     def look() -> tuple[bool, str]:
         seen = presence.seen(own.redis)
-        missing = [queue for queue in QUEUES if queue not in seen]
+        missing = [queue for queue in needed(own.settings) if queue not in seen]
         return not missing, f"none for {', '.join(missing)}" if missing else f"seen for {', '.join(sorted(seen))}"
 
     return _checked("workers", look)

@@ -1,39 +1,57 @@
 """Dead letters settled: the work is done again or given up, with a note of who decided so."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from pipeline.storage import audit, dead_letters, unscored
+from pipeline.storage import audit, dead_letters, unscored, write_backs
 from pipeline.storage.dead_letters import Letter
 from schemas.dead_letter import DeadLetter, Settlement
+from tasks.outreach import write_back
+from tasks.scoring import score_leads
+
+
+class Debt(NamedTuple):
+    """How one task's work is owed: under which key of a letter's arguments, how it is again, and how no more."""
+
+    key: Callable[[Mapping[str, Any]], Any]
+    reopen: Callable[[Session, Sequence[Any], datetime], Sequence[Any]]
+    abandon: Callable[[Session, Sequence[Any]], None]
+
+
+DEBTS = {
+    score_leads.name: Debt(lambda told: int(told["lead_id"]), unscored.reopen, unscored.abandon),
+    write_back.name: Debt(
+        lambda told: (int(told["lead_id"]), str(told["target"])), write_backs.reopen, write_backs.abandon
+    ),
+}
 
 
 class Replayed(NamedTuple):
-    """`lead_ids` wait again: tell the workers once this is committed."""
+    """`lead_ids` wait for a score again: tell the workers once this is committed. Upkeep tells them of all else."""
 
     settlements: list[Settlement]
     lead_ids: list[int]
 
 
 def replay(db: Session, ids: Sequence[int], *, actor: str, now: datetime, grace: timedelta) -> Replayed:
-    """Their leads wait for a score again, with all their attempts; letters that are gone are left out."""
+    """Their work is owed again, with all its attempts; letters that are gone are left out."""
     letters = _take(db, ids, actor, "dead_letter.replay")
-    # By lead: two letters of one lead are one piece of work.
-    reopened = unscored.reopen(db, sorted({_lead(letter) for letter in letters}), now + grace)
+    reopened = {task: set(DEBTS[task].reopen(db, keys, now + grace)) for task, keys in _debts(letters).items()}
     settlements = [
-        Settlement(id=str(letter.id), outcome="enqueued" if _lead(letter) in reopened else "settled")
+        Settlement(id=str(letter.id), outcome="enqueued" if _key(letter) in reopened[letter.task] else "settled")
         for letter in letters
     ]
-    return Replayed(settlements, sorted(reopened))
+    return Replayed(settlements, sorted(reopened.get(score_leads.name, ())))
 
 
 def discard(db: Session, ids: Sequence[int], *, actor: str) -> list[Settlement]:
-    """Their leads keep the score they have until they change."""
+    """Their work is done when the lead changes the next time, and not before."""
     letters = _take(db, ids, actor, "dead_letter.discard")
-    unscored.abandon(db, sorted({_lead(letter) for letter in letters}))
+    for task, keys in _debts(letters).items():
+        DEBTS[task].abandon(db, keys)
     return [Settlement(id=str(letter.id), outcome="discarded") for letter in letters]
 
 
@@ -51,5 +69,10 @@ def _take(db: Session, ids: Sequence[int], actor: str, action: str) -> list[Lett
     return letters
 
 
-def _lead(letter: Letter) -> int:
-    return int(letter.arguments["lead_id"])
+def _debts(letters: Sequence[Letter]) -> dict[str, list[Any]]:
+    """By task the keys of what was owed: two letters of one key are one piece of work."""
+    return {task: sorted({_key(one) for one in letters if one.task == task}) for task in {one.task for one in letters}}
+
+
+def _key(letter: Letter) -> Any:
+    return DEBTS[letter.task].key(letter.arguments)

@@ -8,23 +8,26 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from datetime import UTC
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from pipeline import log, stream
 from pipeline.errors import GiveUp, Service6Error
 from pipeline.metrics import Metrics
 from pipeline.sections import PublisherSettings
 from pipeline.settings import load
-from pipeline.storage import outbox
+from pipeline.sources import Target
+from pipeline.storage import outbox, write_backs
 from pipeline.storage.engine import engine, statements
 from pipeline.storage.outbox import OutboxRow
 from pipeline.stream import Entry, Hints, Stream
 from schemas.event import EVENT_VERSION
+from workers.notes import notes
 
 STANDBY_S = 1.0  # how often a standby tries for the lead
 FIRST_BACKOFF_S = 0.2
@@ -43,12 +46,14 @@ class Publisher:
         settings: PublisherSettings,
         metrics: Metrics,
         heartbeat: Path,
+        targets: Mapping[str, Collection[Target]],
     ) -> None:
         self._connections = connections
         self._feed = feed
         self._settings = settings
         self._metrics = metrics
         self._heartbeat = heartbeat
+        self._targets = targets
         self._published_at = 0.0
 
     def run(self) -> None:
@@ -75,11 +80,18 @@ class Publisher:
         entries = list(_entries(rows))
         self._feed.append(entries)
         with statements(self._connections) as db:
-            outbox.discard(db, [row.id for row in rows])
+            self._discard(db, rows, entries)
         self._published_at = time.monotonic()
         self._metrics.publisher_batches.inc()
         self._metrics.publisher_events.inc(len(entries))
         return len(rows)
+
+    def _discard(self, db: Session, rows: list[OutboxRow], entries: list[Entry]) -> None:
+        ids = [row.id for row in rows]
+        if self._targets:
+            write_backs.discard_and_owe(db, ids, notes(entries, self._targets), datetime.now(UTC))
+        else:
+            outbox.discard(db, ids)
 
     def _wait_for_the_lead(self) -> None:
         while True:
@@ -138,7 +150,7 @@ def main() -> None:
     connections = engine(settings.database_url, pool_size=1, statement_timeout_s=timeout_s, autocommit=True)
     with stream.connect(settings.redis_url) as client:
         feed = Stream(client, settings.stream.key, settings.stream.length)
-        Publisher(connections, feed, settings.publisher, Metrics(), heartbeat).run()
+        Publisher(connections, feed, settings.publisher, Metrics(), heartbeat, settings.told).run()
 
 
 if __name__ == "__main__":

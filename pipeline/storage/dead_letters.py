@@ -1,9 +1,10 @@
 """Work whose last attempt failed: kept with its reason until someone replays or discards it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -24,9 +25,24 @@ class Letter(NamedTuple):
     last_at: datetime
 
 
-def bury(db: Session, *, queue: str, task: str, lead_ids: Sequence[int]) -> None:
-    """One letter a lead, with the error that its last attempt noted."""
-    db.execute(BURY, {"queue": queue, "task": task, "ids": sorted(lead_ids), "unknown": WORKER_DIED})
+class Death(NamedTuple):
+    """Work that was given up; `error` None if nobody was left to tell it."""
+
+    arguments: Mapping[str, int | str]
+    error: str | None
+    attempts: int
+    since: datetime
+
+
+def bury(db: Session, *, queue: str, task: str, deaths: Sequence[Death]) -> None:
+    """One letter each, with the error that the last attempt noted."""
+    parameters = {
+        "arguments": [orjson.dumps(death.arguments).decode() for death in deaths],
+        "errors": [death.error or WORKER_DIED for death in deaths],
+        "attempts": [death.attempts for death in deaths],
+        "sinces": [death.since for death in deaths],
+    }
+    db.execute(BURY, {"queue": queue, "task": task, **parameters})
 
 
 def count(db: Session) -> int:
@@ -47,8 +63,9 @@ COLUMNS = "id, queue, task, arguments, error, attempts, first_at, last_at"
 
 BURY = text("""
     INSERT INTO dead_letters (queue, task, arguments, error, attempts, first_at, last_at)
-    SELECT :queue, :task, jsonb_build_object('lead_id', lead_id), COALESCE(error, :unknown), attempts, since, now()
-      FROM unscored WHERE lead_id = ANY(CAST(:ids AS bigint[])) ORDER BY lead_id
+    SELECT :queue, :task, v.*, now()
+      FROM unnest(CAST(:arguments AS jsonb[]), CAST(:errors AS text[]), CAST(:attempts AS smallint[]),
+                  CAST(:sinces AS timestamptz[])) AS v
 """)
 
 PAGE = text(f"SELECT {COLUMNS} FROM dead_letters WHERE id < :below ORDER BY id DESC LIMIT :limit")  # noqa: S608

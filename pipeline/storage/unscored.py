@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from pipeline.storage.dead_letters import Death
+
 
 class Owed(NamedTuple):
     """`oldest_s`: seconds that the oldest has waited."""
@@ -22,6 +24,12 @@ class Stranded(NamedTuple):
     lead_id: int
     attempts: int
     dead: bool
+    error: str | None
+    since: datetime
+
+    @property
+    def death(self) -> Death:
+        return Death({"lead_id": self.lead_id}, self.error, self.attempts, self.since)
 
 
 def owing(revisions: Sequence[tuple[int, int]], due: datetime) -> dict[str, Any]:
@@ -95,7 +103,7 @@ STRAND = text("""
                AND (attempts = 0 OR due - :backoff * power(2, attempts - 1) <= :before)
              ORDER BY lead_id LIMIT :limit FOR UPDATE SKIP LOCKED) AS s
      WHERE u.lead_id = s.lead_id
-    RETURNING u.lead_id, u.attempts, u.dead
+    RETURNING u.lead_id, u.attempts, u.dead, u.error, u.since
 """)
 
 NOTE_ERROR = text("""

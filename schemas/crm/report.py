@@ -33,6 +33,7 @@ class Ignored(StrEnum):
     PRIVACY_DELETION = "privacy_deletion"
     OTHER_RECORD = "other_record"
     OTHER_ACCOUNT = "other_account"
+    ECHO = "echo"  # of what we wrote ourselves
     UNKNOWN = "unknown"
     MALFORMED = "malformed"
     REFUSED = "refused"

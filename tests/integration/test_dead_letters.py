@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.settings import Settings
 from pipeline.storage import dead_letters, idempotency
+from pipeline.storage.dead_letters import Death
 from pipeline.wiring import Services
 from schemas.access import Role
 from schemas.dead_letter import Settlement
@@ -42,8 +43,9 @@ def buried(own: Services, number: int = 1) -> tuple[list[int], list[int]]:
     """Leads that have died, and their letters."""
     leads = leads_saved(own, number)
     execute(own, "UPDATE unscored SET dead = true, attempts = 5, due = 'infinity', error = 'GiveUp: poison'")
+    deaths = [Death({"lead_id": lead}, "GiveUp: poison", 5, datetime.now(UTC)) for lead in leads]
     with own.session() as db:
-        dead_letters.bury(db, queue="scoring", task="scoring.score_leads", lead_ids=leads)
+        dead_letters.bury(db, queue="scoring", task="scoring.score_leads", deaths=deaths)
     return leads, [row["id"] for row in rows(own, "SELECT id FROM dead_letters ORDER BY id")]
 
 

@@ -53,9 +53,26 @@ NO_ARGUMENTS: Json = {
     **SCORE_LEADS,
     "prefixItems": [{"type": "array", "maxItems": 0}, *SCORE_LEADS["prefixItems"][1:]],
 }
+ERRAND: Json = {
+    **SCORE_LEADS,
+    "prefixItems": [
+        {
+            "type": "array",
+            "prefixItems": [
+                {"type": "string", "description": "a source"},
+                {"enum": ["crm", "webhook"], "description": "who is told its scores"},
+            ],
+            "minItems": 2,
+            "maxItems": 2,
+        },
+        *SCORE_LEADS["prefixItems"][1:],
+    ],
+}
 TASKS = {
     "scoring.score_leads": ("scoring", "Those of the leads that still need a score get one.", SCORE_LEADS),
     "upkeep.sweep": ("upkeep", "Finds work whose message was lost.", NO_ARGUMENTS),
+    "upkeep.call_out": ("upkeep", "Finds what is owed to CRMs; enqueued only where one is configured.", NO_ARGUMENTS),
+    "outreach.write_back": ("outreach", "Tells a CRM the scores that are owed to it.", ERRAND),
     "upkeep.prune": ("upkeep", "Forgets what is old, and makes partitions ahead.", NO_ARGUMENTS),
 }
 CLOSE_CODES = {

@@ -3,7 +3,7 @@
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from pipeline.settings import load
 from pipeline.storage import migrate, unscored
 from pipeline.wiring import Services
 from tasks import presence
-from tasks.app import QUEUES
+from tasks.app import needed
 from workers.desk.address import api_url
 from workers.desk.errand import errand
 from workers.desk.finding import Finding, Level
@@ -161,15 +161,15 @@ def _redis(own: Services) -> Iterator[Finding]:
         yield Finding("redis on disk", "ok", "appendonly")
     else:
         yield Finding("redis on disk", "warn", "nothing is kept over a restart", "CONFIG SET appendonly yes")
-    yield from _workers(seen, ticking)
+    yield from _workers(needed(own.settings), seen, ticking)
 
 
-def _workers(seen: set[str], ticking: bool) -> Iterator[Finding]:
-    for queue in QUEUES:
+def _workers(queues: Sequence[str], seen: set[str], ticking: bool) -> Iterator[Finding]:
+    for queue in queues:
         if queue in seen:
             yield Finding(f"worker {queue}", "ok", "seen")
         else:
-            mend = "run `service6 up`; logs/scoring.log and logs/upkeep.log say why it is away"
+            mend = f"run `service6 up`; logs/{queue}.log says why it is away"
             yield Finding(f"worker {queue}", "warn", "not seen for half a minute", mend)
     if ticking:
         yield Finding("beat", "ok", "ticks")

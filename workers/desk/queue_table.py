@@ -7,7 +7,8 @@ import redis
 
 from pipeline.errors import TryAgain
 from pipeline.settings import Settings
-from pipeline.storage import dead_letters, unscored
+from pipeline.storage import dead_letters, unscored, write_backs
+from pipeline.storage.write_backs import Owed
 from tasks import queues
 from workers.desk.errand import errand
 
@@ -24,16 +25,17 @@ class QueueState:
 
 @dataclass(frozen=True)
 class WorkState:
-    """`owed` leads wait for a score, the oldest for so long; `dead` gave up waiting."""
+    """`owed` leads wait for a score, the oldest for so long; `dead` gave up waiting. `outward`: scores owed to CRMs."""
 
     queues: tuple[QueueState, ...]
     owed: int
     oldest_s: float
     dead: int
     dead_letters: int
+    outward: tuple[Owed, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "outward": [one._asdict() for one in self.outward]}
 
 
 def look(settings: Settings) -> WorkState:
@@ -47,12 +49,14 @@ def look(settings: Settings) -> WorkState:
         with own.session() as db:
             owed = unscored.owed(db)
             letters = dead_letters.count(db)
+            outward = write_backs.owed(db)
     return WorkState(
         queues=tuple(QueueState(d.name, d.waiting, running.get(d.name, 0), d.oldest_s) for d in depths),
         owed=owed.leads,
         oldest_s=round(owed.oldest_s, 1),
         dead=owed.dead,
         dead_letters=letters,
+        outward=tuple(outward),
     )
 
 
@@ -65,6 +69,9 @@ def text(work: WorkState) -> str:
         f"{work.owed:,} leads wait for a score{oldest}",
         f"{work.dead:,} leads dead, {work.dead_letters:,} dead letters",
     ]
+    for one in work.outward:
+        owed = f"{one.leads:,} scores of {one.source} owed to its {one.target}"
+        lines.append(f"{owed}, the oldest for {_age(one.oldest_s)}; {one.dead:,} dead")
     return "\n".join(lines)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from pipeline.attributes import canonical
 from pipeline.errors import Misconfigured
+from pipeline.outreach.caller import caller
+from pipeline.outreach.writers import make_writer
 from pipeline.settings import secret_variable
 from pipeline.sources import SourceSettings
 from pipeline.wiring import Services
@@ -20,9 +22,21 @@ def examine_sources(own: Services) -> Iterator[Finding]:
             yield _mapping(own, source)
         else:
             yield Finding(f"webhooks {source}", "ok", f"closed; {secret_variable(source)} would open it")
+        yield from _calls_out(own, source)
     if not any(own.settings.webhook_secrets.values()):
         mend = f"set {secret_variable('standard')}, or that of your CRM"
         yield Finding("webhooks", "warn", "all closed: no source has a secret", mend)
+
+
+def _calls_out(own: Services, source: str) -> Iterator[Finding]:
+    for target in own.settings.sources[source].targets:
+        name = f"{target} {source}"
+        try:
+            make_writer(own.settings, source, target, caller(own.settings.outreach))
+        except Misconfigured as error:
+            yield Finding(name, "bad", str(error), "set it, in the worker's environment too, or switch this off")
+        else:
+            yield Finding(name, "ok", "scores are sent to it")
 
 
 def _door(own: Services, source: str, secrets: int) -> Finding:

@@ -16,12 +16,12 @@ STOP_ORDER = (
     ("simulator",),
     ("api",),
     ("beat", "publisher", "flower"),
-    ("scoring", "upkeep"),
+    ("scoring", "upkeep", "outreach"),
     ("valkey",),
     ("postgres",),
 )
 # Together with those of the servers 30 s, the longest that Ctrl-C may take. Sockets are sent away within DRAIN_S.
-GRACE_S = {"simulator": 2, "api": 8, "beat": 4, "publisher": 4, "flower": 4, "scoring": 9, "upkeep": 9}
+GRACE_S = {"simulator": 2, "api": 8, "beat": 4, "publisher": 4, "flower": 4, "scoring": 9, "upkeep": 9, "outreach": 9}
 DRAIN_S = 4
 
 CELERY = (sys.executable, "-m", "celery", "-A", "workers.worker")
@@ -53,6 +53,8 @@ def applications(
         # An argument could be read by every user of the machine.
         program("flower", *_flower(settings.flower.port), FLOWER_BASIC_AUTH=f"service6:{flower_password}"),
     ]
+    if settings.calls_out:
+        programs.append(program("outreach", *worker("outreach", 1)))
     if sample:
         programs.append(program("simulator", sys.executable, "-m", "workers.simulator", "--sample"))
     return programs

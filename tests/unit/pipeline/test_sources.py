@@ -49,6 +49,12 @@ def test_a_source_of_any_name_finds_its_secret(tmp_path: Path, monkeypatch: pyte
         ({"HUBSPOT__LOST": '["Customer"]'}, "both won and lost: customer"),
         ({"HUBSPOT__ACCOUNTS": '["1", "2"]'}, "ids of hubspot repeat"),
         ({"ZOHO__ACCOUNTS": '["1"]'}, "names no accounts"),
+        ({"STANDARD__WEBHOOK": '{"url": "http://crm.example.com"}'}, "must be an https:// address"),
+        ({"STANDARD__WEBHOOK": '{"url": "https://a:b@crm.example.com"}'}, "neither a password"),
+        (
+            {"ZOHO__CRM": '{"url": "https://crm", "requests": 9, "write_back": true}'},
+            "set `webhook` instead",
+        ),
         ({"SALESFORCE__ACCOUNTS": '["00D000000000001"]'}, "18 characters"),
     ],
 )

@@ -1,14 +1,18 @@
 """How stranded leads are put into messages."""
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.storage.unscored import Stranded
 from tasks.upkeep import BUNDLE, bundles
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 def stranded(attempts: dict[int, int]) -> list[Stranded]:
-    return [Stranded(lead_id, count, dead=False) for lead_id, count in attempts.items()]
+    return [Stranded(lead_id, count, dead=False, error=None, since=NOW) for lead_id, count in attempts.items()]
 
 
 @given(st.dictionaries(st.integers(1, 10_000), st.integers(1, 5), max_size=400))

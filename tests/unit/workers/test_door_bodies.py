@@ -31,6 +31,7 @@ SALESFORCE = sequence("salesforce")[0]
         ("hubspot", [{**HUBSPOT, "subscriptionType": "deal.creation"}], Ignored.OTHER_RECORD),
         ("hubspot", [{"subscriptionType": "object.creation", "objectTypeId": "0-3"}], Ignored.OTHER_RECORD),
         ("hubspot", [{"subscriptionType": "contact.associationChange"}], Ignored.UNKNOWN),
+        ("hubspot", [{**HUBSPOT, "propertyName": "service6_score", "propertyValue": "71.5"}], Ignored.ECHO),
         ("hubspot", [{"subscriptionType": "conversation.newMessage", "objectId": None}], Ignored.OTHER_RECORD),
         ("gohighlevel", {**GHL, "type": "ContactDelete"}, Ignored.DELETION),
         ("gohighlevel", {"type": "AppInstall", "companyId": "c"}, Ignored.UNKNOWN),

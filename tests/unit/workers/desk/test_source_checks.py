@@ -71,3 +71,18 @@ def test_a_mapping_that_says_too_little(found: Findings) -> None:
     findings = found.of(SERVICE6_SOURCES__ZOHO__WON='["won"]', SERVICE6_SOURCES__ZOHO__FIELDS=some)
     assert findings["mapping zoho"].found == "its fields give 2 of the scorecard's attributes"
     assert "sources.zoho.fields" in findings["mapping zoho"].mend
+
+
+def test_scores_that_cannot_be_sent_are_told(found: Findings) -> None:
+    asked = {
+        "SERVICE6_SOURCES__HUBSPOT__CRM__WRITE_BACK": "true",
+        "SERVICE6_SOURCES__ZOHO__WEBHOOK": '{"url": "https://crm.example.com/told"}',
+        "SERVICE6_SIGNING_SECRET_ZOHO": "whsec_",
+    }
+    findings = found.of(**asked)
+    assert "crm standard" not in findings
+    assert (findings["crm hubspot"].level, findings["webhook zoho"].level) == ("bad", "bad")
+    assert "SERVICE6_CRM_TOKEN_HUBSPOT is not set" in findings["crm hubspot"].found
+    assert "SERVICE6_SIGNING_SECRET_ZOHO" in findings["webhook zoho"].found
+    findings = found.of(SERVICE6_CRM_TOKEN_HUBSPOT="pat", SERVICE6_SIGNING_SECRET_ZOHO="whsec_c2VjcmV0")
+    assert (findings["crm hubspot"].level, findings["webhook zoho"].level) == ("ok", "ok")

@@ -1,4 +1,9 @@
-from workers.supervision.programs import GRACE_S, STOP_ORDER
+from pathlib import Path
+
+import pytest
+
+from pipeline.settings import load
+from workers.supervision.programs import GRACE_S, STOP_ORDER, applications
 from workers.supervision.servers import Postgres, Valkey
 
 STOP_S = 30
@@ -12,3 +17,13 @@ def test_everything_stops_within_half_a_minute_even_if_all_must_be_killed() -> N
 def test_every_process_has_its_place_in_the_order() -> None:
     placed = [name for group in STOP_ORDER for name in group]
     assert sorted(placed) == sorted([*GRACE_S, Valkey.name, Postgres.name])
+
+
+def test_who_calls_nobody_has_no_process_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def names() -> set[str]:
+        started = applications(load(tmp_path), {}, flower_password="", sample=False)
+        return {program.name for program in started}
+
+    assert "outreach" not in names()
+    monkeypatch.setenv("SERVICE6_SOURCES__HUBSPOT__CRM__WRITE_BACK", "true")
+    assert "outreach" in names()

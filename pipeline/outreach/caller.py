@@ -1,0 +1,141 @@
+"""Calls to other people's servers: each ends by its deadline, with an answer of bounded size."""
+
+import asyncio
+import json
+import math
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple, Self
+
+import httpx2
+
+from pipeline.errors import Service6Error
+from pipeline.sections import OutreachSettings
+
+CONNECTIONS = 10
+LONGEST_REST_S = 86_400.0  # whatever a server asks for
+
+
+class Unwell(Service6Error):
+    """The server has to be left alone, for `after_s` if it says so."""
+
+    def __init__(self, reason: str, after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
+
+
+class Call(NamedTuple):
+    """`form`: the body is a form's, not JSON's."""
+
+    url: str
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
+    method: str = "POST"
+    form: bool = False
+
+
+class Answer(NamedTuple):
+    """`after_s`: when the server wants to be asked again, if it says so."""
+
+    status: int
+    body: bytes
+    after_s: float | None
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """Raises Unwell for what is no JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise Unwell(f"the answer ({self.status}) is not JSON") from None
+
+
+def caller(limits: OutreachSettings) -> "Caller":
+    return Caller(deadline_s=limits.deadline_s, answer_limit=limits.answer_limit)
+
+
+class Caller:
+    """Connections are kept while the context lasts. Proxies of the environment are not used, redirects not followed.
+
+    Asynchronous inside, because a timeout of the client is one of each read: a server that sends a byte now and then
+    would hold a worker for ever.
+    """
+
+    def __init__(self, *, deadline_s: float, answer_limit: int) -> None:
+        self._deadline_s = deadline_s
+        self._answer_limit = answer_limit
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._runner = self._closing.enter_context(asyncio.Runner())
+        limits = httpx2.Limits(max_connections=CONNECTIONS)
+        self._client = httpx2.AsyncClient(
+            timeout=self._deadline_s, limits=limits, follow_redirects=False, trust_env=False
+        )
+        self._closing.callback(lambda: self._runner.run(self._client.aclose()))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def ask(self, call: Call) -> Answer:
+        """Raises Unwell if no whole answer came in time."""
+        [answer] = self.ask_all([call])
+        if isinstance(answer, Unwell):
+            raise answer
+        return answer
+
+    def ask_all(self, calls: Iterable[Call]) -> list[Answer | Unwell]:
+        """All at once; of each its answer, or why there is none."""
+        return self._runner.run(self._together(list(calls)))
+
+    async def _together(self, calls: list[Call]) -> list[Answer | Unwell]:
+        return await asyncio.gather(*map(self._one, calls))
+
+    async def _one(self, call: Call) -> Answer | Unwell:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await self._answer(call)
+        except TimeoutError:
+            return Unwell(f"no answer within {self._deadline_s:g} s")
+        except httpx2.HTTPError as error:
+            return Unwell(f"no answer ({type(error).__name__})")
+        except Unwell as error:
+            return error
+
+    async def _answer(self, call: Call) -> Answer:
+        kind = "application/x-www-form-urlencoded" if call.form else "application/json"
+        # Unpacked, an answer could be a thousand times its size.
+        headers = {"Content-Type": kind, "Accept-Encoding": "identity", "User-Agent": "service6", **call.headers}
+        request = self._client.stream(call.method, call.url, content=call.body, headers=headers)
+        async with request as response:
+            parts, size = [], 0
+            async for part in response.aiter_raw():
+                size += len(part)
+                if size > self._answer_limit:
+                    raise Unwell(f"the answer exceeds {self._answer_limit} bytes")
+                parts.append(part)
+            return Answer(
+                response.status_code, b"".join(parts), after(response.headers.get("Retry-After"), datetime.now(UTC))
+            )
+
+
+def after(said: str | None, now: datetime) -> float | None:
+    """Retry-After: seconds, or a date (RFC 9110)."""
+    if said is None:
+        return None
+    try:
+        seconds = float(said)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(said)
+        except ValueError:
+            return None
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (aware - now).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_REST_S) if math.isfinite(seconds) else None

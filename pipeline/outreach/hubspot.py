@@ -1,0 +1,92 @@
+"""HubSpot's records, read and written a hundred at a time.
+
+https://developers.hubspot.com/docs/api/crm/contacts
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from pipeline.outreach.caller import Answer, Call, Caller, Unwell
+from pipeline.outreach.verdict import Failed, Gone, Sent, Verdict, require_well
+from pipeline.sources import CrmSettings
+from schemas.outreach import WriteBack
+
+AT_ONCE = 100
+PLURALS = {"contact": "contacts", "company": "companies", "deal": "deals", "ticket": "tickets", "lead": "leads"}
+NOT_FOUND = "OBJECT_NOT_FOUND"
+ERROR_LIMIT = 60  # characters of HubSpot's own word for what is wrong
+
+
+class HubSpot:
+    """One account's records of one kind; `token`: of a private app with the scopes to read and write them."""
+
+    at_once = AT_ONCE
+    calls = 1
+
+    def __init__(self, caller: Caller, settings: CrmSettings, record: str, token: str) -> None:
+        self._caller = caller
+        self._settings = settings
+        self._url = f"{settings.url}/crm/v3/objects/{PLURALS.get(record, record)}/batch"
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def write(self, due: Sequence[WriteBack]) -> list[Verdict]:
+        """As pipeline.outreach.verdict.Writer."""
+        # An import may have brought ids that are no record's, and one of them would spoil the whole request.
+        known = [one for one in due if one.external_id.isdecimal()]
+        if not known:
+            return [Gone() for _ in due]
+        answer = self._call("update", {"inputs": [self._input(one) for one in known]})
+        saved, lost = _outcome(answer)
+        if not answer.is_success and not lost:
+            raise Unwell(f"it answers {answer.status} {_category(answer)}".rstrip())
+        return [_verdict(one, saved, lost) for one in due]
+
+    def _input(self, one: WriteBack) -> dict[str, object]:
+        properties = {self._settings.score: f"{one.score:.1f}", self._settings.tier: one.tier}
+        return {"id": one.external_id, "properties": properties}
+
+    def _call(self, verb: str, body: Mapping[str, object]) -> Answer:
+        return require_well(self._caller.ask(Call(f"{self._url}/{verb}", orjson.dumps(body), self._headers)))
+
+
+def _outcome(answer: Answer) -> tuple[set[str], set[str]]:
+    """Ids that it has saved or given, and ids that it does not know."""
+    body = _body(answer)
+    saved = {str(one.get("id")) for one in _objects(body, "results")}
+    errors = [*_objects(body, "errors"), body]
+    lost = {str(one) for error in errors if error.get("category") == NOT_FOUND for one in _ids(error)}
+    return saved, lost
+
+
+def _verdict(one: WriteBack, saved: set[str], lost: set[str]) -> Verdict:
+    if one.external_id in saved:
+        return Sent()
+    if one.external_id in lost or not one.external_id.isdecimal():
+        return Gone()
+    return Failed("it was not among those saved")
+
+
+def _body(answer: Answer) -> dict[str, Any]:
+    try:
+        found = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _objects(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    found = body.get(name)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _ids(error: Mapping[str, Any]) -> list[Any]:
+    context = error.get("context")
+    ids = context.get("ids") if isinstance(context, dict) else None
+    return ids if isinstance(ids, list) else []
+
+
+def _category(answer: Answer) -> str:
+    """HubSpot's word for it; its sentences may quote a value."""
+    return str(_body(answer).get("category", ""))[:ERROR_LIMIT]

@@ -1,0 +1,319 @@
+"""Scores go back to the CRM: each once, the newest last, none lost; and nobody is asked more than he likes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from standardwebhooks.webhooks import Webhook
+from starlette.responses import JSONResponse, Response
+
+from pipeline.settings import Settings
+from pipeline.storage import write_backs
+from pipeline.wiring import Services
+from tasks.outreach import write_back
+from tasks.upkeep import call_out, prune
+from tests.integration.outreach.conftest import SIGNING_SECRET, TOKEN, Crowd
+from tests.integration.rows import aside, blocked, execute, rows, value
+from tests.integration.test_cli import service6
+from tests.serving import process, worker
+from tests.vendor_api import Asked, VendorApi, ok, saved
+from tests.waiting import eventually
+
+OWED = "SELECT count(*) FROM write_backs WHERE due IS NOT NULL"
+FAR = {"budget": 300_000, "lead_source": "referral", "jobtitle": "CEO"}
+
+
+def told(crm: VendorApi) -> list[dict[str, str]]:
+    """The properties that HubSpot was asked to write, by request."""
+    return [{one["id"]: one["properties"]["service6_score"] for one in asked.json["inputs"]} for asked in crm.asked]
+
+
+def newest(own: Services) -> str:
+    found = value(own, "SELECT DISTINCT score FROM scores")
+    return f"{found:.1f}"
+
+
+def due_again(own: Services) -> None:
+    execute(own, "UPDATE write_backs SET due = now() - interval '1 s' WHERE due IS NOT NULL")
+    own.redis.delete("service6:rest:hubspot:crm", "service6:rest:standard:webhook")
+
+
+# HubSpot.
+
+
+def test_a_score_is_written_once_and_again_when_it_changes(own: Services, crowd: Crowd, crm: VendorApi) -> None:
+    crowd.tell("hubspot", "101", budget=1000)
+    write_back("hubspot", "crm")
+    [asked] = crm.asked
+    assert (asked.path, asked.headers["authorization"]) == ("/crm/v3/objects/contacts/batch/update", f"Bearer {TOKEN}")
+    [score] = rows(own, "SELECT score, tier FROM scores")
+    properties = {"service6_score": f"{score['score']:.1f}", "service6_tier": score["tier"]}
+    assert asked.json == {"inputs": [{"id": "101", "properties": properties}]}
+    assert value(own, OWED) == 0
+
+    crowd.tell("hubspot", "101", budget=1001)  # another revision, the same score
+    assert value(own, "SELECT max(rev) FROM scores") == 2
+    assert value(own, OWED) == 0
+    crowd.tell("hubspot", "101", **FAR)
+    assert value(own, OWED) == 1
+    write_back("hubspot", "crm")
+    assert len(crm.asked) == 2
+
+
+def test_a_hundred_a_request_and_of_each_lead_the_newest(own: Services, crowd: Crowd, crm: VendorApi) -> None:
+    leads = [str(n) for n in range(1, 131)]
+    crowd.tell("hubspot", *leads, budget=1000)
+    crowd.tell("hubspot", *leads, **FAR)
+    write_back("hubspot", "crm")
+    assert [len(asked) for asked in told(crm)] == [100, 30]
+    assert {score for asked in told(crm) for score in asked.values()} == {newest(own)}
+
+
+def test_a_record_that_is_gone_is_given_up_and_the_others_saved(own: Services, crowd: Crowd, crm: VendorApi) -> None:
+    def partly(asked: Asked) -> Response:
+        results = [{"id": one["id"]} for one in asked.json["inputs"] if one["id"] not in {"2", "3"}]
+        gone = {"status": "error", "category": "OBJECT_NOT_FOUND", "context": {"ids": ["2"]}}
+        return JSONResponse({"results": results, "numErrors": 2, "errors": [gone, {"category": "OTHER"}]}, 207)
+
+    crm.answer = partly
+    crowd.tell("hubspot", "1", "2", "3", "not-a-number", budget=1000)
+    write_back("hubspot", "crm")
+    assert "not-a-number" not in crm.asked[0].body.decode()
+    left = rows(own, "SELECT external_id, due IS NULL AS told, error FROM write_backs ORDER BY external_id")
+    assert left == [
+        {"external_id": "1", "told": True, "error": None},
+        {"external_id": "3", "told": False, "error": "it was not among those saved"},
+    ]
+    assert value(own, "SELECT count(*) FROM dead_letters") == 0
+
+
+def test_retry_after_is_honoured_for_all_that_is_owed(own: Services, crowd: Crowd, crm: VendorApi) -> None:
+    crm.answer = lambda _: Response(status_code=429, headers={"Retry-After": "120"})
+    crowd.tell("hubspot", "1", budget=1000)
+    write_back("hubspot", "crm")
+    assert value(own, "SELECT due - now() > interval '100 s' FROM write_backs")
+    crowd.tell("hubspot", "2", budget=1000)
+    write_back("hubspot", "crm")
+    assert len(crm.asked) == 1
+    assert 100 < own.redis.ttl("service6:rest:hubspot:crm") <= 120
+
+
+def test_a_refused_token_is_told_once(
+    own: Services, crowd: Crowd, crm: VendorApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    crm.answer = lambda _: Response(status_code=401)
+    crowd.tell("hubspot", "1", budget=1000)
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            write_back("hubspot", "crm")
+            due_again(own)
+    assert len(crm.asked) == 3
+    [line] = [record.getMessage() for record in caplog.records if "left alone" in record.getMessage()]
+    assert "does not let us in (401)" in line
+    assert TOKEN not in line
+    crm.answer = saved
+    write_back("hubspot", "crm")
+    assert value(own, OWED) == 0
+
+
+def test_nobody_is_asked_more_often_than_configured(own: Services, crowd: Crowd, crm: VendorApi) -> None:
+    budget = own.calls_budget("write-back:crm", own.settings.sources["hubspot"].crm.requests)  # type: ignore[union-attr]
+    while (taken := budget.take("hubspot")) and taken.allowed:
+        pass
+    crowd.tell("hubspot", "1", budget=1000)
+    write_back("hubspot", "crm")
+    assert (crm.asked, value(own, OWED)) == ([], 1)
+
+
+def test_a_newer_score_that_comes_while_one_is_sent_is_sent_afterwards(
+    own: Services, crowd: Crowd, crm: VendorApi
+) -> None:
+    crowd.tell("hubspot", "1", budget=1000)
+    crm.hold()
+    with aside(lambda: write_back("hubspot", "crm")) as sending:
+        eventually(lambda: len(crm.asked) == 1)
+        crowd.tell("hubspot", "1", **FAR)
+        crm.let_go.set()
+        sending.result()
+    assert value(own, OWED) == 0  # the same round has found it
+    first, second = told(crm)
+    assert first != second
+    assert second["1"] == newest(own)
+
+
+def test_a_newer_score_noted_at_the_moment_of_settling_stays_owed(own: Services, crowd: Crowd) -> None:
+    [lead] = crowd.tell("hubspot", "1", budget=1000)
+    now = datetime.now(UTC)
+    with own.session() as db:
+        [one] = write_backs.take(db, "hubspot", "crm", lease="a", now=now, until=now + timedelta(60), limit=9)
+    note = write_backs.Note(lead, "crm", "hubspot", "1", one.rev + 1, 99.0, "A", None)
+    with own.session() as publisher:
+        write_backs.discard_and_owe(publisher, [], [note], now)
+
+        def settle() -> None:
+            with own.session() as db:
+                write_backs.settle(db, "crm", "a", [one], now)
+
+        with aside(settle) as settling:
+            blocked(own.engine)
+            publisher.commit()
+            settling.result()
+    assert rows(own, "SELECT rev, due <= now() AS due, lease FROM write_backs") == [
+        {"rev": one.rev + 1, "due": True, "lease": None}
+    ]
+
+
+def test_who_lost_the_lease_settles_nothing(own: Services, crowd: Crowd) -> None:
+    crowd.tell("hubspot", "1", budget=1000)
+    now = datetime.now(UTC)
+    with own.session() as db:
+        [one] = write_backs.take(db, "hubspot", "crm", lease="a", now=now, until=now, limit=9)
+        assert write_backs.take(db, "hubspot", "crm", lease="b", now=now, until=now + timedelta(60), limit=9)
+        assert write_backs.take(db, "hubspot", "crm", lease="c", now=now, until=now + timedelta(60), limit=9) == []
+        write_backs.settle(db, "crm", "a", [one], now)
+        write_backs.forget(db, "crm", "a", [one])
+    assert value(own, "SELECT lease FROM write_backs") == "b"
+
+
+def test_two_workers_never_take_the_same(own: Services, crowd: Crowd) -> None:
+    crowd.tell("hubspot", "1", "2", "3", budget=1000)
+    now = datetime.now(UTC)
+    later = now + timedelta(60)
+    with own.session() as first, own.session() as second:
+        [one] = write_backs.take(first, "hubspot", "crm", lease="a", now=now, until=later, limit=1)
+        others = write_backs.take(second, "hubspot", "crm", lease="b", now=now, until=later, limit=9)
+    assert {one.lead_id, *(other.lead_id for other in others)} == {1, 2, 3}
+    assert len(others) == 2
+
+
+def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
+    own: Services, calling: Settings, crowd: Crowd, crm: VendorApi
+) -> None:
+    """Publisher, worker and all: what was saved arrives, again if need be."""
+    crm.hold()
+    with process("publisher", ("workers.publisher",), calling):
+        with worker(calling, "outreach") as run:
+            crowd.publisher.publish = lambda: 0  # type: ignore[method-assign]
+            crowd.tell("hubspot", "1", "2", budget=1000)
+            own.stream.hint()
+            eventually(lambda: value(own, OWED) == 2)
+            call_out()
+            eventually(lambda: len(crm.asked) == 1, within_s=40)
+            run.kill()
+        crm.let_go.set()
+        assert value(own, OWED) == 2
+        with worker(calling, "outreach"):
+            eventually(lambda: (call_out(), value(own, OWED) == 0)[1], within_s=40, every_s=0.2)
+    assert told(crm)[0] == told(crm)[1]
+
+
+# Anybody else: Standard Webhooks.
+
+
+def test_a_webhook_is_signed_bears_the_same_id_each_time_and_no_value(
+    own: Services, crowd: Crowd, crm: VendorApi
+) -> None:
+    crm.answer = lambda _: Response(status_code=500)
+    crowd.tell("standard", "L1", budget=7531, email="ann@example.com", job_title="CEO")
+    write_back("standard", "webhook")
+    crm.answer = ok
+    due_again(own)
+    write_back("standard", "webhook")
+    first, second = crm.asked
+    assert first.path == "/told"
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.body == second.body
+    event = Webhook(SIGNING_SECRET).verify(second.body, second.headers)
+    [score] = rows(own, "SELECT lead_id, rev, tier FROM scores")
+    assert (event["type"], event["data"]["external_id"]) == ("lead.scored", "L1")
+    assert (event["data"]["score"]["rev"], event["data"]["score"]["tier"]) == (score["rev"], score["tier"])
+    assert event["data"]["score"]["factors"]
+    assert b"ann@example" not in second.body
+    assert b"7531" not in second.body
+    assert value(own, OWED) == 0
+
+
+def test_gone_for_good_is_a_dead_letter_that_can_be_replayed(own: Services, crowd: Crowd, crm: VendorApi) -> None:
+    crm.answer = lambda _: Response(status_code=410)
+    [lead] = crowd.tell("standard", "L1", budget=1000)
+    write_back("standard", "webhook")
+    [letter] = rows(own, "SELECT id, queue, task, arguments, attempts FROM dead_letters")
+    assert (letter["queue"], letter["task"]) == ("outreach", "outreach.write_back")
+    assert letter["arguments"] == {"lead_id": lead, "target": "webhook"}
+    assert "0 scores of standard owed to its webhook, the oldest for 0.0 s; 1 dead" in service6("queues").stdout
+    assert service6("dead-letters", "replay", "--all").stdout == "1 enqueued\n"
+    crm.answer = ok
+    due_again(own)
+    write_back("standard", "webhook")
+    assert [asked.headers["webhook-id"] for asked in crm.asked] == [f"score_{lead}_1"] * 2
+    assert value(own, "SELECT count(*) FROM dead_letters") == 0
+
+
+def test_a_discarded_letter_is_told_again_only_with_a_new_score(own: Services, crowd: Crowd, crm: VendorApi) -> None:
+    crm.answer = lambda _: Response(status_code=410)
+    crowd.tell("standard", "L1", budget=1000)
+    write_back("standard", "webhook")
+    assert service6("dead-letters", "discard", "--all").stdout == "1 discarded\n"
+    assert rows(own, "SELECT dead, due, body FROM write_backs") == [{"dead": False, "due": None, "body": None}]
+    crowd.tell("standard", "L1", lead_source="referral")
+    assert value(own, OWED) == 1
+
+
+def test_after_72_hours_it_is_a_dead_letter_and_a_new_score_reopens_it(
+    own: Services, crowd: Crowd, crm: VendorApi
+) -> None:
+    crm.answer = lambda _: Response(status_code=500)
+    crowd.tell("standard", "L1", budget=1000)
+    write_back("standard", "webhook")
+    execute(own, "UPDATE write_backs SET since = since - interval '71 hours'")
+    prune()
+    assert value(own, OWED) == 1
+    execute(own, "UPDATE write_backs SET since = since - interval '1 hour'")
+    prune()
+    assert value(own, OWED) == 0
+    assert rows(own, "SELECT error FROM dead_letters") == [{"error": "it answers 500"}]
+    crowd.tell("standard", "L1", lead_source="referral")
+    assert rows(own, "SELECT dead, attempts FROM write_backs WHERE due IS NOT NULL") == [{"dead": False, "attempts": 0}]
+    assert service6("dead-letters", "replay", "--all").stdout == "1 settled\n"
+
+
+def test_nobody_listens(own: Services, crowd: Crowd, crm: VendorApi) -> None:
+    crm.hold()
+    crowd.tell("standard", "L1", budget=1000)
+    write_back("standard", "webhook")
+    assert rows(own, "SELECT error, attempts, lease FROM write_backs WHERE due IS NOT NULL") == [
+        {"error": "no answer within 1.5 s", "attempts": 1, "lease": None}
+    ]
+
+
+# The whole.
+
+
+def test_upkeep_tells_of_what_is_due_and_waits_until_it_is_taken(own: Services, crowd: Crowd) -> None:
+    call_out()
+    assert own.redis.llen("outreach") == 0
+    crowd.tell("hubspot", "1", budget=1000)
+    crowd.tell("standard", "L1", budget=1000)
+    call_out()
+    call_out()
+    assert own.redis.llen("outreach") == 2
+
+
+def test_what_is_noted_and_what_is_published_are_one(own: Services, crowd: Crowd) -> None:
+    """A publisher that fails to note discards nothing."""
+    execute(own, "ALTER TABLE write_backs ADD CONSTRAINT none CHECK (rev < 0)")
+    with pytest.raises(Exception, match="refused the values"):
+        crowd.tell("hubspot", "1", budget=1000)
+    assert value(own, "SELECT count(*) FROM outbox") == 1
+    execute(own, "ALTER TABLE write_backs DROP CONSTRAINT none")
+    crowd.publisher.publish()
+    assert (value(own, "SELECT count(*) FROM outbox"), value(own, OWED)) == (0, 1)
+
+
+def test_a_source_that_asks_for_nothing_is_owed_nothing(own: Services, crowd: Crowd) -> None:
+    crowd.tell("zoho", "1", budget=1000)
+    with own.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM write_backs")).scalar_one() == 0

@@ -1,0 +1,51 @@
+"""Published scores -> what has to be told of them, and to whom."""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from pipeline.sources import Target
+from pipeline.storage.write_backs import Note
+from pipeline.stream import Entry
+
+logger = logging.getLogger(__name__)
+
+DECIMALS = 1  # of a score that is told: what changes less is no change
+
+
+def notes(entries: Iterable[Entry], targets: Mapping[str, Collection[Target]]) -> list[Note]:
+    """`targets`: by source those who are told its scores."""
+    found = []
+    for entry in entries:
+        lead = orjson.loads(entry.event)["body"]
+        try:
+            found += [_note(lead, target) for target in targets.get(lead["source"], ())]
+        except (KeyError, TypeError, ValueError):
+            logger.error("a published score cannot be told to anybody: it is not whole")
+    return found
+
+
+def _note(lead: dict[str, Any], target: Target) -> Note:
+    score = lead["score"]
+    return Note(
+        lead_id=int(lead["id"]),
+        target=target,
+        source=lead["source"],
+        external_id=lead["external_id"],
+        rev=score["rev"],
+        score=round(score["score"], DECIMALS),
+        tier=score["tier"],
+        body=_body(lead) if target == "webhook" else None,
+    )
+
+
+def _body(lead: dict[str, Any]) -> str:
+    """As the dashboards' viewers see it: what a factor saw is for those who see attributes."""
+    factors = [
+        {name: value for name, value in factor.items() if name != "value"} for factor in lead["score"]["factors"]
+    ]
+    told = {**lead, "score": {**lead["score"], "factors": factors}}
+    event = {"type": "lead.scored", "timestamp": lead["score"]["updated_at"], "data": told}
+    return orjson.dumps(event).decode()
