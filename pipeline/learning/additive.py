@@ -1,0 +1,98 @@
+"""What every way of fitting gives: an additive model per bag, over the same tables."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.attributes import canonical
+from pipeline.scoring.features import Bins, Feature, Matrix
+from pipeline.scoring.layout import Layout
+from schemas.glassbox import Axis, Glassbox, GlassboxFeature, GlassboxTerm
+
+Floats = NDArray[np.float64]
+LARGEST_DOUBT = 100.0
+
+
+@dataclass(frozen=True)
+class Training:
+    """Leads to learn from: `features` have no cuts yet; `readings` (n, features), `won` (n) of bool."""
+
+    features: tuple[Feature, ...]
+    readings: Matrix
+    won: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Table:
+    """`axes`: a feature, and the row that each of its bins stands for; `bags` (bags, places) in logits."""
+
+    axes: tuple[tuple[int, tuple[int, ...]], ...]
+    bags: Floats
+
+    def places(self, bins: Bins) -> Bins:
+        return Layout([self.axes]).places(bins)[:, 0]
+
+
+@dataclass(frozen=True)
+class Additive:
+    """The mean over the bags is the model; `held_out` (n, bags) tells which lead a bag was not fitted on."""
+
+    features: tuple[Feature, ...]
+    tables: tuple[Table, ...]
+    intercepts: Floats
+    held_out: NDArray[np.bool_]
+
+    def bag_logits(self, bins: Bins) -> Floats:
+        """(n, bags)"""
+        found = np.tile(self.intercepts, (len(bins), 1))
+        for table in self.tables:
+            found += table.bags.T[table.places(bins)]
+        return found
+
+
+def as_tables(model: Additive, bins: Bins, slope: float, shift: float) -> Glassbox:
+    """The artefact of `slope` × logit + `shift`, which is additive as the logit is; `bins` of the training rows."""
+    variances = [table.bags.var(axis=0) for table in model.tables]
+    apart = sum(variance[table.places(bins)] for table, variance in zip(model.tables, variances, strict=True))
+    together = model.bag_logits(bins).var(axis=1)
+    return Glassbox(
+        intercept=_plain(slope * model.intercepts.mean() + shift),
+        # Terms of one bag lean on each other, so their variances do not simply add up.
+        doubt=min(LARGEST_DOUBT, float(together.mean() / max(float(np.mean(apart)), 1e-12))),
+        features=tuple(_stored(feature) for feature in model.features),
+        terms=tuple(
+            _term(table, slope, variance, bins) for table, variance in zip(model.tables, variances, strict=True)
+        ),
+    ).sealed()
+
+
+def _term(table: Table, slope: float, variance: Floats, bins: Bins) -> GlassboxTerm:
+    logits = slope * table.bags.mean(axis=0)
+    return GlassboxTerm(
+        axes=tuple(Axis(feature=feature, rows=rows) for feature, rows in table.axes),
+        logits=tuple(map(_plain, logits)),
+        variances=tuple(map(_plain, slope**2 * variance)),
+        importance=float(np.abs(logits[table.places(bins)]).mean()),
+    )
+
+
+def _plain(number: float) -> float:
+    return float(number) + 0.0  # jsonb knows no negative zero
+
+
+def _stored(feature: Feature) -> GlassboxFeature:
+    words: dict[int, list[str]] = {}
+    for word, code in feature.codes.items():
+        words.setdefault(code, []).append(word)
+    return GlassboxFeature(
+        name=feature.name,
+        label=_label(feature.name),
+        kind=feature.kind,
+        cuts=feature.cuts,
+        words=tuple(tuple(words[code]) for code in sorted(words)),
+    )
+
+
+def _label(name: str) -> str:
+    return name if " " in name else canonical(name).replace("_", " ").capitalize()

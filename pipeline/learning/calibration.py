@@ -1,0 +1,33 @@
+"""A straight line through the logits, so that of a hundred leads with score 30 thirty are won.
+
+A line keeps the model additive; isotonic regression would not (Platt 1999).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from pipeline.learning.additive import Additive
+from pipeline.scoring.features import Bins
+
+ENOUGH = 1000  # leads; from fewer the line would be further off than the model is
+NO_PENALTY = 1e9
+
+
+class Line(NamedTuple):
+    slope: float
+    shift: float
+
+
+def calibrate(model: Additive, bins: Bins, won: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Line:
+    """Fitted on what each bag says of leads that it was not fitted on."""
+    asked = model.held_out.sum(axis=1)
+    apart = asked > 0
+    if apart.sum() < ENOUGH:
+        return Line(1.0, 0.0)
+    logits = np.where(model.held_out, model.bag_logits(bins), 0).sum(axis=1)[apart] / asked[apart]
+    line = LogisticRegression(C=NO_PENALTY).fit(logits[:, np.newaxis], won[apart])
+    slope = float(line.coef_[0, 0])
+    # A model that is no better than chance must not be turned round.
+    return Line(slope, float(line.intercept_[0])) if slope > 0 else Line(1.0, 0.0)

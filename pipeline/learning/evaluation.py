@@ -1,0 +1,103 @@
+"""How good scores are, on leads whose outcome is known."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
+from pipeline.learning.additive import Floats
+from pipeline.scoring.tier import tiers
+from schemas.model_card import Bucket, Quality, Segment, TierOutcome
+from schemas.score import Tier, Value
+from schemas.scorecard import TierCuts
+
+BUCKETS = 10
+RESAMPLES = 200
+LOW = 0.05
+DECIMALS = 4
+SEGMENTS_KEPT = 20  # values of one attribute
+FEW = 10  # of either outcome: an AUC of fewer is chance
+
+Won = NDArray[np.bool_]
+
+
+def quality(chance: Floats, won: Won, cuts: TierCuts, seed: int) -> Quality:
+    """`chance` 0–1 of each lead; both outcomes must occur."""
+    buckets = calibration(chance, won)
+    return Quality(
+        roc_auc=_round(roc_auc_score(won, chance)),
+        roc_auc_low=_round(np.quantile(_resampled(chance, won, seed), LOW)),
+        pr_auc=_round(average_precision_score(won, chance)),
+        brier=_round(brier_score_loss(won, chance)),
+        log_loss=_round(log_loss(won, np.clip(chance, 1e-9, 1 - 1e-9))),
+        calibration_error=_round(calibration_error(buckets)),
+        lift_at_tenth=_round(lift(chance, won)),
+        calibration=buckets,
+        tiers=_tiers(chance, won, cuts),
+    )
+
+
+def calibration(chance: Floats, won: Won) -> tuple[Bucket, ...]:
+    """The buckets that have leads, by rising score."""
+    bucket = np.minimum((chance * BUCKETS).astype(int), BUCKETS - 1)
+    return tuple(
+        Bucket(leads=int(there.sum()), promised=_round(chance[there].mean()), came=_round(won[there].mean()))
+        for there in (bucket == n for n in range(BUCKETS))
+        if there.any()
+    )
+
+
+def calibration_error(buckets: Sequence[Bucket]) -> float:
+    """Expected calibration error (Naeini 2015)."""
+    leads = sum(bucket.leads for bucket in buckets)
+    return sum(bucket.leads * abs(bucket.promised - bucket.came) for bucket in buckets) / leads
+
+
+def lift(chance: Floats, won: Won) -> float:
+    best = np.argsort(-chance, kind="stable")[: max(1, len(won) // 10)]
+    return float(won[best].mean() / won.mean())
+
+
+def segments(attribute: str, values: Sequence[Value], chance: Floats, won: Won, cuts: TierCuts) -> tuple[Segment, ...]:
+    """Its most frequent values, the largest first."""
+    words = np.array(["" if value is None else str(value) for value in values])
+    named, counts = np.unique(words, return_counts=True)
+    return tuple(
+        _segment(attribute, str(named[n]), words == named[n], chance, won, cuts)
+        for n in np.argsort(-counts, kind="stable")[:SEGMENTS_KEPT]
+    )
+
+
+def _segment(attribute: str, value: str, there: Won, chance: Floats, won: Won, cuts: TierCuts) -> Segment:
+    wins = int(won[there].sum())
+    rare = min(wins, int(there.sum()) - wins) < FEW
+    return Segment(
+        attribute=attribute,
+        value=value or "not known",
+        leads=int(there.sum()),
+        won=wins,
+        roc_auc=None if rare else _round(roc_auc_score(won[there], chance[there])),
+        selected=_round((np.round(100 * chance[there], 1) >= cuts.B).mean()),
+    )
+
+
+def _tiers(chance: Floats, won: Won, cuts: TierCuts) -> tuple[TierOutcome, ...]:
+    counted: Mapping[Tier, list[int]] = {tier: [0, 0] for tier in Tier}
+    for tier, outcome in zip(tiers(100 * chance, cuts), won.tolist(), strict=True):
+        counted[tier][not outcome] += 1
+    return tuple(TierOutcome(tier=tier, won=wins, lost=losses) for tier, (wins, losses) in counted.items())
+
+
+def _resampled(chance: Floats, won: Won, seed: int) -> list[float]:
+    drawing = np.random.default_rng(seed)
+    wins, losses = np.flatnonzero(won), np.flatnonzero(~won)
+    found = []
+    for _ in range(RESAMPLES):
+        drawn = np.concatenate([drawing.choice(wins, len(wins)), drawing.choice(losses, len(losses))])
+        found.append(float(roc_auc_score(won[drawn], chance[drawn])))
+    return found
+
+
+def _round(number: float) -> float:
+    return round(float(number), DECIMALS)

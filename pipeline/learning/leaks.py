@@ -1,0 +1,45 @@
+"""Attributes that tell the outcome alone: staff wrote them afterwards, or the outcome itself has another name."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from pipeline.scoring.features import Feature, Matrix
+from schemas.model_card import Leak
+
+TOO_GOOD = 0.90  # ROC-AUC of one attribute alone
+RANGES = 32
+PARTS = 2
+
+
+def leaks(features: Sequence[Feature], readings: Matrix, won: NDArray[np.bool_], seed: int) -> tuple[Leak, ...]:
+    """The attributes above TOO_GOOD, the best first; each is judged on leads that its rates were not counted on."""
+    part = np.random.default_rng(seed).integers(0, PARTS, len(won))
+    found = [
+        Leak(attribute=feature.name, roc_auc=round(_alone(_groups(feature, readings[:, n]), won, part), 4))
+        for n, feature in enumerate(features)
+    ]
+    return tuple(sorted((leak for leak in found if leak.roc_auc > TOO_GOOD), key=lambda leak: -leak.roc_auc))
+
+
+def _alone(groups: NDArray[np.intp], won: NDArray[np.bool_], part: NDArray[np.int_]) -> float:
+    rate = np.empty(len(won))
+    for asked in range(PARTS):
+        rest = part != asked
+        leads = np.bincount(groups[rest], minlength=groups.max() + 1)
+        wins = np.bincount(groups[rest], won[rest], minlength=groups.max() + 1)
+        # A group of few leads says little: it begins at the rate of all.
+        rates = (wins + won.mean()) / (leads + 1)
+        rate[~rest] = rates[groups[~rest]]
+    return float(roc_auc_score(won, rate))
+
+
+def _groups(feature: Feature, readings: Matrix) -> NDArray[np.intp]:
+    """0 is missing; numbers by ranges of equally many leads."""
+    if feature.kind == "category":
+        return np.nan_to_num(readings).astype(np.intp)
+    known = ~np.isnan(readings)
+    cuts = np.unique(np.quantile(readings[known], np.linspace(0, 1, RANGES + 1)[1:-1]))
+    return np.where(known, np.searchsorted(cuts, readings, side="right") + 1, 0)

@@ -1,0 +1,188 @@
+"""Examples -> a model as tables, and its card."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.attributes import canonical
+from pipeline.errors import GiveUp
+from pipeline.learning import boosting, logistic
+from pipeline.learning.additive import Additive, Floats, Training, as_tables
+from pipeline.learning.calibration import calibrate
+from pipeline.learning.columns import Columns, columns
+from pipeline.learning.evaluation import Won, quality, segments
+from pipeline.learning.leaks import TOO_GOOD, leaks
+from pipeline.learning.verdict import verdict
+from pipeline.scoring.features import FeatureSet, Matrix, days
+from pipeline.scoring.glassbox import GlassBox
+from schemas.example import Example
+from schemas.glassbox import Glassbox
+from schemas.model_card import Leak, LeftOut, ModelCard, Segment, TermImportance, Window
+from schemas.scorecard import TierCuts
+
+FEWEST = 40  # leads of either outcome; from fewer nothing can be learned and tested
+FEWEST_TRAINED = 20
+NEWEST = 0.2  # part of the leads that is the test
+BOOSTED_FROM = (1000, 100)  # leads, and of them won; logistic regression is better below
+MOST = 200_000  # leads that are trained on; more cost hours and gain nothing
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """`without` are attributes to leave out, `trusted` those that are kept though they tell the outcome alone."""
+
+    cuts: TierCuts
+    without: Sequence[str] = ()
+    trusted: Sequence[str] = ()
+    segments: Sequence[str] = ()
+    seed: int = 0
+    cores: int = 1
+
+
+@dataclass(frozen=True)
+class Trained:
+    model: Glassbox
+    card: ModelCard
+
+
+@dataclass(frozen=True)
+class Fitted:
+    model: Glassbox
+    method: str
+    left_out: tuple[LeftOut, ...]
+    leaks: tuple[Leak, ...] = field(default=())
+
+
+def train(examples: Sequence[Example], wishes: Wishes) -> Trained:
+    """Raises GiveUp, with the counts and what is needed, if the outcomes do not suffice."""
+    _suffice(examples)
+    by_time = sorted(examples, key=lambda example: (example.as_of, example.lead_id))
+    at = len(by_time) - round(NEWEST * len(by_time))
+    older, newer = by_time[:at], by_time[at:]
+    _both_sides(older, newer)
+    drawn = _drawn(older, wishes.seed)
+    fitted = fit(drawn, wishes)
+    chance = chances(fitted.model, newer)
+    won = outcomes(newer)
+    tested = _window(newer)
+    measured = quality(chance, won, wishes.cuts, wishes.seed)
+    readiness, reasons = verdict(measured, tested, fitted.leaks)
+    card = ModelCard(
+        method=fitted.method,
+        trained_on=_window(older),
+        sampled=len(drawn) if len(drawn) < len(older) else None,
+        tested_on=tested,
+        base_rate=round(float(outcomes(examples).mean()), 4),
+        quality=measured,
+        segments=_segments(newer, chance, won, wishes),
+        importances=_importances(fitted.model),
+        left_out=fitted.left_out,
+        leaks=fitted.leaks,
+        readiness=readiness,
+        reasons=reasons,
+    )
+    return Trained(fitted.model, card)
+
+
+def fit(examples: Sequence[Example], wishes: Wishes) -> Fitted:
+    """A calibrated model of all these examples, not tested."""
+    won = outcomes(examples)
+    found = columns([example.attributes for example in examples], dict.fromkeys(wishes.without, "not wanted"))
+    told = leaks(found.features, readings(found, examples), won, wishes.seed) if found.features else ()
+    trusted = {canonical(name) for name in wishes.trusted}
+    distrusted = {leak.attribute for leak in told if canonical(leak.attribute) not in trusted}
+    kept = Columns(
+        tuple(feature for feature in found.features if feature.name not in distrusted),
+        (*found.left_out, *(LeftOut(attribute=name, reason=_leaking(name, told)) for name in sorted(distrusted))),
+    )
+    if not kept.features:
+        raise GiveUp(
+            "no attribute is left to learn from: " + "; ".join(f"{a.attribute}: {a.reason}" for a in kept.left_out)
+        )
+    training = Training(kept.features, readings(kept, examples), won)
+    method, model = _fit(training, wishes)
+    bins = FeatureSet(model.features).binned(training.readings)
+    return Fitted(as_tables(model, bins, *calibrate(model, bins, won)), method, kept.left_out, told)
+
+
+def readings(found: Columns, examples: Sequence[Example]) -> Matrix:
+    """(examples, features), each example by its own clock."""
+    features = FeatureSet(found.features)
+    matrix = features.matrix([features.values(example.attributes, example.as_of) for example in examples])
+    return features.readings(matrix, clocks(examples))
+
+
+def chances(model: Glassbox, examples: Sequence[Example]) -> Floats:
+    """0–1 of each example, by its own clock, as a scoring worker would."""
+    box = GlassBox(model)
+    matrix = box.features.matrix([box.features.values(example.attributes, example.as_of) for example in examples])
+    return box.judge(box.features.bins(matrix, clocks(examples))).scores / 100
+
+
+def clocks(examples: Sequence[Example]) -> Matrix:
+    return np.array([days(example.as_of) for example in examples], np.float32)
+
+
+def outcomes(examples: Sequence[Example]) -> Won:
+    return np.array([example.won for example in examples], bool)
+
+
+def _fit(training: Training, wishes: Wishes) -> tuple[str, Additive]:
+    leads, wins = BOOSTED_FROM
+    if len(training.won) < leads or training.won.sum() < wins:
+        return "logistic regression", logistic.fit(training, seed=wishes.seed)
+    return "explainable boosting machine", boosting.fit(training, seed=wishes.seed, cores=wishes.cores)
+
+
+def _suffice(examples: Sequence[Example]) -> None:
+    won = sum(example.won for example in examples)
+    lost = len(examples) - won
+    if min(won, lost) < FEWEST:
+        raise GiveUp(f"{won} leads were won and {lost} lost; a model needs at least {FEWEST} of each")
+
+
+def _both_sides(older: Sequence[Example], newer: Sequence[Example]) -> None:
+    for part, needed, name in ((older, FEWEST_TRAINED, "older"), (newer, 2, "newest")):
+        won = sum(example.won for example in part)
+        if min(won, len(part) - won) < needed:
+            raise GiveUp(
+                f"of the {name} {len(part)} leads {won} were won and {len(part) - won} lost; "
+                f"a model needs at least {needed} of each there: wait for more outcomes, or tell when the leads came"
+            )
+
+
+def _drawn(older: Sequence[Example], seed: int) -> Sequence[Example]:
+    if len(older) <= MOST:
+        return older
+    kept = np.random.default_rng(seed).choice(len(older), MOST, replace=False)
+    return [older[n] for n in sorted(kept.tolist())]
+
+
+def _leaking(name: str, told: Sequence[Leak]) -> str:
+    auc = next(leak.roc_auc for leak in told if leak.attribute == name)
+    return f"alone it has ROC-AUC {auc}, above {TOO_GOOD}: it seems to be written after the outcome"
+
+
+def _window(examples: Sequence[Example]) -> Window:
+    won = sum(example.won for example in examples)
+    return Window(leads=len(examples), won=won, since=examples[0].as_of, until=examples[-1].as_of)
+
+
+def _segments(newer: Sequence[Example], chance: Floats, won: Won, wishes: Wishes) -> tuple[Segment, ...]:
+    found: list[Segment] = []
+    for name in wishes.segments:
+        wanted = canonical(name)
+        values = [
+            next((value for key, value in example.attributes.items() if canonical(key) == wanted), None)
+            for example in newer
+        ]
+        found += segments(name, values, chance, won, wishes.cuts)
+    return tuple(found)
+
+
+def _importances(model: Glassbox) -> tuple[TermImportance, ...]:
+    box = GlassBox(model)
+    named = zip((wordings[0].attribute for wordings in box.wordings), model.terms, strict=True)
+    found = [TermImportance(attribute=name, logits=round(term.importance, 4)) for name, term in named]
+    return tuple(sorted(found, key=lambda term: -term.logits))

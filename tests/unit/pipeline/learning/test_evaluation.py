@@ -1,0 +1,36 @@
+"""Figures of quality, on cases whose answer is known."""
+
+import numpy as np
+import pytest
+
+from pipeline.learning.evaluation import calibration, calibration_error, lift, quality
+from schemas.scorecard import TierCuts
+
+
+def test_a_bucket_tells_what_was_promised_and_what_came() -> None:
+    [low, high] = calibration(np.array([0.1, 0.1, 0.95, 0.95]), np.array([False, True, True, True]))
+    assert (low.leads, low.promised, low.came) == (2, 0.1, 0.5)
+    assert (high.leads, high.promised, high.came) == (2, 0.95, 1)
+    assert calibration_error([low, high]) == pytest.approx((2 * 0.4 + 2 * 0.05) / 4)
+
+
+def test_certainty_is_in_the_last_bucket() -> None:
+    assert [bucket.leads for bucket in calibration(np.array([0.0, 1.0]), np.array([False, True]))] == [1, 1]
+
+
+def test_the_lift_is_that_of_the_best_tenth() -> None:
+    chance = np.linspace(0, 1, 100)
+    won = np.arange(100) >= 80
+    assert lift(chance, won) == 5
+    assert lift(1 - chance, won) == 0
+
+
+def test_leads_are_counted_by_tier_and_outcome() -> None:
+    found = quality(np.array([0.9, 0.9, 0.5, 0.1]), np.array([True, False, True, False]), TierCuts(), seed=0)
+    assert [(tier.tier, tier.won, tier.lost) for tier in found.tiers] == [
+        ("A", 1, 1),
+        ("B", 1, 0),
+        ("C", 0, 0),
+        ("D", 0, 1),
+    ]
+    assert found.roc_auc_low <= found.roc_auc

@@ -1,0 +1,103 @@
+"""From examples to a model with its card: what is learned, what is refused, what is told."""
+
+from dataclasses import replace
+
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from pipeline.errors import GiveUp
+from pipeline.learning.training import Trained, Wishes, chances, outcomes, train
+from pipeline.scoring.glassbox import GlassBox, opened
+from pipeline.scoring.scorer import Scorer
+from schemas.example import Example
+from schemas.model_card import ModelCard, Readiness
+from schemas.scorecard import TierCuts
+from tests.unit.pipeline.learning.leads import BEGAN, auc_of_rule, examples
+from tests.unit.pipeline.scoring.cards import waiting
+
+WISHES = Wishes(TierCuts(), segments=("source",))
+FEW = examples(600)
+
+
+@pytest.fixture(scope="module")
+def many() -> Trained:
+    return train(examples(2500), WISHES)
+
+
+@pytest.fixture(scope="module")
+def few() -> Trained:
+    return train(FEW, WISHES)
+
+
+def test_what_is_learned_is_nearly_as_good_as_the_rule(many: Trained) -> None:
+    newer = examples(4000, seed=2)[2500:]
+    best = roc_auc_score(outcomes(newer), auc_of_rule(newer))
+    assert roc_auc_score(outcomes(newer), chances(many.model, newer)) > best - 0.02
+    assert many.card.readiness == Readiness.READY
+
+
+def test_few_leads_are_learned_by_regression_and_many_by_boosting(few: Trained, many: Trained) -> None:
+    assert (few.card.method, many.card.method) == ("logistic regression", "explainable boosting machine")
+
+
+def test_the_test_is_the_newest_fifth_whatever_order_the_leads_come_in(few: Trained) -> None:
+    assert few.card.trained_on.until < few.card.tested_on.since
+    assert (few.card.trained_on.leads, few.card.tested_on.leads) == (480, 120)
+    assert train(FEW[::-1], WISHES) == few
+
+
+def test_a_model_scores_where_the_scorecard_does(many: Trained) -> None:
+    scorer = Scorer(opened(GlassBox(many.model).artefact()), TierCuts())
+    attributes = FEW[0].attributes
+    [row] = scorer.score([waiting(attributes)], FEW[0].as_of)
+    [chance] = chances(many.model, FEW[:1])
+    assert row.score == pytest.approx(100 * chance, abs=1e-4)
+    assert scorer.attempt(attributes, FEW[0].as_of).explanation.count("(") >= 2
+
+
+def test_the_card_tells_what_was_left_out_and_what_counts(many: Trained) -> None:
+    reasons = {out.attribute: out.reason for out in many.card.left_out}
+    assert set(reasons) == {"lead_id", "remark", "campaign"}
+    assert {term.attribute for term in many.card.importances[:4]} == {"source", "visits", "seen_at", "newsletter"}
+    assert ModelCard.model_validate_json(many.card.model_dump_json()) == many.card
+    assert sum(bucket.leads for bucket in many.card.quality.calibration) == many.card.tested_on.leads
+    tiers = many.card.quality.tiers
+    assert sum(tier.won + tier.lost for tier in tiers) == many.card.tested_on.leads
+    assert sum(segment.leads for segment in many.card.segments) == many.card.tested_on.leads
+
+
+def test_an_attribute_that_tells_the_outcome_is_named_and_left_out_unless_it_is_trusted() -> None:
+    told = [e._replace(attributes={**e.attributes, "verdict": "good" if e.won else "bad"}) for e in FEW]
+    card = train(told, WISHES).card
+    assert [leak.attribute for leak in card.leaks] == ["verdict"]
+    assert "verdict" in {out.attribute for out in card.left_out}
+    trusting = train(told, replace(WISHES, trusted=("Verdict",))).card
+    assert "verdict" in {term.attribute for term in trusting.importances}
+    assert trusting.readiness == Readiness.FAIR
+    assert "too good to be true" in trusting.reasons[0]
+
+
+def test_outcomes_that_follow_nothing_make_no_model_to_trust() -> None:
+    turned = outcomes(examples(600, seed=9)).tolist()
+    card = train([e._replace(won=won) for e, won in zip(FEW, turned, strict=True)], WISHES).card
+    assert card.readiness == Readiness.NOT_READY
+    assert "chance" in card.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ([], "0 leads were won and 0 lost; a model needs at least 40 of each"),
+        (FEW[:60], "at least 40 of each"),
+        ([e._replace(won=True) for e in FEW], "600 leads were won and 0 lost"),
+        ([e._replace(won=n < 300) for n, e in enumerate(FEW)], "of the newest 120 leads 0 were won"),
+    ],
+)
+def test_too_few_outcomes_are_refused_with_the_counts_and_what_is_needed(known: list[Example], words: str) -> None:
+    with pytest.raises(GiveUp, match=words):
+        train(known, WISHES)
+
+
+def test_leads_that_tell_nothing_are_refused() -> None:
+    with pytest.raises(GiveUp, match="no attribute is left to learn from"):
+        train([Example(n, {"campaign": "spring"}, BEGAN, n % 2 == 0) for n in range(200)], WISHES)
