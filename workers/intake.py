@@ -95,7 +95,12 @@ class Intake:
                 await asyncio.sleep(max(0.0, self._pace_s - (time.monotonic() - began)))
 
     def _take(self) -> list[Request]:
-        group = [self._waiting.popleft() for _ in range(min(self._group_size, len(self._waiting)))]
+        """Requests with about as many changes as a group may have; those of one request stay together."""
+        group: list[Request] = []
+        changes = 0
+        while self._waiting and changes < self._group_size:
+            group.append(self._waiting.popleft())
+            changes += len(group[-1].changes)
         self._waiting_bytes -= sum(request.size for request in group)
         return group
 

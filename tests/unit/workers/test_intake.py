@@ -39,13 +39,15 @@ class Disk:
 
 
 @asynccontextmanager
-async def running(disk: Disk, enqueued: list[int], *, requests: int = 100, size: int = 10_000) -> AsyncIterator[Intake]:
+async def running(
+    disk: Disk, enqueued: list[int], *, requests: int = 100, size: int = 10_000, group: int = 500
+) -> AsyncIterator[Intake]:
     intake = Intake(
         disk.save,
         enqueued.extend,
         queue_requests=requests,
         queue_bytes=size,
-        group_size=500,
+        group_size=group,
         pace_s=0,
         metrics=Metrics(CollectorRegistry()),
     )
@@ -103,6 +105,21 @@ def test_what_waits_while_a_group_is_saved_shares_the_next() -> None:
         assert await together(disk, enqueued, ["1", "2", "3"]) == [None] * 3
         assert disk.groups == [["0"], ["1", "2", "3"]]
         assert enqueued == [0, 1, 2, 3]
+
+    ran(test)
+
+
+def test_a_group_is_bounded_in_changes_and_parts_no_request() -> None:
+    async def test() -> None:
+        disk = Disk()
+        async with running(disk, [], group=3) as intake:
+            first = await holding(disk, intake)
+            parts = [[one for name in names for one in change(name)] for names in ("12", "34", "5", "6789")]
+            waiting = [asyncio.create_task(intake.submit(part, 1)) for part in parts]
+            await asyncio.sleep(0)
+            disk.free.set()
+            assert await answers([first, *waiting]) == [None] * 5
+        assert disk.groups == [["0"], ["1", "2", "3", "4"], ["5", "6", "7", "8", "9"]]
 
     ran(test)
 
