@@ -10,7 +10,7 @@ from pipeline.wiring import Services
 from schemas.access import Role
 from schemas.api import Delivery
 from schemas.lead import LeadDetail, Outcome, ScoredLead, ScoreHistoryEntry
-from schemas.score import LeadScore, Tier
+from schemas.score import LeadScore, TermMove, Tier
 
 KEPT = ("score", "confidence", "tier", "engine", "model_version", "lead_revision", "rev", "reason", "at")
 
@@ -48,13 +48,21 @@ def lead_score(services: Services, row: ListedLead, role: Role) -> LeadScore:
 
 def history(services: Services, rows: Sequence[PastScore], limit: int) -> tuple[ScoreHistoryEntry, ...]:
     """`rows`: the newest first, one beyond `limit` so that the oldest shown has one to compare with."""
-    terms = [None if row.bins is None else services.scorer_of(row.model_id).terms(bytes(row.bins)) for row in rows]
     entries = []
     for n, row in enumerate(rows[:limit]):
-        after, before = terms[n], terms[n + 1] if n + 1 < len(rows) else None
-        moves = None if after is None or before is None else comparison.moves(before, after)
+        moves = _moves(services, rows[n + 1], row) if n + 1 < len(rows) else None
         entries.append(ScoreHistoryEntry(**{name: getattr(row, name) for name in KEPT}, moves=moves))
     return tuple(entries)
+
+
+def _moves(services: Services, before: PastScore, after: PastScore) -> tuple[TermMove, ...] | None:
+    if before.bins is None or after.bins is None:
+        return None
+    scorer = services.scorer_of(after.model_id)
+    if before.model_id == after.model_id:
+        return comparison.within(scorer.model, bytes(before.bins), bytes(after.bins))
+    old = services.scorer_of(before.model_id)
+    return comparison.across(old.terms(bytes(before.bins)), scorer.terms(bytes(after.bins)))
 
 
 def delivery(noted: Noted, role: Role) -> Delivery:

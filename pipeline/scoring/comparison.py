@@ -1,27 +1,42 @@
 """Two scores of one lead -> the terms that moved between them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from pipeline.scoring import explain
 from pipeline.scoring.explain import DECIMALS, Term
+from pipeline.scoring.model import Model
 from schemas.score import TermMove
 
 
-def moves(before: Mapping[str, Term], after: Mapping[str, Term]) -> tuple[TermMove, ...]:
-    """Terms by attribute -> those whose points differ, the largest difference first.
+def within(model: Model, before: bytes, after: bytes) -> tuple[TermMove, ...]:
+    """Both scores by this model, as their history packed them: only terms that are read elsewhere now have moved."""
+    old, new = explain.unpack_places(before), explain.unpack_places(after)
+    seen = zip(model.wordings, old[0], new[0], model.moved(old, new)[0].tolist(), strict=True)
+    return _ordered(
+        _move(wordings[was].attribute, wordings[was].label, wordings[now].label, points)
+        for wordings, was, now, points in seen
+    )
 
-    A term that one of the two models does not have counts as nothing there.
-    """
-    found = []
-    for attribute in {**before, **after}:
-        old, new = before.get(attribute), after.get(attribute)
-        points = round((new.points if new else 0.0) - (old.points if old else 0.0), DECIMALS)
-        if points:
-            found.append(
-                TermMove(
-                    attribute=attribute,
-                    before=old.label if old else None,
-                    after=new.label if new else None,
-                    points=points,
-                )
-            )
-    return tuple(sorted(found, key=lambda move: (-abs(move.points), move.attribute)))
+
+def across(before: Mapping[str, Term], after: Mapping[str, Term]) -> tuple[TermMove, ...]:
+    """Terms by attribute, of two models; a term that one of them does not have counts as nothing there."""
+    both = ((attribute, before.get(attribute), after.get(attribute)) for attribute in {**before, **after})
+    return _ordered(
+        _move(
+            attribute,
+            old.label if old else None,
+            new.label if new else None,
+            (new.points if new else 0.0) - (old.points if old else 0.0),
+        )
+        for attribute, old, new in both
+    )
+
+
+def _move(attribute: str, before: str | None, after: str | None, points: float) -> TermMove:
+    return TermMove(attribute=attribute, before=before, after=after, points=round(points, DECIMALS))
+
+
+def _ordered(moves: Iterable[TermMove]) -> tuple[TermMove, ...]:
+    """Those that differ, the largest difference first."""
+    told = (move for move in moves if move.points)
+    return tuple(sorted(told, key=lambda move: (-abs(move.points), move.attribute)))

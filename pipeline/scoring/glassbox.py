@@ -65,6 +65,12 @@ class GlassBox:
         logits = self.logits(places)
         return logits * self._rate(logits.sum(axis=1))[:, np.newaxis]
 
+    def moved(self, before: Bins, after: Bins) -> NDArray[np.float64]:
+        old, new = self.logits(before), self.logits(after)
+        # Not the difference of their points: each of the two scores has a rate of its own.
+        rate = self._rate((new - old).sum(axis=1), self.tables.intercept + old.sum(axis=1))
+        return (new - old) * rate[:, np.newaxis]
+
     def shown(self, values: Sequence[Value | datetime]) -> list[Value | datetime]:
         return [_shown([values[axis.feature] for axis in term.axes]) for term in self.tables.terms]
 
@@ -76,14 +82,15 @@ class GlassBox:
         terms *= self._rate(moved)[:, np.newaxis]
         return 100 * chance, self._confidences(bins, places, chance), terms, places
 
-    def _rate(self, moved: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _rate(self, moved: NDArray[np.float64], since: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Points per logit of each lead: what its terms moved the score by, divided by what they moved the logit by.
 
-        One rate for all terms of a lead keeps their signs, their order and their proportions, and their sum exact.
+        They move it from the intercept, or from the logit `since`. One rate for all terms of a lead keeps their signs,
+        their order and their proportions, and their sum exact.
         """
-        start = _sigmoid(np.float64(self.tables.intercept))
+        begin = np.full(len(moved), self.tables.intercept) if since is None else since
+        start, end = _sigmoid(begin), _sigmoid(begin + moved)
         flat = np.abs(moved) < FLAT
-        end = _sigmoid(self.tables.intercept + moved)
         secant = (end - start) / np.where(flat, 1, moved)
         rate: NDArray[np.float64] = 100 * np.where(flat, start * (1 - start), secant)
         return rate

@@ -49,5 +49,8 @@ class Model(Protocol):
     def points(self, places: Bins) -> NDArray[np.float64]:
         """(n, terms) places -> the terms in points, as `judge` gave them."""
 
+    def moved(self, before: Bins, after: Bins) -> NDArray[np.float64]:
+        """(n, terms) places of two scores -> the points between them; a term whose place stayed has none."""
+
     def shown(self, values: Sequence[Value | datetime]) -> Sequence[Value | datetime]:
         """Values by feature -> what to show beside each term."""

@@ -45,6 +45,9 @@ class Scorecard:
     def points(self, places: Bins) -> NDArray[np.float64]:
         return np.stack([points[places[:, n]] for n, points in enumerate(self._points)], axis=1)
 
+    def moved(self, before: Bins, after: Bins) -> NDArray[np.float64]:
+        return self.points(after) - self.points(before)
+
     def shown(self, values: Sequence[Value | datetime]) -> Sequence[Value | datetime]:
         return values  # a term is a feature
 
