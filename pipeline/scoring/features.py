@@ -7,7 +7,8 @@ or the day of a moment (days since 2020, kept absolute; `bins` subtracts it from
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from math import copysign
 from typing import Literal
 
 import numpy as np
@@ -44,7 +45,7 @@ class Feature:
     cuts: tuple[float, ...] = ()
     codes: Mapping[str, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def bin_count(self) -> int:
         """Missing, then the ranges; or missing, then the words, then any other word."""
         known = max(self.codes.values(), default=0) if self.kind == "category" else len(self.cuts)
@@ -139,7 +140,8 @@ def _number(value: Value | datetime) -> float:
             return np.nan
     if isinstance(value, datetime) or value is None or value != value:
         return np.nan
-    return max(-LARGEST, min(LARGEST, float(value)))
+    number = float(value)
+    return number if abs(number) <= LARGEST else copysign(LARGEST, number)
 
 
 def _moment(value: Value | datetime) -> float:
