@@ -27,12 +27,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from benchmarks.bench import bundles, fill, process, services
 from benchmarks.load import HOST, until_it_answers
 from benchmarks.record import record
+from pipeline.saving import make_saver
 from pipeline.security.tokens import mint
 from pipeline.storage import leads, scores
 from pipeline.wiring import Services
 from schemas.access import Role
 from schemas.lead import LeadChange
-from workers.saving import make_saver
 from workers.supervision.embedded import free_port
 
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update")

@@ -48,13 +48,17 @@ CallUrl = Annotated[str, AfterValidator(_safe)]
 
 
 class CrmSettings(Frozen):
-    """The vendor's API. `requests`: in 10 s, over all processes. `score`, `tier`: properties there that are ours."""
+    """The vendor's API. `requests`: in 10 s, over all processes. `score`, `tier`: properties there that are ours.
+
+    `properties`: those that are asked for. `login_url`: where access tokens come from, if not with the token itself.
+    """
 
     url: CallUrl
     login_url: CallUrl | None = None
     requests: int = Field(ge=1)
     score: str = ""
     tier: str = ""
+    properties: tuple[str, ...] = ()
     write_back: bool = False
     fetch_back: bool = False
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from pipeline.limits import Limiter
 from pipeline.mapping import SourceMap
 from pipeline.metrics import Metrics
+from pipeline.outreach.zoho import AccessToken
 from pipeline.scoring.scorecard import Scorecard
 from pipeline.scoring.scorer import Scorer
 from pipeline.security.vault import Vault
@@ -41,6 +42,7 @@ class Services:
         self.settings = settings
         self.metrics = metrics or Metrics()
         self._closing = ExitStack()
+        self.access_tokens: dict[str, AccessToken] = {}
         self.scorer_of = lru_cache(maxsize=MODELS_KEPT)(self._scorer_of)
 
     @cached_property

@@ -1,122 +1,131 @@
-"""Queue `outreach`: calls to CRMs. A message names a source; what is owed to it are rows."""
+"""Queue `outreach`: calls to CRMs. A message names a source; what is owed there are rows."""
 
-import logging
-import random
-import secrets
-import time
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 
-from sqlalchemy.orm import Session
+from kombu.exceptions import OperationalError
 
-from pipeline.errors import Misconfigured, Refused
-from pipeline.outreach.caller import Unwell, caller
-from pipeline.outreach.patience import delay
-from pipeline.outreach.rest import Rest
-from pipeline.outreach.verdict import Failed, Gone, Hopeless, Sent, Verdict, Writer
-from pipeline.outreach.writers import make_writer
-from pipeline.sections import OutreachSettings
+from pipeline.attributes import flatten
+from pipeline.errors import GiveUp, Refused
+from pipeline.outreach.caller import Caller, Unwell
+from pipeline.outreach.record import Reader, Record
+from pipeline.outreach.verdict import Done, Gone, Hopeless, Verdict, Writer
+from pipeline.outreach.writers import make_reader, make_writer
+from pipeline.saving import make_saver
 from pipeline.sources import Target
-from pipeline.storage import dead_letters, write_backs
-from pipeline.storage.write_backs import Retry
-from pipeline.wiring import Services
+from pipeline.storage.outreach import FETCH
+from schemas.lead import LeadChange
 from schemas.outreach import WriteBack
-from tasks.app import app, services
+from tasks.app import app, enqueue, services
+from tasks.errand import FETCH_BACK, WRITE_BACK, Errand, Told
+from tasks.scoring import score_leads
 
-logger = logging.getLogger(__name__)
-
-ROUND_S = 40.0  # of work a message; with one call more it is less than Celery's soft limit
-TOKEN_REST_S = 900.0  # for a person to look at a token that was refused
-
-Told = Sequence[tuple[WriteBack, Verdict]]
+# Of two stamps of one moment the larger wins: a delivery's own word before the record's.
+NO_DELIVERY = ""
 
 
-@app.task(name="outreach.write_back")
+@app.task(name=WRITE_BACK)
 def write_back(source: str, target: Target) -> None:
     """Tells the target what is due, a bundle at a time, until nothing is, its budget is used up or it has to rest."""
     own = services()
-    rest = Rest(own.redis, source, target)
-    if target not in own.settings.told.get(source, ()) or rest.lasts:
+    if target not in own.settings.told.get(source, ()):
         return
-    with caller(own.settings.outreach) as made:
-        try:
-            writer = make_writer(own.settings, source, target, made)
-        except Misconfigured as error:
-            _rest(rest, TOKEN_REST_S, str(error))
-            return
-        budget = own.calls_budget(f"write-back:{target}", max(1, _requests(own, source, target) // writer.calls))
-        ends = time.monotonic() + ROUND_S
-        while time.monotonic() < ends:
-            taken = budget.take(source)
-            if taken is not None and not taken.allowed:
-                return
-            if not _bundle(own, source, target, writer, rest):
-                return
+    errand = Errand(own, source, target)
+
+    def begin(made: Caller) -> Callable[[], Sequence[Verdict]]:
+        writer = make_writer(own.settings, source, target, made)
+        errand.calls = writer.calls
+        return lambda: _write(errand, writer)
+
+    errand.run(begin)
 
 
-def _requests(own: Services, source: str, target: Target) -> int:
-    settings = own.settings.sources[source]
-    chosen = settings.webhook if target == "webhook" else settings.crm
-    return chosen.requests if chosen else 1
+@app.task(name=FETCH_BACK)
+def fetch_back(source: str) -> None:
+    """Asks a CRM for the records that are due, merges them, and has their leads scored; as long as `write_back`."""
+    own = services()
+    if source not in own.settings.fetched:
+        return
+    errand = Errand(own, source, FETCH)
+
+    def begin(made: Caller) -> Callable[[], Sequence[Verdict]]:
+        reader = make_reader(own.settings, source, made, own.access_tokens)
+        return lambda: _fetch(errand, reader)
+
+    errand.run(begin)
 
 
-def _bundle(own: Services, source: str, target: Target, writer: Writer, rest: Rest) -> bool:
-    """Whether there may be more to tell, and the target may be told now."""
-    limits = own.settings.outreach
-    now = datetime.now(UTC)
-    lease, until = secrets.token_hex(8), now + timedelta(seconds=limits.lease_s)
-    with own.session() as db:
-        due = write_backs.take(db, source, target, lease=lease, now=now, until=until, limit=writer.at_once)
+def _write(errand: Errand, writer: Writer) -> Sequence[Verdict]:
+    due = errand.take(writer.at_once)
     if not due:
-        return False
+        return []
     try:
         verdicts: Sequence[Verdict] = writer.write(due)
-    except Unwell as error:
-        verdicts = [Failed(str(error), limits.rest_s if error.after_s is None else error.after_s)] * len(due)
-    except Refused as error:
-        verdicts = [Failed(str(error), TOKEN_REST_S)] * len(due)
-    told = list(zip(due, verdicts, strict=True))
-    with own.session() as db:
-        _save(db, own, target, lease, told)
-    for verdict in verdicts:
-        own.metrics.calls_out.labels(source, target, type(verdict).__name__.lower()).inc()
-    return _goes_on(rest, verdicts)
+    except (Unwell, Refused) as error:
+        verdicts = [errand.failure(error)] * len(due)
+    with errand.own.session() as db:
+        errand.save(db, list(zip(due, verdicts, strict=True)))
+    return verdicts
 
 
-def _save(db: Session, own: Services, target: Target, lease: str, told: Told) -> None:
-    now = datetime.now(UTC)
-    sent = [one for one, verdict in told if isinstance(verdict, Sent)]
-    gone = [one for one, verdict in told if isinstance(verdict, Gone)]
-    failed = [_retry(one, verdict, now, own.settings.outreach) for one, verdict in told if isinstance(verdict, Failed)]
-    hopeless = [(one.lead_id, verdict.error) for one, verdict in told if isinstance(verdict, Hopeless)]
-    if sent:
-        write_backs.settle(db, target, lease, sent, now)
-    if gone:
-        write_backs.forget(db, target, lease, gone)
-    if failed:
-        write_backs.put_off(db, target, lease, failed)
-    if hopeless:
-        deaths = write_backs.give_up(db, target, lease, hopeless)
-        dead_letters.bury(db, queue="outreach", task=write_back.name, deaths=deaths)
-        own.metrics.dead.inc(len(deaths))
+def _fetch(errand: Errand, reader: Reader) -> Sequence[Verdict]:
+    due = errand.take(reader.at_once)
+    if not due:
+        return []
+    try:
+        records = reader.read([one.external_id for one in due])
+    except (Unwell, Refused) as error:
+        told: Told = [(one, errand.failure(error)) for one in due]
+        with errand.own.session() as db:
+            errand.save(db, told)
+    else:
+        told = _merge(errand, due, records)
+    return [verdict for _, verdict in told]
 
 
-def _retry(one: WriteBack, verdict: Failed, now: datetime, limits: OutreachSettings) -> Retry:
-    first, longest = timedelta(seconds=limits.backoff_s), timedelta(seconds=limits.longest_s)
-    waits = delay(one.attempts, random.random(), first=first, longest=longest)  # noqa: S311 - no secret
-    return Retry(one.lead_id, now + max(waits, timedelta(seconds=verdict.after_s or 0)), verdict.error)
+def _merge(errand: Errand, due: Sequence[WriteBack], records: dict[str, Record]) -> Told:
+    told: list[tuple[WriteBack, Verdict]] = []
+    found = []
+    for one in due:
+        record = records.get(one.external_id)
+        if record is None:
+            told.append((one, Gone()))
+            continue
+        try:
+            found.append((one, _change(errand, record)))
+        except GiveUp as error:
+            told.append((one, Hopeless(str(error))))
+    if told:
+        with errand.own.session() as db:
+            errand.save(db, told)
+    return [*told, *_keep(errand, found)]
 
 
-def _goes_on(rest: Rest, verdicts: Sequence[Verdict]) -> bool:
-    troubles = [verdict for verdict in verdicts if isinstance(verdict, Failed) and verdict.after_s is not None]
-    if not troubles:
-        rest.end()
-        return True
-    worst = max(troubles, key=lambda trouble: trouble.after_s or 0)
-    _rest(rest, worst.after_s or 0, worst.error)
-    return False
+def _change(errand: Errand, record: Record) -> LeadChange:
+    """As of when the record changed last, so that it never overwrites what a webhook told later."""
+    limits = errand.own.settings.intake
+    attributes = flatten(record.attributes, at="", most=limits.attribute_limit, text_limit=limits.text_limit, cut=True)
+    return errand.own.source_map(errand.source).change(record.external_id, NO_DELIVERY, record.modified_at, attributes)
 
 
-def _rest(rest: Rest, seconds: float, why: str) -> None:
-    if rest.begin(seconds, why):
-        logger.error("a CRM is left alone for %.0f s: %s: %s", seconds, rest.name, why)
+def _keep(errand: Errand, found: Sequence[tuple[WriteBack, LeadChange]]) -> Told:
+    """Merged and settled in one transaction; one that cannot be saved spoils no other."""
+    if not found:
+        return []
+    done = [(one, Done()) for one, _ in found]
+    try:
+        with errand.own.session() as db:
+            changed = make_saver(errand.own).merge(db, [change for _, change in found], datetime.now(UTC))
+            errand.save(db, done)
+    except GiveUp as error:
+        if len(found) > 1:
+            return [kept for pair in found for kept in _keep(errand, [pair])]
+        lost = [(found[0][0], Hopeless(str(error)))]
+        with errand.own.session() as db:
+            errand.save(db, lost)
+        return lost
+    with suppress(OperationalError, OSError):  # upkeep finds them
+        if changed:
+            enqueue(score_leads, changed)
+    return done

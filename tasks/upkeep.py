@@ -4,11 +4,13 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from pipeline.storage import dead_letters, deliveries, idempotency, partitions, timeline, unscored, write_backs
+from pipeline.storage import dead_letters, deliveries, idempotency, outreach, partitions, timeline, unscored
+from pipeline.storage.outreach import FETCH
 from pipeline.wiring import Services
 from tasks import presence
 from tasks.app import app, enqueue, enqueue_errand, services
-from tasks.outreach import write_back
+from tasks.errand import QUEUE, bury
+from tasks.outreach import fetch_back, write_back
 from tasks.queues import oldest
 from tasks.scoring import score_leads
 
@@ -54,15 +56,16 @@ def sweep() -> None:
 def call_out() -> None:
     """Tells the workers of outreach which CRMs are owed something, if they have taken what was told them before."""
     own = services()
-    if own.redis.llen("outreach"):
+    if own.redis.llen(QUEUE):
         return
     now = datetime.now(UTC)
     with own.reading() as db:
-        due = [
-            (source, target) for source, target in own.settings.targets if write_backs.is_due(db, source, target, now)
-        ]
-    for source, target in due:
+        told = [pair for pair in own.settings.targets if outreach.is_due(db, *pair, now)]
+        fetched = [source for source in own.settings.fetched if outreach.is_due(db, source, FETCH, now)]
+    for source, target in told:
         enqueue_errand(write_back, source, target)
+    for source in fetched:
+        enqueue_errand(fetch_back, source)
 
 
 @app.task(name="upkeep.prune")
@@ -73,7 +76,7 @@ def prune() -> None:
     with own.session() as db:
         deliveries.prune(db, now - timedelta(days=own.settings.upkeep.delivery_days))
         idempotency.prune(db, now)
-    if own.settings.targets:
+    if own.settings.calls_out:
         _expire(own, now)
     with own.session() as db:
         timeline.prune(db, now - timedelta(days=own.settings.upkeep.timeline_days))
@@ -85,9 +88,9 @@ def _expire(own: Services, now: datetime) -> None:
     """A worker that dies over a lead gives nobody up; time does."""
     owed_for = timedelta(hours=own.settings.outreach.give_up_h)
     with own.session() as db:
-        deaths = write_backs.expire(db, now=now, owed_for=owed_for, limit=own.settings.upkeep.batch)
+        deaths = outreach.expire(db, now=now, owed_for=owed_for, limit=own.settings.upkeep.batch)
         if deaths:
-            dead_letters.bury(db, queue="outreach", task=write_back.name, deaths=deaths)
+            bury(db, deaths)
     own.metrics.dead.inc(len(deaths))
 
 

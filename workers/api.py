@@ -19,6 +19,7 @@ from starlette.types import Scope
 
 from pipeline import log, settings
 from pipeline.errors import Malformed, Service6Error
+from pipeline.saving import make_saver
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks import app as tasks_app
@@ -31,7 +32,6 @@ from workers.layers import API, Bounded, Bypass, Measured
 from workers.page import ALWAYS_ASK, POLICY, Dashboard
 from workers.problems import answer, foreign
 from workers.relay import Relay
-from workers.saving import make_saver
 from workers.server import server_options
 from workers.webhooks import Webhooks
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from pipeline.storage import audit, dead_letters, unscored, write_backs
+from pipeline.storage import audit, dead_letters, outreach, unscored
 from pipeline.storage.dead_letters import Letter
 from schemas.dead_letter import DeadLetter, Settlement
-from tasks.outreach import write_back
+from tasks.errand import FETCH_BACK, WRITE_BACK
 from tasks.scoring import score_leads
 
 
@@ -21,11 +21,11 @@ class Debt(NamedTuple):
     abandon: Callable[[Session, Sequence[Any]], None]
 
 
+CALL_OUT = Debt(lambda told: (int(told["lead_id"]), str(told["target"])), outreach.reopen, outreach.abandon)
 DEBTS = {
     score_leads.name: Debt(lambda told: int(told["lead_id"]), unscored.reopen, unscored.abandon),
-    write_back.name: Debt(
-        lambda told: (int(told["lead_id"]), str(told["target"])), write_backs.reopen, write_backs.abandon
-    ),
+    WRITE_BACK: CALL_OUT,
+    FETCH_BACK: CALL_OUT,
 }
 
 

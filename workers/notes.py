@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from pipeline.sources import Target
-from pipeline.storage.write_backs import Note
+from pipeline.storage.outreach import Note
 from pipeline.stream import Entry
 
 logger = logging.getLogger(__name__)

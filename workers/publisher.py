@@ -22,7 +22,7 @@ from pipeline.metrics import Metrics
 from pipeline.sections import PublisherSettings
 from pipeline.settings import load
 from pipeline.sources import Target
-from pipeline.storage import outbox, write_backs
+from pipeline.storage import outbox, outreach
 from pipeline.storage.engine import engine, statements
 from pipeline.storage.outbox import OutboxRow
 from pipeline.stream import Entry, Hints, Stream
@@ -89,7 +89,7 @@ class Publisher:
     def _discard(self, db: Session, rows: list[OutboxRow], entries: list[Entry]) -> None:
         ids = [row.id for row in rows]
         if self._targets:
-            write_backs.discard_and_owe(db, ids, notes(entries, self._targets), datetime.now(UTC))
+            outreach.discard_and_owe(db, ids, notes(entries, self._targets), datetime.now(UTC))
         else:
             outbox.discard(db, ids)
 

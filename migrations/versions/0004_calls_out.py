@@ -1,4 +1,4 @@
-"""Scores owed to CRMs."""
+"""Scores owed to CRMs, and records that they owe us."""
 
 from alembic import op
 
@@ -6,14 +6,14 @@ revision = "0004"
 down_revision = "0003"
 
 TABLE = """
-CREATE TABLE write_backs (
+CREATE TABLE outreach (
     lead_id bigint NOT NULL,
     target text NOT NULL,
     source text NOT NULL,
     external_id text NOT NULL,
     rev bigint NOT NULL,
-    score real NOT NULL,
-    tier char(1) NOT NULL,
+    score real,
+    tier char(1),
     body text,
     due timestamptz,
     since timestamptz NOT NULL,
@@ -25,8 +25,8 @@ CREATE TABLE write_backs (
     told_tier char(1),
     PRIMARY KEY (lead_id, target)
 );
-CREATE INDEX write_backs_due ON write_backs (source, target, due) WHERE due IS NOT NULL;
-CREATE INDEX write_backs_dead ON write_backs (source, target) WHERE dead;
+CREATE INDEX outreach_due ON outreach (source, target, due) WHERE due IS NOT NULL;
+CREATE INDEX outreach_dead ON outreach (source, target) WHERE dead;
 """
 
 
@@ -35,4 +35,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE write_backs")
+    op.execute("DROP TABLE outreach")

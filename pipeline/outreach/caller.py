@@ -1,7 +1,6 @@
 """Calls to other people's servers: each ends by its deadline, with an answer of bounded size."""
 
 import asyncio
-import json
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -10,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, Self
 
 import httpx2
+import orjson
 
 from pipeline.errors import Service6Error
 from pipeline.sections import OutreachSettings
@@ -47,12 +47,13 @@ class Answer(NamedTuple):
     def is_success(self) -> bool:
         return 200 <= self.status < 300
 
-    def json(self) -> Any:
-        """Raises Unwell for what is no JSON."""
+    def object(self) -> dict[str, Any]:
+        """The JSON object that it is; an empty one if it is anything else."""
         try:
-            return json.loads(self.body)
-        except ValueError:
-            raise Unwell(f"the answer ({self.status}) is not JSON") from None
+            found = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 def caller(limits: OutreachSettings) -> "Caller":

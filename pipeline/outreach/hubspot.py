@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from pipeline.outreach.caller import Answer, Call, Caller, Unwell
-from pipeline.outreach.verdict import Failed, Gone, Sent, Verdict, require_well
+from pipeline.outreach.record import Record, moment, told
+from pipeline.outreach.verdict import Done, Failed, Gone, Verdict, require_well
 from pipeline.sources import CrmSettings
 from schemas.outreach import WriteBack
 
@@ -40,8 +41,21 @@ class HubSpot:
         answer = self._call("update", {"inputs": [self._input(one) for one in known]})
         saved, lost = _outcome(answer)
         if not answer.is_success and not lost:
-            raise Unwell(f"it answers {answer.status} {_category(answer)}".rstrip())
+            raise _refusal(answer)
         return [_verdict(one, saved, lost) for one in due]
+
+    def read(self, external_ids: Sequence[str]) -> dict[str, Record]:
+        """As pipeline.outreach.record.Reader."""
+        known = [one for one in external_ids if one.isdecimal()]
+        if not known:
+            return {}
+        inputs = [{"id": one} for one in known]
+        answer = self._call("read", {"properties": self._settings.properties, "inputs": inputs})
+        _, lost = _outcome(answer)
+        if not answer.is_success and not lost:
+            raise _refusal(answer)
+        made = [_record(one) for one in _objects(answer.object(), "results")]
+        return {one.external_id: one for one in made if one is not None}
 
     def _input(self, one: WriteBack) -> dict[str, object]:
         properties = {self._settings.score: f"{one.score:.1f}", self._settings.tier: one.tier}
@@ -53,7 +67,7 @@ class HubSpot:
 
 def _outcome(answer: Answer) -> tuple[set[str], set[str]]:
     """Ids that it has saved or given, and ids that it does not know."""
-    body = _body(answer)
+    body = answer.object()
     saved = {str(one.get("id")) for one in _objects(body, "results")}
     errors = [*_objects(body, "errors"), body]
     lost = {str(one) for error in errors if error.get("category") == NOT_FOUND for one in _ids(error)}
@@ -62,18 +76,10 @@ def _outcome(answer: Answer) -> tuple[set[str], set[str]]:
 
 def _verdict(one: WriteBack, saved: set[str], lost: set[str]) -> Verdict:
     if one.external_id in saved:
-        return Sent()
+        return Done()
     if one.external_id in lost or not one.external_id.isdecimal():
         return Gone()
     return Failed("it was not among those saved")
-
-
-def _body(answer: Answer) -> dict[str, Any]:
-    try:
-        found = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _objects(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
@@ -87,6 +93,14 @@ def _ids(error: Mapping[str, Any]) -> list[Any]:
     return ids if isinstance(ids, list) else []
 
 
-def _category(answer: Answer) -> str:
-    """HubSpot's word for it; its sentences may quote a value."""
-    return str(_body(answer).get("category", ""))[:ERROR_LIMIT]
+def _refusal(answer: Answer) -> Unwell:
+    """With HubSpot's word for it; its sentences may quote a value."""
+    category = str(answer.object().get("category", ""))[:ERROR_LIMIT]
+    return Unwell(f"it answers {answer.status} {category}".rstrip())
+
+
+def _record(one: Mapping[str, Any]) -> Record | None:
+    modified_at, properties = moment(one.get("updatedAt")), one.get("properties")
+    if modified_at is None or not isinstance(properties, dict):
+        return None
+    return Record(str(one.get("id")), modified_at, told(properties))

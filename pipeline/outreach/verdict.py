@@ -8,7 +8,7 @@ from pipeline.outreach.caller import Answer, Unwell
 from schemas.outreach import WriteBack
 
 
-class Sent(NamedTuple):
+class Done(NamedTuple):
     pass
 
 
@@ -29,7 +29,7 @@ class Hopeless(NamedTuple):
     error: str
 
 
-Verdict = Sent | Gone | Failed | Hopeless
+Verdict = Done | Gone | Failed | Hopeless
 
 
 class Writer(Protocol):

@@ -7,7 +7,7 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from pipeline.errors import Misconfigured
 from pipeline.outreach.caller import Answer, Call, Caller, Unwell
-from pipeline.outreach.verdict import Failed, Hopeless, Sent, Verdict
+from pipeline.outreach.verdict import Done, Failed, Hopeless, Verdict
 from schemas.outreach import WriteBack
 
 GONE = 410
@@ -51,7 +51,7 @@ def _verdict(answer: Answer | Unwell) -> Verdict:
     if isinstance(answer, Unwell):
         return Failed(str(answer))
     if answer.is_success:
-        return Sent()
+        return Done()
     if answer.status == GONE:
         return Hopeless("the receiver says that it is gone for good (410)")
     return Failed(f"it answers {answer.status}", after_s=answer.after_s)

@@ -1,12 +1,16 @@
-"""Who writes to which target, made of the settings."""
+"""Who writes to which target and who reads which CRM, made of the settings."""
+
+from collections.abc import MutableMapping
 
 from pipeline.errors import Misconfigured
 from pipeline.outreach.caller import Caller
 from pipeline.outreach.hubspot import HubSpot
+from pipeline.outreach.record import Reader
 from pipeline.outreach.verdict import Writer
 from pipeline.outreach.webhook import WebhookSender
+from pipeline.outreach.zoho import AccessToken, Zoho
 from pipeline.settings import Settings, secret_variable
-from pipeline.sources import Target
+from pipeline.sources import CrmSettings, Target
 
 
 def make_writer(settings: Settings, source: str, target: Target, caller: Caller) -> Writer:
@@ -20,7 +24,24 @@ def make_writer(settings: Settings, source: str, target: Target, caller: Caller)
             return WebhookSender(caller, chosen.webhook.url, secret.get_secret_value())
         except Misconfigured as error:
             raise Misconfigured(f"{secret_variable(source, 'SIGNING_SECRET')}: {error}") from None
-    token = settings.crm_tokens.get(source)
-    if token is None or chosen.crm is None:
+    crm, token = _crm(settings, source)
+    return HubSpot(caller, crm, chosen.record, token)
+
+
+def make_reader(settings: Settings, source: str, caller: Caller, tokens: MutableMapping[str, AccessToken]) -> Reader:
+    """As `make_writer`; `tokens` are those of Zoho that are still good."""
+    crm, token = _crm(settings, source)
+    record = settings.sources[source].record
+    if settings.sources[source].vendor == "hubspot":
+        return HubSpot(caller, crm, record, token)
+    try:
+        return Zoho(caller, crm, record, token, tokens)
+    except Misconfigured as error:
+        raise Misconfigured(f"source {source}: {error}") from None
+
+
+def _crm(settings: Settings, source: str) -> tuple[CrmSettings, str]:
+    crm, token = settings.sources[source].crm, settings.crm_tokens.get(source)
+    if token is None or crm is None:
         raise Misconfigured(f"source {source}: {secret_variable(source, 'CRM_TOKEN')} is not set")
-    return HubSpot(caller, chosen.crm, chosen.record, token.get_secret_value())
+    return crm, token.get_secret_value()

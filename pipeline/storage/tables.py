@@ -82,17 +82,17 @@ unscored = Table(
     Index(None, "due"),
 )
 
-# Scores owed to CRMs; a row stays once its target was told, and remembers what.
-write_backs = Table(
-    "write_backs",
+# Scores owed to CRMs, and records to be asked for; a row stays, and remembers what its target was told.
+outreach = Table(
+    "outreach",
     metadata,
     Column("lead_id", BigInteger, nullable=False),
     Column("target", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("external_id", Text, nullable=False),
     Column("rev", BigInteger, nullable=False),
-    Column("score", REAL, nullable=False),
-    Column("tier", CHAR(1), nullable=False),
+    Column("score", REAL),
+    Column("tier", CHAR(1)),
     Column("body", Text),
     _moment("due", nullable=True),  # when it may be sent (again); null if nothing is owed
     _moment("since"),
@@ -103,8 +103,8 @@ write_backs = Table(
     Column("told_score", REAL),
     Column("told_tier", CHAR(1)),
     PrimaryKeyConstraint("lead_id", "target"),
-    Index("write_backs_due", "source", "target", "due", postgresql_where=text("due IS NOT NULL")),
-    Index("write_backs_dead", "source", "target", postgresql_where=text("dead")),
+    Index("outreach_due", "source", "target", "due", postgresql_where=text("due IS NOT NULL")),
+    Index("outreach_dead", "source", "target", postgresql_where=text("dead")),
 )
 
 deliveries = Table(

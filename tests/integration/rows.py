@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from pipeline.saving import make_saver
 from pipeline.storage import leads, scores
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from schemas.score import ScoreRow, Value
 from tests.waiting import eventually
-from workers.saving import make_saver
 
 T = TypeVar("T")
 _numbers = count(1)

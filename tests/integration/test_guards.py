@@ -15,6 +15,7 @@ from threading import Barrier as ThreadBarrier
 import pytest
 
 from pipeline.errors import Disturbed
+from pipeline.saving import make_saver
 from pipeline.settings import Settings, load
 from pipeline.storage import models, unscored
 from pipeline.wiring import Services
@@ -34,7 +35,6 @@ from tests.integration.rows import (
 )
 from tests.serving import services
 from tests.waiting import eventually
-from workers.saving import make_saver
 
 WAITING = "SELECT lead_revision FROM unscored"
 NOW = datetime.now(UTC)

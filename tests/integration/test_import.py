@@ -10,6 +10,7 @@ import redis
 from sqlalchemy import text
 
 from pipeline.errors import GiveUp, Misconfigured
+from pipeline.saving import make_saver
 from pipeline.security.vault import Vault
 from pipeline.storage import contacts
 from pipeline.wiring import Services
@@ -19,7 +20,6 @@ from tests.integration.rows import aside, blocked
 from workers.importing import importer
 from workers.importing.csv_rows import Layout
 from workers.importing.importer import Counts, Importer
-from workers.saving import make_saver
 
 TABLES = ("leads", "lead_contacts", "unscored", "scores", "score_history", "deliveries", "dead_letters", "outbox")
 

@@ -68,11 +68,24 @@ ERRAND: Json = {
         *SCORE_LEADS["prefixItems"][1:],
     ],
 }
+SOURCE: Json = {
+    **SCORE_LEADS,
+    "prefixItems": [
+        {
+            "type": "array",
+            "prefixItems": [{"type": "string", "description": "a source"}],
+            "minItems": 1,
+            "maxItems": 1,
+        },
+        *SCORE_LEADS["prefixItems"][1:],
+    ],
+}
 TASKS = {
     "scoring.score_leads": ("scoring", "Those of the leads that still need a score get one.", SCORE_LEADS),
     "upkeep.sweep": ("upkeep", "Finds work whose message was lost.", NO_ARGUMENTS),
     "upkeep.call_out": ("upkeep", "Finds what is owed to CRMs; enqueued only where one is configured.", NO_ARGUMENTS),
     "outreach.write_back": ("outreach", "Tells a CRM the scores that are owed to it.", ERRAND),
+    "outreach.fetch_back": ("outreach", "Asks a CRM for the records of which little is known.", SOURCE),
     "upkeep.prune": ("upkeep", "Forgets what is old, and makes partitions ahead.", NO_ARGUMENTS),
 }
 CLOSE_CODES = {

@@ -7,8 +7,8 @@ import redis
 
 from pipeline.errors import TryAgain
 from pipeline.settings import Settings
-from pipeline.storage import dead_letters, unscored, write_backs
-from pipeline.storage.write_backs import Owed
+from pipeline.storage import dead_letters, outreach, unscored
+from pipeline.storage.outreach import FETCH, Owed
 from tasks import queues
 from workers.desk.errand import errand
 
@@ -25,7 +25,7 @@ class QueueState:
 
 @dataclass(frozen=True)
 class WorkState:
-    """`owed` leads wait for a score, the oldest for so long; `dead` gave up waiting. `outward`: scores owed to CRMs."""
+    """`owed` leads wait for a score, the oldest for so long; `dead` gave up waiting. `outward`: owed at CRMs."""
 
     queues: tuple[QueueState, ...]
     owed: int
@@ -49,7 +49,7 @@ def look(settings: Settings) -> WorkState:
         with own.session() as db:
             owed = unscored.owed(db)
             letters = dead_letters.count(db)
-            outward = write_backs.owed(db)
+            outward = outreach.owed(db)
     return WorkState(
         queues=tuple(QueueState(d.name, d.waiting, running.get(d.name, 0), d.oldest_s) for d in depths),
         owed=owed.leads,
@@ -70,7 +70,8 @@ def text(work: WorkState) -> str:
         f"{work.dead:,} leads dead, {work.dead_letters:,} dead letters",
     ]
     for one in work.outward:
-        owed = f"{one.leads:,} scores of {one.source} owed to its {one.target}"
+        fetched = f"{one.leads:,} records of {one.source} to be fetched"
+        owed = fetched if one.target == FETCH else f"{one.leads:,} scores of {one.source} owed to its {one.target}"
         lines.append(f"{owed}, the oldest for {_age(one.oldest_s)}; {one.dead:,} dead")
     return "\n".join(lines)
 

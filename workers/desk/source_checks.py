@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from pipeline.attributes import canonical
 from pipeline.errors import Misconfigured
 from pipeline.outreach.caller import caller
-from pipeline.outreach.writers import make_writer
+from pipeline.outreach.writers import make_reader, make_writer
 from pipeline.settings import secret_variable
 from pipeline.sources import SourceSettings
 from pipeline.wiring import Services
 from workers.desk.finding import Finding
 from workers.door import door
 
+SET_IT = "set it, in the worker's environment too, or switch this off"
 FEWEST_FEATURES = 3  # of the scorecard; below, a score says little
 
 
@@ -34,9 +35,16 @@ def _calls_out(own: Services, source: str) -> Iterator[Finding]:
         try:
             make_writer(own.settings, source, target, caller(own.settings.outreach))
         except Misconfigured as error:
-            yield Finding(name, "bad", str(error), "set it, in the worker's environment too, or switch this off")
+            yield Finding(name, "bad", str(error), SET_IT)
         else:
             yield Finding(name, "ok", "scores are sent to it")
+    if own.settings.sources[source].fetches:
+        try:
+            make_reader(own.settings, source, caller(own.settings.outreach), {})
+        except Misconfigured as error:
+            yield Finding(f"fetch {source}", "bad", str(error), SET_IT)
+        else:
+            yield Finding(f"fetch {source}", "ok", "its records are asked for")
 
 
 def _door(own: Services, source: str, secrets: int) -> Finding:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pipeline.errors import GiveUp, TryAgain
 from pipeline.merging import Lead
+from pipeline.saving import as_row, make_saver
 from pipeline.storage import importing
 from pipeline.storage.leads import Key
 from pipeline.wiring import Services
@@ -14,7 +15,6 @@ from schemas.lead import LeadChange
 from workers.bundles import enqueue_bundles
 from workers.importing.csv_file import Record
 from workers.importing.csv_rows import Rows
-from workers.saving import as_row, make_saver
 
 ATTEMPTS = 5  # of a group that another transaction disturbed, or while PostgreSQL is away
 PAUSE_S = 0.5

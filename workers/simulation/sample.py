@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from pipeline.errors import TryAgain
+from pipeline.saving import make_saver
 from pipeline.storage import listing
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from workers.bundles import enqueue_bundles
 from workers.desk.address import api_url
-from workers.saving import make_saver
 from workers.simulation.crm import InventedCrm, Notice
 from workers.simulation.vendor import SOURCE, Vendor
 

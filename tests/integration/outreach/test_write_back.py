@@ -11,7 +11,7 @@ from standardwebhooks.webhooks import Webhook
 from starlette.responses import JSONResponse, Response
 
 from pipeline.settings import Settings
-from pipeline.storage import write_backs
+from pipeline.storage import outreach
 from pipeline.wiring import Services
 from tasks.outreach import write_back
 from tasks.upkeep import call_out, prune
@@ -22,7 +22,7 @@ from tests.serving import process, worker
 from tests.vendor_api import Asked, VendorApi, ok, saved
 from tests.waiting import eventually
 
-OWED = "SELECT count(*) FROM write_backs WHERE due IS NOT NULL"
+OWED = "SELECT count(*) FROM outreach WHERE due IS NOT NULL"
 FAR = {"budget": 300_000, "lead_source": "referral", "jobtitle": "CEO"}
 
 
@@ -37,7 +37,7 @@ def newest(own: Services) -> str:
 
 
 def due_again(own: Services) -> None:
-    execute(own, "UPDATE write_backs SET due = now() - interval '1 s' WHERE due IS NOT NULL")
+    execute(own, "UPDATE outreach SET due = now() - interval '1 s' WHERE due IS NOT NULL")
     own.redis.delete("service6:rest:hubspot:crm", "service6:rest:standard:webhook")
 
 
@@ -82,7 +82,7 @@ def test_a_record_that_is_gone_is_given_up_and_the_others_saved(own: Services, c
     crowd.tell("hubspot", "1", "2", "3", "not-a-number", budget=1000)
     write_back("hubspot", "crm")
     assert "not-a-number" not in crm.asked[0].body.decode()
-    left = rows(own, "SELECT external_id, due IS NULL AS told, error FROM write_backs ORDER BY external_id")
+    left = rows(own, "SELECT external_id, due IS NULL AS told, error FROM outreach ORDER BY external_id")
     assert left == [
         {"external_id": "1", "told": True, "error": None},
         {"external_id": "3", "told": False, "error": "it was not among those saved"},
@@ -94,7 +94,7 @@ def test_retry_after_is_honoured_for_all_that_is_owed(own: Services, crowd: Crow
     crm.answer = lambda _: Response(status_code=429, headers={"Retry-After": "120"})
     crowd.tell("hubspot", "1", budget=1000)
     write_back("hubspot", "crm")
-    assert value(own, "SELECT due - now() > interval '100 s' FROM write_backs")
+    assert value(own, "SELECT due - now() > interval '100 s' FROM outreach")
     crowd.tell("hubspot", "2", budget=1000)
     write_back("hubspot", "crm")
     assert len(crm.asked) == 1
@@ -120,7 +120,7 @@ def test_a_refused_token_is_told_once(
 
 
 def test_nobody_is_asked_more_often_than_configured(own: Services, crowd: Crowd, crm: VendorApi) -> None:
-    budget = own.calls_budget("write-back:crm", own.settings.sources["hubspot"].crm.requests)  # type: ignore[union-attr]
+    budget = own.calls_budget("crm", own.settings.sources["hubspot"].crm.requests)  # type: ignore[union-attr]
     while (taken := budget.take("hubspot")) and taken.allowed:
         pass
     crowd.tell("hubspot", "1", budget=1000)
@@ -148,20 +148,20 @@ def test_a_newer_score_noted_at_the_moment_of_settling_stays_owed(own: Services,
     [lead] = crowd.tell("hubspot", "1", budget=1000)
     now = datetime.now(UTC)
     with own.session() as db:
-        [one] = write_backs.take(db, "hubspot", "crm", lease="a", now=now, until=now + timedelta(60), limit=9)
-    note = write_backs.Note(lead, "crm", "hubspot", "1", one.rev + 1, 99.0, "A", None)
+        [one] = outreach.take(db, "hubspot", "crm", lease="a", now=now, until=now + timedelta(60), limit=9)
+    note = outreach.Note(lead, "crm", "hubspot", "1", one.rev + 1, 99.0, "A", None)
     with own.session() as publisher:
-        write_backs.discard_and_owe(publisher, [], [note], now)
+        outreach.discard_and_owe(publisher, [], [note], now)
 
         def settle() -> None:
             with own.session() as db:
-                write_backs.settle(db, "crm", "a", [one], now)
+                outreach.settle(db, "crm", "a", [one], now)
 
         with aside(settle) as settling:
             blocked(own.engine)
             publisher.commit()
             settling.result()
-    assert rows(own, "SELECT rev, due <= now() AS due, lease FROM write_backs") == [
+    assert rows(own, "SELECT rev, due <= now() AS due, lease FROM outreach") == [
         {"rev": one.rev + 1, "due": True, "lease": None}
     ]
 
@@ -170,12 +170,12 @@ def test_who_lost_the_lease_settles_nothing(own: Services, crowd: Crowd) -> None
     crowd.tell("hubspot", "1", budget=1000)
     now = datetime.now(UTC)
     with own.session() as db:
-        [one] = write_backs.take(db, "hubspot", "crm", lease="a", now=now, until=now, limit=9)
-        assert write_backs.take(db, "hubspot", "crm", lease="b", now=now, until=now + timedelta(60), limit=9)
-        assert write_backs.take(db, "hubspot", "crm", lease="c", now=now, until=now + timedelta(60), limit=9) == []
-        write_backs.settle(db, "crm", "a", [one], now)
-        write_backs.forget(db, "crm", "a", [one])
-    assert value(own, "SELECT lease FROM write_backs") == "b"
+        [one] = outreach.take(db, "hubspot", "crm", lease="a", now=now, until=now, limit=9)
+        assert outreach.take(db, "hubspot", "crm", lease="b", now=now, until=now + timedelta(60), limit=9)
+        assert outreach.take(db, "hubspot", "crm", lease="c", now=now, until=now + timedelta(60), limit=9) == []
+        outreach.settle(db, "crm", "a", [one], now)
+        outreach.forget(db, "crm", "a", [one])
+    assert value(own, "SELECT lease FROM outreach") == "b"
 
 
 def test_two_workers_never_take_the_same(own: Services, crowd: Crowd) -> None:
@@ -183,8 +183,8 @@ def test_two_workers_never_take_the_same(own: Services, crowd: Crowd) -> None:
     now = datetime.now(UTC)
     later = now + timedelta(60)
     with own.session() as first, own.session() as second:
-        [one] = write_backs.take(first, "hubspot", "crm", lease="a", now=now, until=later, limit=1)
-        others = write_backs.take(second, "hubspot", "crm", lease="b", now=now, until=later, limit=9)
+        [one] = outreach.take(first, "hubspot", "crm", lease="a", now=now, until=later, limit=1)
+        others = outreach.take(second, "hubspot", "crm", lease="b", now=now, until=later, limit=9)
     assert {one.lead_id, *(other.lead_id for other in others)} == {1, 2, 3}
     assert len(others) == 2
 
@@ -257,7 +257,7 @@ def test_a_discarded_letter_is_told_again_only_with_a_new_score(own: Services, c
     crowd.tell("standard", "L1", budget=1000)
     write_back("standard", "webhook")
     assert service6("dead-letters", "discard", "--all").stdout == "1 discarded\n"
-    assert rows(own, "SELECT dead, due, body FROM write_backs") == [{"dead": False, "due": None, "body": None}]
+    assert rows(own, "SELECT dead, due, body FROM outreach") == [{"dead": False, "due": None, "body": None}]
     crowd.tell("standard", "L1", lead_source="referral")
     assert value(own, OWED) == 1
 
@@ -268,15 +268,15 @@ def test_after_72_hours_it_is_a_dead_letter_and_a_new_score_reopens_it(
     crm.answer = lambda _: Response(status_code=500)
     crowd.tell("standard", "L1", budget=1000)
     write_back("standard", "webhook")
-    execute(own, "UPDATE write_backs SET since = since - interval '71 hours'")
+    execute(own, "UPDATE outreach SET since = since - interval '71 hours'")
     prune()
     assert value(own, OWED) == 1
-    execute(own, "UPDATE write_backs SET since = since - interval '1 hour'")
+    execute(own, "UPDATE outreach SET since = since - interval '1 hour'")
     prune()
     assert value(own, OWED) == 0
     assert rows(own, "SELECT error FROM dead_letters") == [{"error": "it answers 500"}]
     crowd.tell("standard", "L1", lead_source="referral")
-    assert rows(own, "SELECT dead, attempts FROM write_backs WHERE due IS NOT NULL") == [{"dead": False, "attempts": 0}]
+    assert rows(own, "SELECT dead, attempts FROM outreach WHERE due IS NOT NULL") == [{"dead": False, "attempts": 0}]
     assert service6("dead-letters", "replay", "--all").stdout == "1 settled\n"
 
 
@@ -284,7 +284,7 @@ def test_nobody_listens(own: Services, crowd: Crowd, crm: VendorApi) -> None:
     crm.hold()
     crowd.tell("standard", "L1", budget=1000)
     write_back("standard", "webhook")
-    assert rows(own, "SELECT error, attempts, lease FROM write_backs WHERE due IS NOT NULL") == [
+    assert rows(own, "SELECT error, attempts, lease FROM outreach WHERE due IS NOT NULL") == [
         {"error": "no answer within 1.5 s", "attempts": 1, "lease": None}
     ]
 
@@ -304,11 +304,11 @@ def test_upkeep_tells_of_what_is_due_and_waits_until_it_is_taken(own: Services, 
 
 def test_what_is_noted_and_what_is_published_are_one(own: Services, crowd: Crowd) -> None:
     """A publisher that fails to note discards nothing."""
-    execute(own, "ALTER TABLE write_backs ADD CONSTRAINT none CHECK (rev < 0)")
+    execute(own, "ALTER TABLE outreach ADD CONSTRAINT none CHECK (rev < 0)")
     with pytest.raises(Exception, match="refused the values"):
         crowd.tell("hubspot", "1", budget=1000)
     assert value(own, "SELECT count(*) FROM outbox") == 1
-    execute(own, "ALTER TABLE write_backs DROP CONSTRAINT none")
+    execute(own, "ALTER TABLE outreach DROP CONSTRAINT none")
     crowd.publisher.publish()
     assert (value(own, "SELECT count(*) FROM outbox"), value(own, OWED)) == (0, 1)
 
@@ -316,4 +316,4 @@ def test_what_is_noted_and_what_is_published_are_one(own: Services, crowd: Crowd
 def test_a_source_that_asks_for_nothing_is_owed_nothing(own: Services, crowd: Crowd) -> None:
     crowd.tell("zoho", "1", budget=1000)
     with own.engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM write_backs")).scalar_one() == 0
+        assert connection.execute(text("SELECT count(*) FROM outreach")).scalar_one() == 0

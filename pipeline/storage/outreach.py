@@ -1,6 +1,6 @@
-"""Scores owed to CRMs: one row a lead and target, of which only the newest score matters.
+"""Work owed at CRMs: one row a lead and target. Only the newest score matters; `FETCH` asks for a record.
 
-`due` is null where nothing is owed; the row stays and remembers what the target was told last.
+`due` is null where nothing is owed; the row stays and remembers what the target was told last, or that we asked.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from pipeline.storage.dead_letters import Death
 from schemas.outreach import WriteBack
 
 Key = tuple[int, str]  # lead id, target
+FETCH = "fetch"  # the target that tells us
 
 
 class Note(NamedTuple):
@@ -55,6 +56,11 @@ def discard_and_owe(db: Session, published: Sequence[int], notes: Sequence[Note]
     columns = list(zip(*(newest[key] for key in sorted(newest)), strict=True)) or [()] * len(Note._fields)
     parameters = {name: list(column) for name, column in zip(Note._fields, columns, strict=True)}
     db.execute(DISCARD_AND_OWE, {**parameters, "published": list(published), "now": now})
+
+
+def owe_fetches(db: Session, lead_ids: Sequence[int], sources: Sequence[str], *, few: int, now: datetime) -> None:
+    """Of these leads those of the sources that are new, or have fewer than `few` attributes; each lead once."""
+    db.execute(OWE_FETCHES, {"ids": list(lead_ids), "sources": list(sources), "few": few, "now": now})
 
 
 def is_due(db: Session, source: str, target: str, now: datetime) -> bool:
@@ -132,7 +138,7 @@ def _columns(keys: Sequence[Key]) -> tuple[list[int], list[str]]:
 
 DISCARD_AND_OWE = text("""
     WITH published AS (DELETE FROM outbox WHERE id = ANY(CAST(:published AS bigint[])))
-    INSERT INTO write_backs AS w (lead_id, target, source, external_id, rev, score, tier, body, due, since)
+    INSERT INTO outreach AS w (lead_id, target, source, external_id, rev, score, tier, body, due, since)
     SELECT v.*, :now, :now
       FROM unnest(CAST(:lead_id AS bigint[]), CAST(:target AS text[]), CAST(:source AS text[]),
                   CAST(:external_id AS text[]), CAST(:rev AS bigint[]), CAST(:score AS real[]),
@@ -148,32 +154,43 @@ DISCARD_AND_OWE = text("""
        AND (w.due IS NOT NULL OR (excluded.score, excluded.tier) IS DISTINCT FROM (w.told_score, w.told_tier))
 """)
 
+OWE_FETCHES = text("""
+    INSERT INTO outreach (lead_id, target, source, external_id, rev, due, since)
+    SELECT id, 'fetch', source, external_id, 0, :now, :now
+      FROM leads
+     WHERE id = ANY(CAST(:ids AS bigint[])) AND source = ANY(CAST(:sources AS text[]))
+       AND (revision = 1 OR (SELECT count(*) FROM jsonb_object_keys(attributes)) < :few)
+     ORDER BY id
+        ON CONFLICT DO NOTHING
+""")
+
 IS_DUE = text("""
-    SELECT EXISTS (SELECT FROM write_backs WHERE source = :source AND target = :target AND due <= :now)
+    SELECT EXISTS (SELECT FROM outreach WHERE source = :source AND target = :target AND due <= :now)
 """)
 
 # Materialized: looked at again for each row, it would skip those that it has locked, and find others.
 TAKE = text("""
     WITH s AS MATERIALIZED (
-        SELECT lead_id FROM write_backs
+        SELECT lead_id FROM outreach
          WHERE source = :source AND target = :target AND due <= :now
          ORDER BY due, lead_id LIMIT :limit FOR UPDATE SKIP LOCKED
     )
-    UPDATE write_backs w SET lease = :lease, due = :until, attempts = LEAST(w.attempts + 1, 1000)
+    UPDATE outreach w SET lease = :lease, due = :until, attempts = LEAST(w.attempts + 1, 1000)
       FROM s
      WHERE w.lead_id = s.lead_id AND w.target = :target
-    RETURNING w.lead_id, w.external_id, w.rev, w.score, w.tier, w.body, w.attempts
+    -- what is fetched has no score
+    RETURNING w.lead_id, w.external_id, w.rev, COALESCE(w.score, 0), COALESCE(w.tier, ''), w.body, w.attempts
 """)
 
 # In ascending order of lead id, and of each the newest version: the publisher may be about to write one.
 HELD = """
-    SELECT lead_id FROM write_backs
+    SELECT lead_id FROM outreach
      WHERE lead_id = ANY(CAST(:ids AS bigint[])) AND target = :target AND lease = :lease
      ORDER BY lead_id FOR UPDATE
 """
 
 SETTLE = text(f"""
-    UPDATE write_backs w
+    UPDATE outreach w
        SET told_score = v.score, told_tier = v.tier, lease = NULL, attempts = 0, error = NULL,
            due = CASE WHEN w.rev > v.rev THEN :now END,
            since = CASE WHEN w.rev > v.rev THEN :now ELSE w.since END,
@@ -184,10 +201,10 @@ SETTLE = text(f"""
      WHERE w.lead_id = s.lead_id AND w.target = :target
 """)  # noqa: S608
 
-FORGET = text(f"DELETE FROM write_backs w USING ({HELD}) AS s WHERE w.lead_id = s.lead_id AND w.target = :target")  # noqa: S608
+FORGET = text(f"DELETE FROM outreach w USING ({HELD}) AS s WHERE w.lead_id = s.lead_id AND w.target = :target")  # noqa: S608
 
 PUT_OFF = text(f"""
-    UPDATE write_backs w SET due = v.due, error = v.error, lease = NULL
+    UPDATE outreach w SET due = v.due, error = v.error, lease = NULL
       FROM ({HELD}) AS s
       JOIN unnest(CAST(:ids AS bigint[]), CAST(:dues AS timestamptz[]), CAST(:errors AS text[]))
            AS v (lead_id, due, error) USING (lead_id)
@@ -195,7 +212,7 @@ PUT_OFF = text(f"""
 """)  # noqa: S608
 
 GIVE_UP = text(f"""
-    UPDATE write_backs w SET due = NULL, dead = true, error = v.error, lease = NULL
+    UPDATE outreach w SET due = NULL, dead = true, error = v.error, lease = NULL
       FROM ({HELD}) AS s
       JOIN unnest(CAST(:ids AS bigint[]), CAST(:errors AS text[])) AS v (lead_id, error) USING (lead_id)
      WHERE w.lead_id = s.lead_id AND w.target = :target
@@ -204,11 +221,11 @@ GIVE_UP = text(f"""
 
 EXPIRE = text("""
     WITH s AS MATERIALIZED (
-        SELECT lead_id, target FROM write_backs
+        SELECT lead_id, target FROM outreach
          WHERE due IS NOT NULL AND since <= :before AND attempts > 0 AND (lease IS NULL OR due <= :now)
          ORDER BY lead_id, target LIMIT :limit FOR UPDATE SKIP LOCKED
     )
-    UPDATE write_backs w SET due = NULL, dead = true, lease = NULL
+    UPDATE outreach w SET due = NULL, dead = true, lease = NULL
       FROM s
      WHERE w.lead_id = s.lead_id AND w.target = s.target
     RETURNING w.lead_id, w.target, w.error, w.attempts, w.since
@@ -216,26 +233,26 @@ EXPIRE = text("""
 
 DEAD = """
     SELECT w.lead_id, w.target
-      FROM write_backs w
+      FROM outreach w
       JOIN unnest(CAST(:ids AS bigint[]), CAST(:targets AS text[])) AS k (lead_id, target) USING (lead_id, target)
      WHERE w.dead ORDER BY w.lead_id, w.target FOR UPDATE OF w
 """
 
 REOPEN = text(f"""
-    UPDATE write_backs w SET dead = false, attempts = 0, error = NULL, since = now(), due = :due
+    UPDATE outreach w SET dead = false, attempts = 0, error = NULL, since = now(), due = :due
       FROM ({DEAD}) AS s WHERE w.lead_id = s.lead_id AND w.target = s.target
     RETURNING w.lead_id, w.target
 """)  # noqa: S608
 
 ABANDON = text(f"""
-    UPDATE write_backs w SET dead = false, attempts = 0, error = NULL, body = NULL
+    UPDATE outreach w SET dead = false, attempts = 0, error = NULL, body = NULL
       FROM ({DEAD}) AS s WHERE w.lead_id = s.lead_id AND w.target = s.target
 """)  # noqa: S608
 
 OWED = text("""
     SELECT source, target, count(*) FILTER (WHERE due IS NOT NULL), count(*) FILTER (WHERE dead),
            COALESCE(EXTRACT(epoch FROM clock_timestamp() - min(since) FILTER (WHERE due IS NOT NULL)), 0)::float8
-      FROM write_backs
+      FROM outreach
      WHERE due IS NOT NULL OR dead
      GROUP BY source, target ORDER BY source, target
 """)

@@ -1,6 +1,6 @@
 """Changes of any number of leads -> one transaction: deduplicated, merged, saved, and owed a score."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -10,11 +10,13 @@ from pipeline.errors import Disturbed, Malformed, Misconfigured, Refused
 from pipeline.merging import Lead, News
 from pipeline.security.privacy import email_in, phone_in
 from pipeline.security.vault import Vault
-from pipeline.storage import consequences, contacts, deliveries, leads, timeline
+from pipeline.storage import consequences, contacts, deliveries, leads, outreach, timeline
 from pipeline.storage.leads import Key, LeadRow
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from schemas.score import Value
+
+KNOWN_ENOUGH = 6  # attributes: a lead with fewer is asked for, once
 
 
 def make_saver(own: Services) -> "Saver":
@@ -22,16 +24,19 @@ def make_saver(own: Services) -> "Saver":
         own.vault,
         attribute_limit=own.settings.intake.attribute_limit,
         grace=timedelta(seconds=own.settings.upkeep.grace_s),
+        fetched=own.settings.fetched,
     )
 
 
 class Saver:
-    """`grace`: how long a lead's own message has before upkeep may take it for lost."""
+    """`grace`: how long a lead's own message has before upkeep may take it for lost. `fetched`: sources whose records
+    are asked for, because they tell little of them."""
 
-    def __init__(self, vault: Vault, *, attribute_limit: int, grace: timedelta) -> None:
+    def __init__(self, vault: Vault, *, attribute_limit: int, grace: timedelta, fetched: Collection[str] = ()) -> None:
         self._vault = vault
         self._attribute_limit = attribute_limit
         self._grace = grace
+        self._fetched = frozenset(fetched)
 
     def save(self, db: Session, changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
         """Ids of the leads that changed and now wait for a score.
@@ -40,7 +45,11 @@ class Saver:
         it), Malformed if a lead would outgrow its bounds.
         """
         fresh = deliveries.first_seen(db, [(c.source, c.delivery_id) for c in changes])
-        return self.merge(db, [c for c in changes if (c.source, c.delivery_id) in fresh], received_at)
+        changed = self.merge(db, [c for c in changes if (c.source, c.delivery_id) in fresh], received_at)
+        sources = self._fetched & {change.source for change in changes}
+        if sources and changed:
+            outreach.owe_fetches(db, changed, list(sources), few=KNOWN_ENOUGH, now=received_at)
+        return changed
 
     def merge(self, db: Session, changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
         """As `save`, for changes that are no deliveries: nobody sends them again."""
