@@ -93,15 +93,19 @@ OWE = """
 """
 
 STRAND = text("""
+    -- Materialised, because a join that looks at it again would take more than the limit.
+    WITH stranded AS MATERIALIZED (
+        SELECT lead_id FROM unscored
+         WHERE due <= :now AND since <= :before AND NOT dead
+           -- due less its backoff is when it was enqueued last: that message may still wait
+           AND (attempts = 0 OR due - :backoff * power(2, attempts - 1) <= :before)
+         ORDER BY lead_id LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
     UPDATE unscored u
        SET attempts = LEAST(u.attempts + 1, :most),
            dead = u.attempts >= :most,
            due = CASE WHEN u.attempts >= :most THEN 'infinity' ELSE :now + :backoff * power(2, u.attempts) END
-      FROM (SELECT lead_id FROM unscored
-             WHERE due <= :now AND since <= :before AND NOT dead
-               -- due less its backoff is when it was enqueued last: that message may still wait
-               AND (attempts = 0 OR due - :backoff * power(2, attempts - 1) <= :before)
-             ORDER BY lead_id LIMIT :limit FOR UPDATE SKIP LOCKED) AS s
+      FROM stranded s
      WHERE u.lead_id = s.lead_id
     RETURNING u.lead_id, u.attempts, u.dead, u.error, u.since
 """)

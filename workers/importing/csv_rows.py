@@ -62,7 +62,8 @@ class Cells(dict[str, Part | None]):
     def _read(self, text: str) -> Part | None:
         if not text.strip():
             return None
-        number = _number(text)
+        # A stage, an owner, an outcome is a word, though it be written in digits.
+        number = _number(text) if self._by_name.kind in ("attribute", "contact") else None
         if number is not None and not is_personal(self._name, number):
             return self._source.part(self._name, number)
         # A telephone number stays a text, or its leading zeros and its index would be lost.

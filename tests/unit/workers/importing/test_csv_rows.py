@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.attributes import plain
@@ -68,6 +68,7 @@ TEXTS = st.one_of(
 )
 
 
+@example("stage", "0.00")
 @given(NAMES, TEXTS)
 def test_what_is_personal_of_a_text_is_decided_as_of_a_webhooks(name: str, text: str) -> None:
     change = read(**{name: text})
