@@ -1,15 +1,15 @@
 /** The leads on the page, as far as somebody scrolled: read in pages, kept current by the feed. */
 import * as api from './api.js';
+import { Arrivals } from './arrivals.js';
 import { Ranking, ranksWith } from './ranking.js';
 import { Revisions } from './revisions.js';
 import { batch, computed, signal } from './vendor/signals.js';
 import { admits, isContact, openId, view } from './view.js';
 
 const FIRST_PAGE = 60; // what a tall screen shows, so that it is there at once
-const PAGE = 250;
+const PAGE = 200;
 const LARGEST_PAGE = 500; // that the API gives
 const MOST_ROWS = 120_000;
-const MOST_WAITING = 5000;
 const HELD_MS = 1500;
 const PACE_MS = 100; // nobody reads faster, and the list is arranged once for all that came meanwhile
 const HIDDEN_PACE_MS = 1000;
@@ -41,8 +41,7 @@ export class Leads {
   #ranking = new Ranking();
   #unplaced = new Map();
   #revisions = new Revisions();
-  #pending = new Map();
-  #missed = false;
+  #arrivals = new Arrivals();
   #floor = null;
   #reading = 0;
   #heldUntil = 0;
@@ -71,8 +70,8 @@ export class Leads {
     // As many as were there, within what one answer holds: nobody wants to be thrown back to the top.
     const wanted = Math.min(LARGEST_PAGE, Math.max(FIRST_PAGE, this.order.peek().length));
     if (this.pausedAt.peek() === null) return (await this.#fetch(null, wanted)).position;
-    this.#missed = true; // until it is resumed
-    this.#count();
+    this.#arrivals.missed = true; // until it is resumed
+    this.waiting.value = this.#arrivals.count();
     return (await api.leadPage(view.peek(), { limit: 1 })).position;
   }
 
@@ -83,10 +82,8 @@ export class Leads {
 
   /** @param {object[]} events as the feed brings them: doubled or out of order does no harm */
   apply(events) {
-    for (const event of events) {
-      if (event.rev > (this.#pending.get(event.key)?.rev ?? -1)) this.#pending.set(event.key, event);
-    }
-    if (this.pausedAt.peek() !== null) this.#count();
+    this.#arrivals.add(events);
+    if (this.pausedAt.peek() !== null) this.waiting.value = this.#arrivals.count();
     else this.#schedule();
   }
 
@@ -94,15 +91,15 @@ export class Leads {
     this.pausedAt.value = Date.now();
     clearTimeout(this.#flush);
     this.#flush = 0;
-    this.#count();
+    this.waiting.value = this.#arrivals.count();
   }
 
   resume() {
     this.pausedAt.value = null;
     this.waiting.value = 0;
-    if (this.#missed) this.read().catch(() => null);
+    if (this.#arrivals.missed) this.read().catch(() => null);
     else this.#schedule();
-    this.#missed = false;
+    this.#arrivals.missed = false;
   }
 
   /** Somebody points at the list or scrolls: for a moment no row moves away from under them. */
@@ -133,7 +130,7 @@ export class Leads {
     this.#reading++;
     for (const timer of [this.#flush, this.#recount, this.#arrangeLater]) clearTimeout(timer);
     this.#flush = this.#recount = this.#arrangeLater = 0;
-    this.#pending.clear();
+    this.#arrivals.clear();
     batch(() => {
       this.open.value = this.pausedAt.value = this.trouble.value = null;
       this.#replace({ leads: [], total: null, next_cursor: null });
@@ -189,17 +186,9 @@ export class Leads {
     this.#place(came);
   }
 
-  #count() {
-    if (this.#pending.size > MOST_WAITING) {
-      this.#missed = true;
-      this.#pending.clear();
-    }
-    this.waiting.value = this.#missed ? Infinity : this.#pending.size;
-  }
-
   #schedule() {
     // Before a reading ends its rows are not known, so what the feed brings waits for them.
-    if (this.#flush || this.#pending.size === 0 || this.loading.peek() || this.pausedAt.peek() !== null) return;
+    if (this.#flush || !this.#arrivals.any || this.loading.peek() || this.pausedAt.peek() !== null) return;
     const due = this.#settledAt + (document.hidden ? HIDDEN_PACE_MS : PACE_MS);
     this.#flush = setTimeout(() => this.#flushNow(), Math.max(0, due - Date.now()));
   }
@@ -213,8 +202,7 @@ export class Leads {
 
   #settle() {
     let membersChanged = false;
-    for (const event of this.#pending.values()) membersChanged = this.#settleOne(event) || membersChanged;
-    this.#pending.clear();
+    for (const event of this.#arrivals.take()) membersChanged = this.#settleOne(event) || membersChanged;
     this.#arrange();
     if (membersChanged) this.#recountSoon();
     if (this.#rows.size > MOST_ROWS) this.read().catch(() => null);

@@ -13,7 +13,7 @@ export class ListWindow {
   /** How many more leads than before stand above what is being read. */
   above = signal(0);
   first = 0;
-  last = 40;
+  last = 24;
 
   #body = null;
   #rowHeight = 56;
