@@ -239,6 +239,76 @@ def score(lead: str, as_json: bool, state_dir: Path | None) -> None:
     click.echo(found.model_dump_json(indent=2) if as_json else score_sheet.text(found))
 
 
+@main.command()
+@click.option("--without", multiple=True, metavar="ATTRIBUTE", help="Attribute to leave out; repeatable.")
+@click.option(
+    "--trust", multiple=True, metavar="ATTRIBUTE", help="Keep it though it tells the outcome alone; repeatable."
+)
+@click.option("--cores", type=click.IntRange(1, 64), default=1, show_default=True, help="Cores to train on.")
+@json_option
+@state_dir_option
+def train(without: tuple[str, ...], trust: tuple[str, ...], cores: int, as_json: bool, state_dir: Path | None) -> None:
+    """Learn a model from leads that came with their outcome.
+
+    The newest fifth is the test. The model is stored as a candidate with its card; `service6 models promote` puts it
+    in charge. Attributes that were written after the outcome spoil it: leave them out.
+    """
+    from workers.desk import model_table, trainer
+
+    made = trainer.train(_settings(state_dir), without=without, trusted=trust, cores=cores)
+    told = {"version": made.version, "card": made.card.model_dump(mode="json")}
+    click.echo(json.dumps(told, indent=2) if as_json else model_table.card_text(made.version, made.card))
+
+
+@main.group()
+def models() -> None:
+    """Learned models: compare them, put one in charge."""
+
+
+@models.command("list")
+@json_option
+@state_dir_option
+def models_list(as_json: bool, state_dir: Path | None) -> None:
+    """Show the learned models, the newest first."""
+    from workers.desk import model_table
+
+    found = model_table.look(_settings(state_dir))
+    told = [one._asdict() for one in found]
+    click.echo(json.dumps(told, indent=2, default=str) if as_json else model_table.text(found))
+
+
+@models.command("show")
+@click.argument("version")
+@json_option
+@state_dir_option
+def models_show(version: str, as_json: bool, state_dir: Path | None) -> None:
+    """Show a model's card: how good it is, what counts, what was left out and why."""
+    from workers.desk import model_table
+
+    card = model_table.card(_settings(state_dir), version)
+    click.echo(card.model_dump_json(indent=2) if as_json else model_table.card_text(version, card))
+
+
+@models.command()
+@click.argument("version")
+@click.option("--anyway", is_flag=True, help="Though its card says that it is not ready.")
+@state_dir_option
+def promote(version: str, anyway: bool, state_dir: Path | None) -> None:
+    """Put a model in charge: leads that change from now on are scored by it."""
+    from workers.desk import model_table
+
+    click.echo(model_table.promote(_settings(state_dir), version, anyway=anyway))
+
+
+@models.command()
+@state_dir_option
+def revert(state_dir: Path | None) -> None:
+    """Put back what was in charge before."""
+    from workers.desk import model_table
+
+    click.echo(model_table.revert(_settings(state_dir)))
+
+
 @main.group()
 def webhooks() -> None:
     """What CRMs send."""

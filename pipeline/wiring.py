@@ -1,28 +1,36 @@
 """The one composition root: settings -> the services that a process works with."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from time import monotonic
 
 from redis import Redis
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from pipeline.errors import GiveUp
 from pipeline.limits import Limiter
 from pipeline.mapping import SourceMap
 from pipeline.metrics import Metrics
 from pipeline.outreach.zoho import AccessToken
+from pipeline.scoring.glassbox import opened
 from pipeline.scoring.scorecard import Scorecard
 from pipeline.scoring.scorer import Scorer
 from pipeline.security.vault import Vault
 from pipeline.settings import Settings
-from pipeline.storage import models
+from pipeline.storage import champions, models
 from pipeline.storage.engine import engine, statements, transaction
 from pipeline.stream import Stream, connect
+from schemas.score import Engine as ModelEngine
 from schemas.scorecard import ScorecardConfig
 
+logger = logging.getLogger(__name__)
+
 MODELS_KEPT = 32
+CHAMPION_AGE_S = 2.0  # how long a promotion may go unnoticed
 CALLS_S = 10
 DEFAULT_SOURCE = "standard"  # how an import is read whose source the configuration does not name
 
@@ -43,6 +51,8 @@ class Services:
         self.metrics = metrics or Metrics()
         self._closing = ExitStack()
         self.access_tokens: dict[str, AccessToken] = {}
+        self._champion: Champion | None = None
+        self._champion_read = 0.0
         self.scorer_of = lru_cache(maxsize=MODELS_KEPT)(self._scorer_of)
 
     @cached_property
@@ -93,12 +103,33 @@ class Services:
     def scorer(self) -> Scorer:
         return Scorer(Scorecard(self.settings.scorecard), self.settings.tiers)
 
-    @cached_property
+    @property
     def champion(self) -> Champion:
+        """The model in charge, as it was a moment ago: a promotion needs no restart."""
+        now = monotonic()
+        if self._champion is None or now - self._champion_read >= CHAMPION_AGE_S:
+            self._champion = self._read_champion()
+            self._champion_read = now
+        return self._champion
+
+    @cached_property
+    def _card(self) -> Champion:
         model = self.scorer.model
         with self.session() as db:
             model_id = models.ensure(db, model.version, model.engine, model.artefact())
         return Champion(self.scorer, model_id)
+
+    def _read_champion(self) -> Champion:
+        with self.reading() as db:
+            model_id = champions.champion(db)
+        if model_id is None:
+            return self._card
+        try:
+            return Champion(self.scorer_of(model_id), model_id)
+        except GiveUp:
+            # A damaged model must not stop the scoring of leads.
+            logger.exception("the promoted model cannot be used", extra={"model_id": model_id})
+            return self._champion or self._card
 
     def source_map(self, name: str) -> SourceMap:
         return SourceMap(name, self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE]), self.vault)
@@ -122,4 +153,6 @@ class Services:
         """The scorer that made the scores of this model version, to read them with."""
         with self.session() as db:
             version = models.load(db, model_id)
+        if version.engine == ModelEngine.GLASSBOX:
+            return Scorer(opened(version.artefact), self.settings.tiers)
         return Scorer(Scorecard(ScorecardConfig.model_validate(version.artefact)), self.settings.tiers)

@@ -52,4 +52,4 @@ def get_levers(lead_id: LeadId, own: Own, who: Reader) -> Levers:
     if not who.role.sees_attributes:
         raise Forbidden("your role does not see a lead's attributes")
     row = visible(own, who, lead_id)
-    return Levers(levers=levers(own.scorer.model, row.attributes, row.active_at, datetime.now(UTC)))
+    return Levers(levers=levers(own.champion.scorer.model, row.attributes, row.active_at, datetime.now(UTC)))

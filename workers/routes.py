@@ -100,11 +100,11 @@ def score_lead(asked: ScoreLeadRequest, own: Own, who: Reader) -> LeadScore:
     told = flatten(asked.attributes, at="/attributes", most=limits.attribute_limit, text_limit=limits.text_limit)
     now = datetime.now(UTC)
     if row is None:
-        return own.scorer.attempt(told, now)
+        return own.champion.scorer.attempt(told, now)
     if not who.role.sees_attributes:
         raise Forbidden("your role does not see a lead's attributes, so it cannot try others")
     # Of names that mean the same the first counts.
-    return own.scorer.attempt(
+    return own.champion.scorer.attempt(
         {**told, **{k: v for k, v in row.attributes.items() if k not in told}}, now, row.active_at
     )
 

@@ -27,7 +27,7 @@ def load(db: Session, model_id: int) -> ModelVersion:
 
 ENSURE = text("""
     INSERT INTO model_versions (version, engine, stage, artefact)
-    VALUES (:version, :engine, 'champion', CAST(:artefact AS jsonb))
+    VALUES (:version, :engine, 'standby', CAST(:artefact AS jsonb))
         ON CONFLICT (version) DO NOTHING
 """)
 

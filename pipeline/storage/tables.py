@@ -146,10 +146,14 @@ model_versions = Table(
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("version", Text, nullable=False, unique=True),
     Column("engine", Text, nullable=False),
-    Column("stage", Text, nullable=False),  # candidate, champion or retired
+    Column("stage", Text, nullable=False),  # candidate, champion or retired; a scorecard is on standby for ever
     Column("artefact", JSONB, nullable=False),
     _now("created_at"),
+    Column("card", JSONB),
+    _moment("promoted_at", nullable=True),
 )
+# One is in charge, whoever promotes.
+Index("model_versions_champion", model_versions.c.stage, unique=True, postgresql_where=text("stage = 'champion'"))
 
 scores = Table(
     "scores",

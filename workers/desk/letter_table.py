@@ -1,7 +1,5 @@
 """Dead letters as an operator reads and settles them in a terminal."""
 
-import os
-import pwd
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +13,7 @@ from schemas.dead_letter import DeadLetter, Settlement
 from tasks import app as tasks_app
 from workers import letters
 from workers.bundles import enqueue_bundles
+from workers.desk.actor import actor
 from workers.desk.errand import errand
 from workers.letters import Replayed
 
@@ -35,7 +34,7 @@ def replay(settings: Settings, ids: Sequence[int]) -> list[Settlement]:
 
     def again(own: Services, db: Session, batch: Sequence[int]) -> Replayed:
         grace = timedelta(seconds=own.settings.upkeep.grace_s)
-        return letters.replay(db, batch, actor=_actor(), now=datetime.now(UTC), grace=grace)
+        return letters.replay(db, batch, actor=actor(), now=datetime.now(UTC), grace=grace)
 
     tasks_app.connect(settings)
     return _settle(settings, ids, again)
@@ -45,7 +44,7 @@ def discard(settings: Settings, ids: Sequence[int]) -> list[Settlement]:
     """As `replay`."""
 
     def away(_: Services, db: Session, batch: Sequence[int]) -> Replayed:
-        return Replayed(letters.discard(db, batch, actor=_actor()), [])
+        return Replayed(letters.discard(db, batch, actor=actor()), [])
 
     return _settle(settings, ids, away)
 
@@ -91,12 +90,3 @@ def _batches(own: Services) -> Iterator[list[int]]:
             return
         yield ids
         below = min(ids)
-
-
-def _actor() -> str:
-    """The account of the machine; a container may run as one without a name."""
-    uid = os.geteuid()
-    try:
-        return f"cli:{pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"cli:{uid}"

@@ -1,0 +1,155 @@
+"""From imported leads to a model in charge: learned, promoted, noticed by whoever runs, reverted."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import cli
+from pipeline.errors import GiveUp
+from pipeline.settings import Settings
+from pipeline.storage import champions
+from pipeline.storage.examples import told_once
+from pipeline.wiring import Services
+from schemas.score import Engine
+from tasks.scoring import score_leads
+from tests.integration.rows import aside, blocked, execute, leads_saved, rows, save, told
+from tests.unit.pipeline.learning.leads import examples
+from tests.waiting import eventually
+
+LEADS = 400
+NOTICED_S = 5
+
+
+def service6(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.main, arguments)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("leads") / "leads.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        known = examples(LEADS)
+        writer.writerow(["code", "since", *known[0].attributes, "closed"])
+        for example in known:
+            outcome = "deal" if example.won else "gone"
+            writer.writerow([f"c{example.lead_id}", example.as_of.isoformat(), *example.attributes.values(), outcome])
+    return path
+
+
+@pytest.fixture
+def candidate(own: Services, settings: Settings, table: Path) -> str:
+    """The version of a model that was learned from an import, all by the command."""
+    layout = ["--id", "code", "--created", "since", "--outcome", "closed", "--won", "deal"]
+    assert service6("import", "leads", str(table), "--source", "other", *layout).exit_code == 0
+    made = service6("train", "--json")
+    assert made.exit_code == 0, made.output
+    told = json.loads(made.stdout)
+    assert told["card"]["trained_on"]["leads"] + told["card"]["tested_on"]["leads"] == LEADS
+    assert {"source", "visits"} <= {term["attribute"] for term in told["card"]["importances"]}
+    return str(told["version"])
+
+
+def engine_in_charge(own: Services) -> Engine:
+    return own.champion.scorer.model.engine
+
+
+def test_what_was_learned_from_an_import_scores_after_its_promotion_without_a_restart(
+    celery: Services, candidate: str
+) -> None:
+    assert engine_in_charge(celery) == Engine.SCORECARD
+    promoted = service6("models", "promote", candidate)
+    assert (promoted.exit_code, promoted.stdout) == (0, f"{candidate} is in charge, instead of the scorecard\n")
+    eventually(lambda: engine_in_charge(celery) == Engine.GLASSBOX, within_s=NOTICED_S)
+    [lead] = save(celery, [told(celery, "new", source="referral", visits=7)])
+    score_leads([lead])
+    [score] = rows(celery, "SELECT s.*, m.version FROM scores s JOIN model_versions m ON m.id = s.model_id")
+    assert score["version"] == candidate
+    sheet = json.loads(service6("score", str(lead), "--json").stdout)["score"]
+    assert (sheet["engine"], sheet["model_version"]) == (Engine.GLASSBOX, candidate)
+    shown = sheet["base"] + sum(factor["points"] for factor in sheet["factors"]) + sheet["others"]
+    assert shown == pytest.approx(sheet["score"], abs=0.01)
+
+    assert service6("models", "revert").stdout == f"the scorecard is in charge, instead of {candidate}\n"
+    eventually(lambda: engine_in_charge(celery) == Engine.SCORECARD, within_s=NOTICED_S)
+    assert service6("models", "revert").exit_code == 1
+    actions = [row["action"] for row in rows(celery, "SELECT action FROM audit_log ORDER BY id")]
+    assert actions == ["promote", "revert"]
+
+
+def test_a_damaged_model_is_not_promoted_and_leaves_the_one_in_charge(own: Services, candidate: str) -> None:
+    damage = "UPDATE model_versions SET artefact = jsonb_set(artefact, '{intercept}', '9') WHERE version = :version"
+    with own.session() as db:
+        champions.promote(db, candidate)
+    eventually(lambda: own.champion.scorer.model.version == candidate, within_s=NOTICED_S)
+    with own.session() as db:
+        [whole] = rows(own, "SELECT artefact FROM model_versions WHERE version = :version", version=candidate)
+        champions.add(db, "glassbox-damaged", "glassbox", whole["artefact"], champions.find(db, candidate).card)
+    execute(own, damage, version="glassbox-damaged")
+    refused = service6("models", "promote", "glassbox-damaged")
+    assert refused.exit_code == 1
+    assert "checksum" in refused.stderr
+    # And where it was damaged after its promotion:
+    with own.session() as db:
+        champions.promote(db, "glassbox-damaged")
+        promoted = champions.champion(db)
+    assert promoted != own.champion.model_id
+    own._champion_read = 0.0
+    assert own.champion.scorer.model.version == candidate
+
+
+def test_two_that_promote_at_once_leave_one_in_charge(own: Services) -> None:
+    with own.session() as db:
+        for version in ("a", "b"):
+            champions.add(db, version, "glassbox", {}, {})
+
+    def second() -> str | None:
+        with own.session() as db:
+            return champions.promote(db, "b")
+
+    with own.session() as first:
+        assert champions.promote(first, "a") is None
+        with aside(second) as promoting:
+            blocked(own.engine)
+            first.commit()
+            assert promoting.result() == "a"
+    assert [row["version"] for row in rows(own, IN_CHARGE)] == ["b"]
+    with own.session() as db:
+        assert champions.revert(db) == ("b", "a")
+    assert [row["version"] for row in rows(own, IN_CHARGE)] == ["a"]
+
+
+def test_the_database_itself_refuses_a_second_champion(own: Services) -> None:
+    with own.session() as db:
+        for version in ("a", "b"):
+            champions.add(db, version, "glassbox", {}, {})
+    execute(own, "UPDATE model_versions SET stage = 'champion' WHERE version = 'a'")
+    with pytest.raises(GiveUp, match="23505"):
+        execute(own, "UPDATE model_versions SET stage = 'champion' WHERE version = 'b'")
+
+
+def test_too_few_outcomes_are_told_with_their_counts(own: Services) -> None:
+    leads_saved(own, 3)
+    failed = service6("train")
+    assert (failed.exit_code, failed.stdout) == (1, "")
+    assert failed.stderr == "service6: 0 leads were won and 0 lost; a model needs at least 40 of each\n"
+
+
+def test_a_lead_that_changed_after_its_outcome_is_not_learned_from(own: Services) -> None:
+    save(own, [told(own, "closed", outcome="won", visits=3), told(own, "open", visits=3)])
+    save(own, [told(own, "changed", outcome="won", visits=3)])
+    save(own, [told(own, "changed", visits=9)])
+    with own.reading() as db:
+        assert [example.attributes["visits"] for example in told_once(db)] == [3]
+
+
+def test_without_a_learned_model_the_list_says_so(own: Services) -> None:
+    own.champion  # noqa: B018 - a scorecard is stored, and is none
+    assert "no learned models" in service6("models", "list").stdout
+    assert service6("models", "show", "x").exit_code == 1
+
+
+IN_CHARGE = "SELECT version FROM model_versions WHERE stage = 'champion'"
