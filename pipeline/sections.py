@@ -96,3 +96,8 @@ class OutreachSettings(Section):
 
 class TokenSettings(Section):
     access_minutes: float
+
+
+class LearningSettings(Section):
+    capture_after_s: float = Field(gt=0)
+    segments: tuple[str, ...]

@@ -26,6 +26,7 @@ from pipeline.sections import (
     DatabaseSettings,
     FlowerSettings,
     IntakeSettings,
+    LearningSettings,
     OutreachSettings,
     PublisherSettings,
     RedisSettings,
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     upkeep: UpkeepSettings
     tokens: TokenSettings
     outreach: OutreachSettings
+    learning: LearningSettings
     vendors: dict[Vendor, dict[str, Any]]
     sources: dict[SourceName, SourceSettings]
     tiers: TierCuts

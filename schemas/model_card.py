@@ -44,6 +44,13 @@ class Bucket(Frozen):
     came: float = Field(description="share that was won")
 
 
+class LiftPoint(Frozen):
+    """Of the leads with the best scores, the `share`: how much more often they were won than all."""
+
+    share: float
+    lift: float = Field(description="as a multiple of the base rate")
+
+
 class TierOutcome(Frozen):
     tier: Tier
     won: int
@@ -60,6 +67,7 @@ class Quality(Frozen):
     log_loss: float
     calibration_error: float = Field(description="expected, over ten buckets")
     lift_at_tenth: float = Field(description="wins among the best tenth, as a multiple of the base rate")
+    lift: tuple[LiftPoint, ...] = Field(default=(), description="the whole curve; empty on cards older than it")
     calibration: tuple[Bucket, ...]
     tiers: tuple[TierOutcome, ...]
 

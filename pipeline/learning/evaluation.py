@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from pipeline.learning.additive import Floats
 from pipeline.scoring.tier import tiers
-from schemas.model_card import Bucket, Quality, Segment, TierOutcome
+from schemas.model_card import Bucket, LiftPoint, Quality, Segment, TierOutcome
 from schemas.score import Tier, Value
 from schemas.scorecard import TierCuts
 
@@ -16,6 +16,7 @@ BUCKETS = 10
 RESAMPLES = 200
 LOW = 0.05
 DECIMALS = 4
+LIFT_POINTS = 20
 SEGMENTS_KEPT = 20  # values of one attribute
 FEW = 10  # of either outcome: an AUC of fewer is chance
 
@@ -33,6 +34,7 @@ def quality(chance: Floats, won: Won, cuts: TierCuts, seed: int) -> Quality:
         log_loss=_round(log_loss(won, np.clip(chance, 1e-9, 1 - 1e-9))),
         calibration_error=_round(calibration_error(buckets)),
         lift_at_tenth=_round(lift(chance, won)),
+        lift=lift_curve(chance, won),
         calibration=buckets,
         tiers=_tiers(chance, won, cuts),
     )
@@ -54,9 +56,16 @@ def calibration_error(buckets: Sequence[Bucket]) -> float:
     return sum(bucket.leads * abs(bucket.promised - bucket.came) for bucket in buckets) / leads
 
 
-def lift(chance: Floats, won: Won) -> float:
-    best = np.argsort(-chance, kind="stable")[: max(1, len(won) // 10)]
+def lift(chance: Floats, won: Won, share: float = 0.1) -> float:
+    """How much more often than all leads the best `share` of them were won."""
+    best = np.argsort(-chance, kind="stable")[: max(1, int(share * len(won)))]
     return float(won[best].mean() / won.mean())
+
+
+def lift_curve(chance: Floats, won: Won) -> tuple[LiftPoint, ...]:
+    """By rising share; the last point is all leads, and 1."""
+    shares = [n / LIFT_POINTS for n in range(1, LIFT_POINTS + 1)]
+    return tuple(LiftPoint(share=share, lift=_round(lift(chance, won, share))) for share in shares)
 
 
 def segments(attribute: str, values: Sequence[Value], chance: Floats, won: Won, cuts: TierCuts) -> tuple[Segment, ...]:

@@ -39,7 +39,7 @@ class GlassBox:
     def __init__(self, tables: Glassbox) -> None:
         self.tables = tables
         self.version = f"glassbox-{tables.digest()[:8]}"
-        self.base = float(100 * _sigmoid(np.float64(tables.intercept)))
+        self.base = float(100 * sigmoid(np.float64(tables.intercept)))
         self.features = FeatureSet([_feature(feature) for feature in tables.features])
         self.labels = tuple(feature.label for feature in tables.features)
         self.wordings = tuple(word_places(tables, term) for term in tables.terms)
@@ -78,7 +78,7 @@ class GlassBox:
         places = self._layout.places(bins)
         terms = self.logits(places)
         moved = terms.sum(axis=1)
-        chance = _sigmoid(self.tables.intercept + moved)
+        chance = sigmoid(self.tables.intercept + moved)
         terms *= self._rate(moved)[:, np.newaxis]
         return 100 * chance, self._confidences(bins, places, chance), terms, places
 
@@ -89,7 +89,7 @@ class GlassBox:
         their order and their proportions, and their sum exact.
         """
         begin = np.full(len(moved), self.tables.intercept) if since is None else since
-        start, end = _sigmoid(begin), _sigmoid(begin + moved)
+        start, end = sigmoid(begin), sigmoid(begin + moved)
         flat = np.abs(moved) < FLAT
         secant = (end - start) / np.where(flat, 1, moved)
         rate: NDArray[np.float64] = 100 * np.where(flat, start * (1 - start), secant)
@@ -104,7 +104,7 @@ class GlassBox:
         return confidences
 
 
-def _sigmoid(logit: Any) -> Any:
+def sigmoid(logit: Any) -> Any:
     # The one form that overflows for no logit.
     return 0.5 * (1 + np.tanh(0.5 * logit))
 

@@ -1,6 +1,7 @@
 """What each place of a learned term says, from the cuts and words of its features."""
 
 from itertools import product
+from typing import NamedTuple
 
 from pipeline.scoring.explain import Wording
 from schemas.glassbox import Axis, Glassbox, GlassboxFeature, GlassboxTerm
@@ -9,31 +10,39 @@ UNIT = {"number": "", "age": " days ago"}
 DIGITS = 4  # of a cut that people read
 
 
+class Row(NamedTuple):
+    """What one row of an axis stands for; `low` and `high` of a range, None where it is open."""
+
+    label: str
+    low: float | None = None
+    high: float | None = None
+
+
 def word_places(tables: Glassbox, term: GlassboxTerm) -> tuple[Wording, ...]:
     """By place of the term's table."""
     axes = [(tables.features[axis.feature], axis) for axis in term.axes]
     attribute = " × ".join(feature.name for feature, _ in axes)
-    labels = (_row_labels(feature, axis) for feature, axis in axes)
+    labels = ([row.label for row in axis_rows(feature, axis)] for feature, axis in axes)
     return tuple(Wording(attribute, " with ".join(parts)) for parts in product(*labels))
 
 
-def _row_labels(feature: GlassboxFeature, axis: Axis) -> list[str]:
-    """By row of the axis. Neighbouring bins may share a row: its label then spans them."""
+def axis_rows(feature: GlassboxFeature, axis: Axis) -> list[Row]:
+    """By row of the axis. Neighbouring bins may share a row, which then spans them."""
     bins: dict[int, list[int]] = {}
     for place, row in enumerate(axis.rows):
         bins.setdefault(row, []).append(place)
-    return [_label(feature, bins.get(row, [])) for row in range(max(axis.rows) + 1)]
+    return [_row(feature, bins.get(row, [])) for row in range(max(axis.rows) + 1)]
 
 
-def _label(feature: GlassboxFeature, bins: list[int]) -> str:
+def _row(feature: GlassboxFeature, bins: list[int]) -> Row:
     if not bins or bins[0] == 0:
-        return f"{feature.label} not known"
+        return Row(f"{feature.label} not known")
     if feature.kind == "category":
         words = [feature.words[place - 1][0] for place in bins if place <= len(feature.words)]
-        return f"{feature.label}: {' or '.join(words) or 'another'}"
+        return Row(f"{feature.label}: {' or '.join(words) or 'another'}")
     low = feature.cuts[bins[0] - 2] if bins[0] > 1 else None
     high = feature.cuts[bins[-1] - 1] if bins[-1] <= len(feature.cuts) else None
-    return f"{feature.label} {_range(low, high)}{UNIT[feature.kind]}"
+    return Row(f"{feature.label} {_range(low, high)}{UNIT[feature.kind]}", low, high)
 
 
 def _range(low: float | None, high: float | None) -> str:

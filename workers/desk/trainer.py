@@ -27,7 +27,9 @@ def train(settings: Settings, *, without: Sequence[str], trusted: Sequence[str],
     with errand(settings) as own:
         with own.reading() as db:
             known = examples.told_once(db)
-        wishes = training.Wishes(settings.tiers, without=without, trusted=trusted, cores=cores)
+        wishes = training.Wishes(
+            settings.tiers, without=without, trusted=trusted, segments=settings.learning.segments, cores=cores
+        )
         trained = training.train(known, wishes)
         model = GlassBox(trained.model)
         with own.session() as db:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.learning.evaluation import calibration, calibration_error, lift, quality
+from pipeline.learning.evaluation import calibration, calibration_error, lift, lift_curve, quality
 from schemas.scorecard import TierCuts
 
 
@@ -23,6 +23,12 @@ def test_the_lift_is_that_of_the_best_tenth() -> None:
     won = np.arange(100) >= 80
     assert lift(chance, won) == 5
     assert lift(1 - chance, won) == 0
+
+
+def test_the_lift_curve_falls_from_the_best_leads_to_all_of_them() -> None:
+    curve = lift_curve(np.linspace(0, 1, 100), np.arange(100) >= 80)
+    assert [point.share for point in curve] == [n / 20 for n in range(1, 21)]
+    assert [point.lift for point in curve] == [5, 5, 5, 5, *(round(100 / (5 * n), 4) for n in range(5, 21))]
 
 
 def test_leads_are_counted_by_tier_and_outcome() -> None:
