@@ -248,7 +248,7 @@ def score(lead: str, as_json: bool, state_dir: Path | None) -> None:
 @json_option
 @state_dir_option
 def train(without: tuple[str, ...], trust: tuple[str, ...], cores: int, as_json: bool, state_dir: Path | None) -> None:
-    """Learn a model from leads that came with their outcome.
+    """Learn a model from leads whose outcome is known, as they were early.
 
     The newest fifth is the test. The model is stored as a candidate with its card; `service6 models promote` puts it
     in charge. Attributes that were written after the outcome spoil it: leave them out.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from schemas.example import Early
 from schemas.lead import LeadChange
 from schemas.score import Value
 
@@ -34,7 +35,10 @@ class News(NamedTuple):
 
 @dataclass
 class Lead:
-    """A lead while changes are folded into it; `id` 0 and revision 0 until it is stored."""
+    """A lead while changes are folded into it; `id` 0 and revision 0 until it is stored.
+
+    `early`: how it was before the change that ended its early time, if that is among those that were folded.
+    """
 
     source: str
     external_id: str
@@ -48,11 +52,13 @@ class Lead:
     outcome: str | None = None
     outcome_at: datetime | None = None
     active_at: datetime = LONG_AGO
+    received_at: datetime | None = None
+    early: Early | None = None
 
     def fold(self, change: LeadChange, received_at: datetime) -> News | None:
         """Takes what is newer than what is known; None if nothing was. A time in the future counts as now."""
         moment = min(max(change.occurred_at, LONG_AGO), received_at)
-        stamp = (_microseconds(moment), change.delivery_id)
+        stamp = (microseconds(moment), change.delivery_id)
         if not self.times:
             return self._begin(change, moment, stamp)
         fields = {STAGE: change.stage, OWNER: change.owner, OUTCOME: change.outcome}
@@ -144,5 +150,5 @@ def _other(names: dict[str, Value], told: dict[str, Value], known: dict[str, Val
     return {name: value for name, value in names.items() if name not in known or known[name] != told[name]}
 
 
-def _microseconds(moment: datetime) -> int:
+def microseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1_000_000)

@@ -6,6 +6,7 @@ from typing import cast
 
 from sqlalchemy.orm import Session
 
+from pipeline.capture import Capture
 from pipeline.errors import Disturbed, Malformed, Misconfigured, Refused
 from pipeline.merging import Lead, News
 from pipeline.security.privacy import email_in, phone_in
@@ -13,6 +14,7 @@ from pipeline.security.vault import Vault
 from pipeline.storage import consequences, contacts, deliveries, leads, outreach, timeline
 from pipeline.storage.leads import Key, LeadRow
 from pipeline.wiring import Services
+from schemas.example import Early
 from schemas.lead import LeadChange
 from schemas.score import Value
 
@@ -24,6 +26,7 @@ def make_saver(own: Services) -> "Saver":
         own.vault,
         attribute_limit=own.settings.intake.attribute_limit,
         grace=timedelta(seconds=own.settings.upkeep.grace_s),
+        capture=Capture(timedelta(seconds=own.settings.learning.capture_after_s)),
         fetched=own.settings.fetched,
     )
 
@@ -32,7 +35,16 @@ class Saver:
     """`grace`: how long a lead's own message has before upkeep may take it for lost. `fetched`: sources whose records
     are asked for, because they tell little of them."""
 
-    def __init__(self, vault: Vault, *, attribute_limit: int, grace: timedelta, fetched: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        *,
+        attribute_limit: int,
+        grace: timedelta,
+        capture: Capture,
+        fetched: Collection[str] = (),
+    ) -> None:
+        self.capture = capture
         self._vault = vault
         self._attribute_limit = attribute_limit
         self._grace = grace
@@ -63,6 +75,7 @@ class Saver:
             db,
             sealed=self.sealed(touched),
             told=[_entry(lead, news) for lead, news in told],
+            captured=captured(touched),
             revisions=[(lead.id, lead.revision) for lead in touched],
             received_at=received_at,
             due=self.due(received_at),
@@ -106,7 +119,7 @@ class Saver:
         for change in changes:
             key = (change.source, change.external_id)
             lead = known.setdefault(key, Lead(*key))
-            news = lead.fold(change, received_at)
+            news = self.capture.fold(lead, change, received_at)
             if news is not None:
                 touched[key] = lead
                 told.append((lead, news))
@@ -151,11 +164,17 @@ def _lead(row: LeadRow) -> Lead:
         outcome=row.outcome,
         outcome_at=row.outcome_at,
         active_at=row.active_at,
+        received_at=row.received_at,
     )
 
 
 def _entry(lead: Lead, news: News) -> timeline.Entry:
     return timeline.Entry(lead.id, news.at, news.attributes, news.contacts, news.stage, news.owner, news.outcome)
+
+
+def captured(stored: Sequence[Lead]) -> list[tuple[int, Early]]:
+    """By lead id, what is to be learned from of those whose early time has just ended."""
+    return [(lead.id, lead.early) for lead in stored if lead.early is not None]
 
 
 def as_row(lead: Lead) -> LeadRow:

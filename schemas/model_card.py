@@ -34,6 +34,7 @@ class Window(Frozen):
     won: int
     since: datetime
     until: datetime
+    imported: int = Field(default=0, description="came with their outcome: their attributes may be younger than it")
 
 
 class Bucket(Frozen):
@@ -93,6 +94,7 @@ class ModelCard(Frozen):
     trained_on: Window
     sampled: int | None = Field(description="leads that were drawn from the window, where it had too many")
     tested_on: Window
+    test_sampled: int | None = Field(default=None, description="as `sampled`, of the leads that it was tested on")
     base_rate: float
     quality: Quality
     segments: tuple[Segment, ...]

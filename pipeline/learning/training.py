@@ -16,16 +16,15 @@ from pipeline.learning.leaks import TOO_GOOD, leaks
 from pipeline.learning.verdict import verdict
 from pipeline.scoring.features import FeatureSet, Matrix, days
 from pipeline.scoring.glassbox import GlassBox
-from schemas.example import Example
+from schemas.example import Example, Split
 from schemas.glassbox import Glassbox
 from schemas.model_card import Leak, LeftOut, ModelCard, Segment, TermImportance, Window
 from schemas.scorecard import TierCuts
 
 FEWEST = 40  # leads of either outcome; from fewer nothing can be learned and tested
 FEWEST_TRAINED = 20
-NEWEST = 0.2  # part of the leads that is the test
+FEWEST_TESTED = 2
 BOOSTED_FROM = (1000, 100)  # leads, and of them won; logistic regression is better below
-MOST = 200_000  # leads that are trained on; more cost hours and gain nothing
 
 
 @dataclass(frozen=True)
@@ -54,28 +53,22 @@ class Fitted:
     leaks: tuple[Leak, ...] = field(default=())
 
 
-def train(examples: Sequence[Example], wishes: Wishes) -> Trained:
+def train(split: Split, wishes: Wishes) -> Trained:
     """Raises GiveUp, with the counts and what is needed, if the outcomes do not suffice."""
-    _suffice(examples)
-    by_time = sorted(examples, key=lambda example: (example.as_of, example.lead_id))
-    at = len(by_time) - round(NEWEST * len(by_time))
-    older, newer = by_time[:at], by_time[at:]
-    _both_sides(older, newer)
-    drawn = _drawn(older, wishes.seed)
-    fitted = fit(drawn, wishes)
-    chance = chances(fitted.model, newer)
-    won = outcomes(newer)
-    tested = _window(newer)
+    trained, tested = _suffice(split)
+    fitted = fit(split.older, wishes)
+    chance, won = chances(fitted.model, split.newer), outcomes(split.newer)
     measured = quality(chance, won, wishes.cuts, wishes.seed)
     readiness, reasons = verdict(measured, tested, fitted.leaks)
     card = ModelCard(
         method=fitted.method,
-        trained_on=_window(older),
-        sampled=len(drawn) if len(drawn) < len(older) else None,
+        trained_on=trained,
+        sampled=_drawn(split.older, trained),
         tested_on=tested,
-        base_rate=round(float(outcomes(examples).mean()), 4),
+        test_sampled=_drawn(split.newer, tested),
+        base_rate=round((trained.won + tested.won) / (trained.leads + tested.leads), 4),
         quality=measured,
-        segments=_segments(newer, chance, won, wishes),
+        segments=_segments(split.newer, chance, won, wishes),
         importances=_importances(fitted.model),
         left_out=fitted.left_out,
         leaks=fitted.leaks,
@@ -135,38 +128,29 @@ def _fit(training: Training, wishes: Wishes) -> tuple[str, Additive]:
     return "explainable boosting machine", boosting.fit(training, seed=wishes.seed, cores=wishes.cores)
 
 
-def _suffice(examples: Sequence[Example]) -> None:
-    won = sum(example.won for example in examples)
-    lost = len(examples) - won
-    if min(won, lost) < FEWEST:
+def _suffice(split: Split) -> tuple[Window, Window]:
+    """The windows of both parts."""
+    older, newer = split.older_window, split.newer_window
+    won = sum(window.won for window in (older, newer) if window)
+    lost = sum(window.leads for window in (older, newer) if window) - won
+    if older is None or newer is None or min(won, lost) < FEWEST:
         raise GiveUp(f"{won} leads were won and {lost} lost; a model needs at least {FEWEST} of each")
-
-
-def _both_sides(older: Sequence[Example], newer: Sequence[Example]) -> None:
-    for part, needed, name in ((older, FEWEST_TRAINED, "older"), (newer, 2, "newest")):
-        won = sum(example.won for example in part)
-        if min(won, len(part) - won) < needed:
+    for part, needed, name in ((older, FEWEST_TRAINED, "older"), (newer, FEWEST_TESTED, "newest")):
+        if min(part.won, part.leads - part.won) < needed:
             raise GiveUp(
-                f"of the {name} {len(part)} leads {won} were won and {len(part) - won} lost; "
+                f"of the {name} {part.leads} leads {part.won} were won and {part.leads - part.won} lost; "
                 f"a model needs at least {needed} of each there: wait for more outcomes, or tell when the leads came"
             )
+    return older, newer
 
 
-def _drawn(older: Sequence[Example], seed: int) -> Sequence[Example]:
-    if len(older) <= MOST:
-        return older
-    kept = np.random.default_rng(seed).choice(len(older), MOST, replace=False)
-    return [older[n] for n in sorted(kept.tolist())]
+def _drawn(sample: Sequence[Example], window: Window) -> int | None:
+    return len(sample) if len(sample) < window.leads else None
 
 
 def _leaking(name: str, told: Sequence[Leak]) -> str:
     auc = next(leak.roc_auc for leak in told if leak.attribute == name)
     return f"alone it has ROC-AUC {auc}, above {TOO_GOOD}: it seems to be written after the outcome"
-
-
-def _window(examples: Sequence[Example]) -> Window:
-    won = sum(example.won for example in examples)
-    return Window(leads=len(examples), won=won, since=examples[0].as_of, until=examples[-1].as_of)
 
 
 def _segments(newer: Sequence[Example], chance: Floats, won: Won, wishes: Wishes) -> tuple[Segment, ...]:

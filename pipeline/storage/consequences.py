@@ -1,4 +1,4 @@
-"""What changes to leads bring with them: contacts, the story for people, the work owed."""
+"""What changes to leads bring with them: contacts, the story for people, what is learned from, the work owed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,9 +6,10 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from pipeline.storage import contacts, timeline, unscored
+from pipeline.storage import contacts, examples, timeline, unscored
 from pipeline.storage.contacts import SealedContact
 from pipeline.storage.timeline import Entry
+from schemas.example import Early
 
 
 def save(
@@ -16,6 +17,7 @@ def save(
     *,
     sealed: Sequence[SealedContact],
     told: Sequence[Entry],
+    captured: Sequence[tuple[int, Early]],
     revisions: Sequence[tuple[int, int]],
     received_at: datetime,
     due: datetime,
@@ -26,7 +28,15 @@ def save(
         **timeline.noting(told, received_at),
         **unscored.owing(revisions, due),
     }
-    db.execute(SAVE, parameters)
+    if captured:
+        db.execute(SAVE_CAPTURED, parameters | examples.capturing(captured))
+    else:
+        db.execute(SAVE, parameters)
 
 
-SAVE = text(f"WITH sealed AS ({contacts.SAVE}), noted AS ({timeline.NOTE}) {unscored.OWE}")
+CONSEQUENCES = f"WITH sealed AS ({contacts.SAVE}), noted AS ({timeline.NOTE})"
+
+SAVE = text(f"{CONSEQUENCES} {unscored.OWE}")
+
+# Apart, because it happens once in the life of a lead, and an empty part of a statement has its price too.
+SAVE_CAPTURED = text(f"{CONSEQUENCES}, captured AS ({examples.CAPTURE}) {unscored.OWE}")

@@ -25,6 +25,7 @@ class LeadRow(NamedTuple):
     outcome_at: datetime | None
     active_at: datetime
     revision: int
+    received_at: datetime | None = None  # known of stored ones
 
 
 def lock(db: Session, keys: Sequence[Key]) -> list[LeadRow]:
@@ -76,7 +77,7 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str,
 
 KNOWN = """
     SELECT l.id, l.source, l.external_id, l.attributes, l.attribute_times, l.stage, l.owner, l.outcome, l.outcome_at,
-           l.active_at, l.revision
+           l.active_at, l.revision, l.received_at
       FROM leads l
       JOIN unnest(CAST(:sources AS text[]), CAST(:external_ids AS text[])) AS k (source, external_id)
         ON l.source = k.source AND l.external_id = k.external_id

@@ -48,7 +48,8 @@ leads = Table(
     Column("source", Text, nullable=False),
     Column("external_id", Text, nullable=False),
     Column("attributes", JSONB, nullable=False),
-    # per name the (microseconds since 1970, delivery id) that wrote it; stage, owner and outcome as $stage, …
+    # per name the (microseconds since 1970, delivery id) that wrote it; stage, owner and outcome as $stage, …; $early
+    # is what ended the lead's early time, after which `attributes` are no longer learned from
     Column("attribute_times", JSONB, nullable=False),
     Column("stage", Text),
     Column("owner", Text),
@@ -115,6 +116,16 @@ deliveries = Table(
     _now("received_at"),
     PrimaryKeyConstraint("source", "delivery_id"),
     Index(None, "received_at", postgresql_using="brin"),
+)
+
+# Leads as they were early, of those that changed late; the others are learned from as `leads` has them.
+training_examples = Table(
+    "training_examples",
+    metadata,
+    Column("lead_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("attributes", JSONB, nullable=False),
+    _moment("as_of"),
+    Column("imported", Boolean, nullable=False),  # it came with its outcome
 )
 
 # For people to read: what each delivery told that was new.

@@ -11,7 +11,6 @@ import cli
 from pipeline.errors import GiveUp
 from pipeline.settings import Settings
 from pipeline.storage import champions
-from pipeline.storage.examples import told_once
 from pipeline.wiring import Services
 from schemas.score import Engine
 from tasks.scoring import score_leads
@@ -136,14 +135,6 @@ def test_too_few_outcomes_are_told_with_their_counts(own: Services) -> None:
     failed = service6("train")
     assert (failed.exit_code, failed.stdout) == (1, "")
     assert failed.stderr == "service6: 0 leads were won and 0 lost; a model needs at least 40 of each\n"
-
-
-def test_a_lead_that_changed_after_its_outcome_is_not_learned_from(own: Services) -> None:
-    save(own, [told(own, "closed", outcome="won", visits=3), told(own, "open", visits=3)])
-    save(own, [told(own, "changed", outcome="won", visits=3)])
-    save(own, [told(own, "changed", visits=9)])
-    with own.reading() as db:
-        assert [example.attributes["visits"] for example in told_once(db)] == [3]
 
 
 def test_without_a_learned_model_the_list_says_so(own: Services) -> None:

@@ -17,7 +17,7 @@ class Candidate(NamedTuple):
 
 
 def train(settings: Settings, *, without: Sequence[str], trusted: Sequence[str], cores: int) -> Candidate:
-    """Learns from the leads that came with their outcome, and stores the model as a candidate."""
+    """Learns from the leads whose outcome is known, and stores the model as a candidate."""
     try:
         from pipeline.learning import training
     except ModuleNotFoundError as error:
@@ -25,8 +25,8 @@ def train(settings: Settings, *, without: Sequence[str], trusted: Sequence[str],
             f"{error.name} is not installed; training needs: pip install 'service6[training]'"
         ) from None
     with errand(settings) as own:
-        with own.reading() as db:
-            known = examples.told_once(db)
+        with own.session() as db:
+            known = examples.split(db)
         wishes = training.Wishes(
             settings.tiers, without=without, trusted=trusted, segments=settings.learning.segments, cores=cores
         )

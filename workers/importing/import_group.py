@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from pipeline.errors import GiveUp, TryAgain
 from pipeline.merging import Lead
-from pipeline.saving import as_row, make_saver
-from pipeline.storage import importing
+from pipeline.saving import as_row, captured, make_saver
+from pipeline.storage import examples, importing
 from pipeline.storage.leads import Key
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
@@ -98,13 +98,14 @@ class GroupSaver:
 
     def _commit(self, told: Told) -> Saved:
         received_at = datetime.now(UTC)
-        leads = {key: _folded(key, rows, received_at) for key, rows in told.items()}
+        leads = {key: self._folded(key, rows, received_at) for key, rows in told.items()}
         with self.own.session() as db:
             rows = [as_row(lead) for lead in leads.values()]
             ids = importing.insert_unknown(db, rows, received_at=received_at, due=self._saver.due(received_at))
             for key, lead_id in ids.items():
                 leads[key].id = lead_id
             importing.insert_contacts(db, self._saver.sealed([leads[key] for key in ids]))
+            examples.capture(db, captured([leads[key] for key in ids]))
             rest = {key: rows for key, rows in told.items() if key not in ids}
             known = self._saver.known(db, [row.change for rows in rest.values() for row in rows])
             news = [
@@ -117,10 +118,9 @@ class GroupSaver:
         enqueued = enqueue_bundles([*ids.values(), *changed], BUNDLE)
         return Saved(len(ids), len(changed), len(rest) - len(changed), enqueued=enqueued)
 
-
-def _folded(key: Key, rows: Sequence[Row], received_at: datetime) -> Lead:
-    """The lead as all its rows together tell it."""
-    lead = Lead(*key, revision=1)
-    for row in rows:
-        lead.fold(row.change, received_at)
-    return lead
+    def _folded(self, key: Key, rows: Sequence[Row], received_at: datetime) -> Lead:
+        """The lead as all its rows together tell it."""
+        lead = Lead(*key, revision=1)
+        for row in rows:
+            self._saver.capture.fold(lead, row.change, received_at)
+        return lead

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from schemas.example import Example
+from schemas.example import Example, Split
+from schemas.model_card import Window
 from schemas.score import Value
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -16,6 +17,21 @@ PULL = {"referral": 1.2, "ads": -0.2, "list": -1.5, "Select": 0.0}
 def examples(count: int, seed: int = 1) -> list[Example]:
     """Oldest first, an hour apart."""
     return [Example(n, lead, BEGAN + timedelta(hours=n), won) for n, (lead, won) in enumerate(_drawn(count, seed))]
+
+
+def split(known: Sequence[Example]) -> Split:
+    """The newest fifth apart, as storage reads them, all of them."""
+    by_time = sorted(known, key=lambda example: (example.as_of, example.lead_id))
+    at = len(by_time) - round(len(by_time) / 5)
+    older, newer = by_time[:at], by_time[at:]
+    return Split(older, newer, _window(older), _window(newer))
+
+
+def _window(known: Sequence[Example]) -> Window | None:
+    if not known:
+        return None
+    won = sum(example.won for example in known)
+    return Window(leads=len(known), won=won, since=known[0].as_of, until=known[-1].as_of)
 
 
 def rule(lead: dict[str, Value], as_of: datetime) -> float:

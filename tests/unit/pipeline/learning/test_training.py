@@ -12,7 +12,7 @@ from pipeline.scoring.scorer import Scorer
 from schemas.example import Example
 from schemas.model_card import ModelCard, Readiness
 from schemas.scorecard import TierCuts
-from tests.unit.pipeline.learning.leads import BEGAN, auc_of_rule, examples
+from tests.unit.pipeline.learning.leads import BEGAN, auc_of_rule, examples, split
 from tests.unit.pipeline.scoring.cards import waiting
 
 WISHES = Wishes(TierCuts(), segments=("source",))
@@ -21,12 +21,12 @@ FEW = examples(600)
 
 @pytest.fixture(scope="module")
 def many() -> Trained:
-    return train(examples(2500), WISHES)
+    return train(split(examples(2500)), WISHES)
 
 
 @pytest.fixture(scope="module")
 def few() -> Trained:
-    return train(FEW, WISHES)
+    return train(split(FEW), WISHES)
 
 
 def test_what_is_learned_is_nearly_as_good_as_the_rule(many: Trained) -> None:
@@ -43,7 +43,7 @@ def test_few_leads_are_learned_by_regression_and_many_by_boosting(few: Trained, 
 def test_the_test_is_the_newest_fifth_whatever_order_the_leads_come_in(few: Trained) -> None:
     assert few.card.trained_on.until < few.card.tested_on.since
     assert (few.card.trained_on.leads, few.card.tested_on.leads) == (480, 120)
-    assert train(FEW[::-1], WISHES) == few
+    assert train(split(FEW[::-1]), WISHES) == few
 
 
 def test_a_model_scores_where_the_scorecard_does(many: Trained) -> None:
@@ -68,10 +68,10 @@ def test_the_card_tells_what_was_left_out_and_what_counts(many: Trained) -> None
 
 def test_an_attribute_that_tells_the_outcome_is_named_and_left_out_unless_it_is_trusted() -> None:
     told = [e._replace(attributes={**e.attributes, "verdict": "good" if e.won else "bad"}) for e in FEW]
-    card = train(told, WISHES).card
+    card = train(split(told), WISHES).card
     assert [leak.attribute for leak in card.leaks] == ["verdict"]
     assert "verdict" in {out.attribute for out in card.left_out}
-    trusting = train(told, replace(WISHES, trusted=("Verdict",))).card
+    trusting = train(split(told), replace(WISHES, trusted=("Verdict",))).card
     assert "verdict" in {term.attribute for term in trusting.importances}
     assert trusting.readiness == Readiness.FAIR
     assert "too good to be true" in trusting.reasons[0]
@@ -79,7 +79,7 @@ def test_an_attribute_that_tells_the_outcome_is_named_and_left_out_unless_it_is_
 
 def test_outcomes_that_follow_nothing_make_no_model_to_trust() -> None:
     turned = outcomes(examples(600, seed=9)).tolist()
-    card = train([e._replace(won=won) for e, won in zip(FEW, turned, strict=True)], WISHES).card
+    card = train(split([e._replace(won=won) for e, won in zip(FEW, turned, strict=True)]), WISHES).card
     assert card.readiness == Readiness.NOT_READY
     assert "chance" in card.reasons[0]
 
@@ -95,9 +95,9 @@ def test_outcomes_that_follow_nothing_make_no_model_to_trust() -> None:
 )
 def test_too_few_outcomes_are_refused_with_the_counts_and_what_is_needed(known: list[Example], words: str) -> None:
     with pytest.raises(GiveUp, match=words):
-        train(known, WISHES)
+        train(split(known), WISHES)
 
 
 def test_leads_that_tell_nothing_are_refused() -> None:
     with pytest.raises(GiveUp, match="no attribute is left to learn from"):
-        train([Example(n, {"campaign": "spring"}, BEGAN, n % 2 == 0) for n in range(200)], WISHES)
+        train(split([Example(n, {"campaign": "spring"}, BEGAN, n % 2 == 0) for n in range(200)]), WISHES)
