@@ -21,6 +21,10 @@ class GiveUp(Service6Error):
     """It will never work with this input."""
 
 
+class Conflict(GiveUp):
+    """It does not fit how things are now."""
+
+
 class Malformed(GiveUp):
     """The input is not what was agreed; `pointer` says where in it the fault is (JSON pointer)."""
 

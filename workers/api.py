@@ -4,11 +4,13 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -23,7 +25,7 @@ from pipeline.saving import make_saver
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks import app as tasks_app
-from workers import health, lead_routes, letter_routes, routes
+from workers import health, lead_routes, letter_routes, model_routes, routes, training_routes
 from workers.contract import docs
 from workers.door import doors
 from workers.enqueuer import Enqueuer
@@ -37,7 +39,14 @@ from workers.webhooks import Webhooks
 
 SWITCH_S = 0.0005
 
-ROUTERS = (routes.router, lead_routes.router, letter_routes.router, health.router)
+ROUTERS = (
+    routes.router,
+    lead_routes.router,
+    letter_routes.router,
+    model_routes.router,
+    training_routes.router,
+    health.router,
+)
 
 CORS: dict[str, Any] = {
     "allow_methods": ("GET", "POST"),
@@ -138,8 +147,18 @@ async def _gone(_: Request, __: Exception) -> Response:
     return Response(status_code=400)
 
 
-async def _foreign(_: Request, error: Any) -> Response:
+async def _foreign(request: Request, error: Any) -> Response:
+    methods = _methods(request)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and methods:
+        error.headers = {"Allow": ", ".join(methods)}
     return foreign(error)
+
+
+def _methods(request: Request) -> list[str]:
+    """Of all routes of this address; Starlette tells of the first alone."""
+    path = getattr(request.scope.get("route"), "path", None)
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    return sorted({name for route in routes if route.path == path for name in route.methods or ()})
 
 
 HANDLERS: dict[Any, Any] = {

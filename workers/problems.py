@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pipeline.errors import GiveUp, Malformed, Refused, Service6Error, TryAgain
+from pipeline.errors import Conflict, GiveUp, Malformed, Refused, Service6Error, TryAgain
 from schemas.api import Problem
 
 
@@ -38,6 +38,7 @@ STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (TooLarge, 413, "Content Too Large"),
     (NotFound, 404, "Not Found"),
     (Malformed, 400, "Bad Request"),
+    (Conflict, 409, "Conflict"),
     (GiveUp, 422, "Unprocessable Content"),
     (Forbidden, 403, "Forbidden"),
     (Refused, 401, "Unauthorized"),

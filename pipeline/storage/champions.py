@@ -1,5 +1,9 @@
-"""Which learned model is in charge. While none is, the scorecard of the configuration is."""
+"""Which learned model is in charge. While none is, the scorecard of the configuration is.
 
+`reign` orders the promotions: a reversal goes back to the reign before, and a second one further back.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -7,22 +11,48 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from pipeline.errors import GiveUp
+from pipeline.errors import Conflict, GiveUp
+
+MOST_LISTED = 500
+
+
+class Listed(NamedTuple):
+    version: str
+    stage: str
+    engine: str
+    readiness: str
+    roc_auc: float
+    leads: int
+    created_at: datetime
+    promoted_at: datetime | None
 
 
 class Standing(NamedTuple):
+    """`baseline` and `drift` are null where nothing is known of them."""
+
     id: int
     version: str
     engine: str
     stage: str
     created_at: datetime
     promoted_at: datetime | None
-    card: dict[str, Any] | None
+    reign: int | None
+    card: dict[str, Any]
+    baseline: dict[str, Any] | None
+    drift: dict[str, Any] | None
 
 
-def add(db: Session, version: str, engine: str, artefact: object, card: object) -> None:
+class Handover(NamedTuple):
+    """Versions; None: the scorecard."""
+
+    before: str | None
+    now: str | None
+
+
+def add(db: Session, version: str, engine: str, artefact: object, card: object, baseline: object = None) -> None:
     """As a candidate; a version that is known already stays what it is."""
-    stored = {"artefact": orjson.dumps(artefact).decode(), "card": orjson.dumps(card).decode()}
+    told = {"artefact": artefact, "card": card, "baseline": baseline}
+    stored = {name: orjson.dumps(value).decode() for name, value in told.items()}
     db.execute(ADD, {"version": version, "engine": engine, **stored})
 
 
@@ -31,60 +61,95 @@ def champion(db: Session) -> int | None:
     return found
 
 
-def listed(db: Session) -> list[Standing]:
-    """Learned versions, the newest first."""
-    return [Standing(*row) for row in db.execute(LISTED)]
+def in_charge(db: Session) -> Standing | None:
+    row = db.execute(IN_CHARGE).one_or_none()
+    return Standing(*row) if row else None
+
+
+def listed(db: Session) -> list[Listed]:
+    """Learned versions, the newest first, and the champion whatever its age."""
+    return [Listed(*row) for row in db.execute(LISTED, {"limit": MOST_LISTED})]
 
 
 def find(db: Session, version: str) -> Standing:
     """Raises GiveUp if there is no learned model of that version."""
-    found = next((one for one in listed(db) if one.version == version), None)
-    if found is None:
+    row = db.execute(FIND, {"version": version}).one_or_none()
+    if row is None:
         raise GiveUp(f"there is no learned model {version}; `service6 models list` shows which there are")
-    return found
+    return Standing(*row)
 
 
-def promote(db: Session, version: str) -> str | None:
-    """Puts that version in charge; returns the one that was. Whoever promotes at the same moment waits."""
+def knows(db: Session, version: str) -> bool:
+    return bool(db.execute(KNOWS, {"version": version}).scalar_one())
+
+
+def earlier(db: Session, model_id: int) -> list[int]:
+    """Ids of those that were in charge before it, the last one first."""
+    return list(db.execute(EARLIER, {"id": model_id}).scalars())
+
+
+def promote(db: Session, version: str) -> Handover:
+    """Puts that version in charge. Whoever promotes at the same moment waits."""
     db.execute(ALONE)
     chosen = find(db, version)
-    before = next((one for one in listed(db) if one.stage == "champion"), None)
-    if before is not None and before.id == chosen.id:
-        return before.version
-    db.execute(RETIRE)
-    db.execute(PROMOTE, {"id": chosen.id})
-    return before.version if before else None
+    before = in_charge(db)
+    if before is None or before.id != chosen.id:
+        db.execute(RETIRE)
+        db.execute(PROMOTE, {"id": chosen.id})
+    return Handover(before.version if before else None, version)
 
 
-def revert(db: Session) -> tuple[str, str | None]:
-    """Puts back what was in charge before; returns the version that was, and the one that is (None: the scorecard)."""
+def revert(db: Session) -> Handover:
+    """Puts back what was in charge before. Raises Conflict if the scorecard is in charge."""
     db.execute(ALONE)
-    versions = listed(db)
-    now = next((one for one in versions if one.stage == "champion"), None)
-    if now is None or now.promoted_at is None:
-        raise GiveUp("no learned model is in charge; there is nothing to revert")
-    earlier = [
-        (one.promoted_at, one) for one in versions if one.promoted_at is not None and one.promoted_at < now.promoted_at
-    ]
+    now = in_charge(db)
+    if now is None:
+        raise Conflict("no learned model is in charge; there is nothing to revert")
     db.execute(RETIRE)
-    if not earlier:
-        return now.version, None
-    _, before = max(earlier)
-    db.execute(REINSTATE, {"id": before.id})
-    return now.version, before.version
+    before = next(iter(earlier(db, now.id)), None)
+    reinstated = None if before is None else db.execute(REINSTATE, {"id": before}).scalar_one()
+    return Handover(now.version, reinstated)
 
+
+def note_drift(db: Session, model_id: int, drift: Mapping[str, object]) -> None:
+    db.execute(NOTE_DRIFT, {"id": model_id, "drift": orjson.dumps(drift).decode()})
+
+
+def stale(db: Session) -> int:
+    """Leads whose score is of another version than the champion's, or of any learned one while there is none."""
+    return int(db.execute(STALE).scalar_one())
+
+
+COLUMNS = "id, version, engine, stage, created_at, promoted_at, reign, card, baseline, drift"
 
 ADD = text("""
-    INSERT INTO model_versions (version, engine, stage, artefact, card)
-    VALUES (:version, :engine, 'candidate', CAST(:artefact AS jsonb), CAST(:card AS jsonb))
+    INSERT INTO model_versions (version, engine, stage, artefact, card, baseline)
+    VALUES (:version, :engine, 'candidate', CAST(:artefact AS jsonb), CAST(:card AS jsonb),
+            NULLIF(CAST(:baseline AS jsonb), 'null'))
         ON CONFLICT (version) DO NOTHING
 """)
 
 CHAMPION = text("SELECT id FROM model_versions WHERE stage = 'champion'")
 
+IN_CHARGE = text(f"SELECT {COLUMNS} FROM model_versions WHERE stage = 'champion'")  # noqa: S608
+
+FIND = text(f"SELECT {COLUMNS} FROM model_versions WHERE version = :version AND stage <> 'standby'")  # noqa: S608
+
+KNOWS = text("SELECT EXISTS (SELECT FROM model_versions WHERE version = :version AND stage <> 'standby')")
+
 LISTED = text("""
-    SELECT id, version, engine, stage, created_at, promoted_at, card FROM model_versions
-     WHERE stage <> 'standby' ORDER BY id DESC
+    SELECT version, stage, engine, card ->> 'readiness', CAST(card #>> '{quality,roc_auc}' AS float8),
+           CAST(card #>> '{trained_on,leads}' AS integer), created_at, promoted_at
+      FROM model_versions
+     WHERE stage = 'champion'
+        OR id IN (SELECT id FROM model_versions WHERE stage <> 'standby' ORDER BY id DESC LIMIT :limit)
+     ORDER BY id DESC
+""")
+
+EARLIER = text("""
+    SELECT e.id FROM model_versions e JOIN model_versions m ON e.reign < m.reign
+     WHERE m.id = :id
+     ORDER BY e.reign DESC
 """)
 
 # Readers go on; a second promotion or a new version waits for the end of this transaction.
@@ -92,6 +157,22 @@ ALONE = text("LOCK TABLE model_versions IN SHARE ROW EXCLUSIVE MODE")
 
 RETIRE = text("UPDATE model_versions SET stage = 'retired' WHERE stage = 'champion'")
 
-PROMOTE = text("UPDATE model_versions SET stage = 'champion', promoted_at = clock_timestamp() WHERE id = :id")
+PROMOTE = text("""
+    UPDATE model_versions
+       SET stage = 'champion', promoted_at = clock_timestamp(),
+           reign = (SELECT coalesce(max(reign), 0) + 1 FROM model_versions)
+     WHERE id = :id
+""")
 
-REINSTATE = text("UPDATE model_versions SET stage = 'champion' WHERE id = :id")
+REINSTATE = text("""
+    UPDATE model_versions SET stage = 'champion', promoted_at = clock_timestamp() WHERE id = :id RETURNING version
+""")
+
+NOTE_DRIFT = text("UPDATE model_versions SET drift = CAST(:drift AS jsonb) WHERE id = :id")
+
+STALE = text("""
+    SELECT count(*) FROM scores
+     WHERE CASE WHEN EXISTS (SELECT FROM model_versions WHERE stage = 'champion')
+                THEN model_id <> (SELECT id FROM model_versions WHERE stage = 'champion')
+                ELSE model_id IN (SELECT id FROM model_versions WHERE stage <> 'standby') END
+""")

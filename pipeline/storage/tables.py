@@ -161,10 +161,63 @@ model_versions = Table(
     Column("artefact", JSONB, nullable=False),
     _now("created_at"),
     Column("card", JSONB),
-    _moment("promoted_at", nullable=True),
+    _moment("promoted_at", nullable=True),  # when it was put in charge last, by promotion or reversal
+    Column("reign", Integer),  # orders the promotions; a reversal goes back to the one before
+    Column("baseline", JSONB),  # how the leads that it learned from are spread, to tell drift by
+    Column("drift", JSONB),
 )
 # One is in charge, whoever promotes.
 Index("model_versions_champion", model_versions.c.stage, unique=True, postgresql_where=text("stage = 'champion'"))
+
+# Trainings that were asked for. One at most waits, and one at most runs.
+trainings = Table(
+    "trainings",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("wishes", JSONB, nullable=False),
+    _now("asked_at"),
+    _moment("began_at", nullable=True),
+    _moment("finished_at", nullable=True),
+    Column("lease", Text),
+    _moment("lease_until", nullable=True),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("error", Text),
+    Column("version", Text),
+    Column("contest", JSONB),
+    Index(None, "version"),
+)
+for _state in ("waiting", "running"):
+    Index(f"trainings_{_state}", trainings.c.state, unique=True, postgresql_where=text(f"state = '{_state}'"))
+
+# Outcomes as they came in, and the score that stood when each came.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("lead_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("outcome", Text, nullable=False),
+    _moment("at"),
+    _moment("received_at"),
+    Column("judged", Boolean, nullable=False, server_default=text("false")),
+    Column("model_id", Integer),  # null where no score stood
+    Column("score", REAL),
+    Index("outcomes_unjudged", "lead_id", postgresql_where=text("NOT judged")),
+    Index(None, "received_at"),
+    Index(None, "model_id", "at"),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    _moment("at"),
+    Column("rev", BigInteger, nullable=False, server_default="1"),
+)
 
 scores = Table(
     "scores",

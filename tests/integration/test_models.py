@@ -11,6 +11,7 @@ import cli
 from pipeline.errors import GiveUp
 from pipeline.settings import Settings
 from pipeline.storage import champions
+from pipeline.storage.champions import Handover
 from pipeline.wiring import Services
 from schemas.score import Engine
 from tasks.scoring import score_leads
@@ -72,7 +73,10 @@ def test_what_was_learned_from_an_import_scores_after_its_promotion_without_a_re
     shown = sheet["base"] + sum(factor["points"] for factor in sheet["factors"]) + sheet["others"]
     assert shown == pytest.approx(sheet["score"], abs=0.01)
 
-    assert service6("models", "revert").stdout == f"the scorecard is in charge, instead of {candidate}\n"
+    assert service6("models", "revert").stdout == (
+        f"the scorecard is in charge, instead of {candidate}\n"
+        "1 leads bear another version's score; `service6 rescore` renews them\n"
+    )
     eventually(lambda: engine_in_charge(celery) == Engine.SCORECARD, within_s=NOTICED_S)
     assert service6("models", "revert").exit_code == 1
     actions = [row["action"] for row in rows(celery, "SELECT action FROM audit_log ORDER BY id")]
@@ -105,16 +109,16 @@ def test_two_that_promote_at_once_leave_one_in_charge(own: Services) -> None:
         for version in ("a", "b"):
             champions.add(db, version, "glassbox", {}, {})
 
-    def second() -> str | None:
+    def second() -> Handover:
         with own.session() as db:
             return champions.promote(db, "b")
 
     with own.session() as first:
-        assert champions.promote(first, "a") is None
+        assert champions.promote(first, "a") == (None, "a")
         with aside(second) as promoting:
             blocked(own.engine)
             first.commit()
-            assert promoting.result() == "a"
+            assert promoting.result() == ("a", "b")
     assert [row["version"] for row in rows(own, IN_CHARGE)] == ["b"]
     with own.session() as db:
         assert champions.revert(db) == ("b", "a")

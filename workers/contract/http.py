@@ -21,6 +21,7 @@ Errors are problem details (RFC 9457). Ids are strings. Listings continue with `
 
 TAGS = {
     "leads": "Leads that have a score, the story of each, and what it would score.",
+    "models": "Models that learn from outcomes, and their trainings; for admins and executives.",
     "dead letters": "Work whose last attempt failed; for admins.",
     "operations": "How the system is: for people, load balancers and Prometheus.",
     "webhooks": "Where CRMs bring their leads, each in its own words.",
@@ -32,6 +33,7 @@ REASONS = {
     "401": "No access token, or one that is forged or has expired.",
     "403": "The reader's role does not allow it.",
     "404": "There is no such thing, or the reader may not see it.",
+    "409": "It does not fit how things are now.",
     "413": "The body is too large.",
     "422": "The values are refused.",
     "429": "Too many requests; come again after `Retry-After`.",

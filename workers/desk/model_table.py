@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 
-from pipeline.errors import GiveUp
-from pipeline.scoring.glassbox import opened
+from pipeline import promotion
 from pipeline.settings import Settings
-from pipeline.storage import audit, champions, models
-from pipeline.storage.champions import Standing
-from schemas.model_card import ModelCard, Readiness
+from pipeline.storage import champions
+from pipeline.storage.champions import Handover, Listed
+from schemas.model_card import ModelCard
 from workers.desk.actor import actor
 from workers.desk.errand import errand
 
 SHOWN = 10  # terms and reasons of a card
+RESCORE = "`service6 rescore` renews them"
 
 
-def look(settings: Settings) -> list[Standing]:
+def look(settings: Settings) -> list[Listed]:
     with errand(settings) as own, own.reading() as db:
         return champions.listed(db)
 
@@ -26,35 +26,35 @@ def card(settings: Settings, version: str) -> ModelCard:
 
 def promote(settings: Settings, version: str, *, anyway: bool) -> str:
     """Raises GiveUp, and changes nothing, if the model is damaged, or not ready and not wanted anyway."""
-    with errand(settings) as own, own.session() as db:
-        chosen = champions.find(db, version)
-        opened(models.load(db, chosen.id).artefact)
-        told = ModelCard.model_validate(chosen.card)
-        if told.readiness == Readiness.NOT_READY and not anyway:
-            raise GiveUp(f"{version} is not ready ({'; '.join(told.reasons)}); --anyway promotes it all the same")
-        before = champions.promote(db, version)
-        if before == version:
+    with errand(settings) as own:
+        with own.session() as db:
+            handover = promotion.promote(db, version, actor=actor(), anyway=anyway)
+        if handover.before == version:
             return f"{version} is in charge already"
-        audit.record(db, actor=actor(), action="promote", subject=f"model:{version}", detail={"before": before})
-    return f"{version} is in charge, instead of {before or 'the scorecard'}"
+        with own.reading() as db:
+            return _handed_over(handover, champions.stale(db))
 
 
 def revert(settings: Settings) -> str:
-    with errand(settings) as own, own.session() as db:
-        before, now = champions.revert(db)
-        audit.record(db, actor=actor(), action="revert", subject=f"model:{before}", detail={"now": now})
-    return f"{now or 'the scorecard'} is in charge, instead of {before}"
+    with errand(settings) as own:
+        with own.session() as db:
+            handover = promotion.revert(db, actor=actor())
+        with own.reading() as db:
+            return _handed_over(handover, champions.stale(db))
 
 
-def text(found: Sequence[Standing]) -> str:
+def _handed_over(handover: Handover, stale: int) -> str:
+    told = f"{handover.now or 'the scorecard'} is in charge, instead of {handover.before or 'the scorecard'}"
+    return f"{told}\n{stale:,} leads bear another version's score; {RESCORE}" if stale else told
+
+
+def text(found: Sequence[Listed]) -> str:
     if not found:
         return "no learned models; the scorecard is in charge (`service6 train` learns one)"
     lines = [f"{'version':<20}{'stage':<11}{'state':<11}{'ROC-AUC':>8}{'leads':>10}  trained"]
     for one in found:
-        told = ModelCard.model_validate(one.card)
-        leads = told.trained_on.leads
         lines.append(
-            f"{one.version:<20}{one.stage:<11}{told.readiness:<11}{told.quality.roc_auc:>8.3f}{leads:>10,}"
+            f"{one.version:<20}{one.stage:<11}{one.readiness:<11}{one.roc_auc:>8.3f}{one.leads:>10,}"
             f"  {one.created_at:%Y-%m-%d %H:%M}"
         )
     return "\n".join(lines)

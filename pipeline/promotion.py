@@ -1,0 +1,28 @@
+"""A learned model put in charge, or taken out of it: checked, written and audited in the caller's transaction."""
+
+from sqlalchemy.orm import Session
+
+from pipeline.errors import Conflict
+from pipeline.scoring.glassbox import opened
+from pipeline.storage import audit, champions, models
+from pipeline.storage.champions import Handover
+from schemas.model_card import ModelCard, Readiness
+
+
+def promote(db: Session, version: str, *, actor: str, anyway: bool) -> Handover:
+    """Changes nothing and raises GiveUp if the model is damaged, Conflict if it is not ready and not wanted anyway."""
+    chosen = champions.find(db, version)
+    opened(models.load(db, chosen.id).artefact)
+    told = ModelCard.model_validate(chosen.card)
+    if told.readiness == Readiness.NOT_READY and not anyway:
+        raise Conflict(f"{version} is not ready ({'; '.join(told.reasons)}); it can be promoted anyway, if you say so")
+    handover = champions.promote(db, version)
+    if handover.before != version:
+        audit.record(db, actor=actor, action="promote", subject=f"model:{version}", detail={"before": handover.before})
+    return handover
+
+
+def revert(db: Session, *, actor: str) -> Handover:
+    handover = champions.revert(db)
+    audit.record(db, actor=actor, action="revert", subject=f"model:{handover.before}", detail={"now": handover.now})
+    return handover

@@ -1,0 +1,175 @@
+"""Trainings that were asked for: one at most waits, one at most runs, under a lease that its worker renews."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from pipeline.storage.dead_letters import Death
+from schemas.training import Contest, Reason, TrainingState, TrainingWishes
+
+Row = dict[str, Any]
+
+
+class Asked(NamedTuple):
+    """`joined`: one with these wishes waited already, and does for both."""
+
+    id: int
+    joined: bool
+
+
+class Taken(NamedTuple):
+    """What a worker has taken on."""
+
+    id: int
+    wishes: TrainingWishes
+    reason: Reason
+
+
+def ask(db: Session, *, reason: Reason, actor: str, wishes: TrainingWishes) -> Asked | None:
+    """One at most waits. What a person wants replaces what was owed to outcomes or drift; None if another person's
+    training waits with other wishes.
+    """
+    told = orjson.dumps(wishes.model_dump(mode="json")).decode()
+    parameters = {"reason": reason, "actor": actor, "wishes": told, "asked": Reason.ASKED}
+    row = db.execute(ASK, parameters).one_or_none()
+    return None if row is None else Asked(row.id, row.joined)
+
+
+def take(db: Session, training_id: int, *, lease: str, now: datetime, until: datetime) -> Taken | None:
+    """None if it is done, somebody has it, or another one runs."""
+    parameters = {"id": training_id, "lease": lease, "now": now, "until": until}
+    row = db.execute(TAKE, parameters).one_or_none()
+    return None if row is None else Taken(row.id, TrainingWishes.model_validate(row.wishes), Reason(row.reason))
+
+
+def renew(db: Session, training_id: int, lease: str, until: datetime) -> bool:
+    """False if the lease is somebody else's by now."""
+    return bool(db.execute(RENEW, {"id": training_id, "lease": lease, "until": until}).rowcount)  # type: ignore[attr-defined]
+
+
+def settle(
+    db: Session,
+    training_id: int,
+    lease: str,
+    state: TrainingState,
+    *,
+    error: str | None = None,
+    version: str | None = None,
+    contest: Contest | None = None,
+) -> bool:
+    """Its end, as far as it is still the holder's to tell; False if it is not, and then nothing may be kept."""
+    told = None if contest is None else contest.model_dump_json()
+    parameters = {"id": training_id, "lease": lease, "state": state, "error": error, "version": version}
+    return bool(db.execute(SETTLE, {**parameters, "contest": told}).rowcount)  # type: ignore[attr-defined]
+
+
+def put_off(db: Session, training_id: int, lease: str, error: str, until: datetime) -> None:
+    """It failed, and may be tried again from then on."""
+    db.execute(PUT_OFF, {"id": training_id, "lease": lease, "error": error, "until": until})
+
+
+def due(db: Session, now: datetime) -> int | None:
+    """The one that somebody should take: whose holder is gone, or that waits while none runs."""
+    found: int | None = db.execute(DUE, {"now": now}).scalar_one_or_none()
+    return found
+
+
+def give_up(db: Session, *, now: datetime, most: int) -> list[Death]:
+    """Those whose last attempt is over without a word, or failed."""
+    found = db.execute(GIVE_UP, {"now": now, "most": most})
+    return [Death({"training_id": row.id}, row.error, row.attempts, row.asked_at) for row in found]
+
+
+def reopen(db: Session, ids: list[int]) -> list[int]:
+    """Those that failed wait again, unless one waits already."""
+    return list(db.execute(REOPEN, {"ids": ids}).scalars())
+
+
+def find(db: Session, training_id: int) -> Row | None:
+    row = db.execute(FIND, {"id": training_id}).mappings().one_or_none()
+    return dict(row) if row else None
+
+
+def listed(db: Session, limit: int) -> list[Row]:
+    """The newest first."""
+    return [dict(row) for row in db.execute(LISTED, {"limit": limit}).mappings()]
+
+
+def maker(db: Session, version: str) -> Row | None:
+    """The first training that made this version."""
+    row = db.execute(MAKER, {"version": version}).mappings().one_or_none()
+    return dict(row) if row else None
+
+
+def last_begun(db: Session) -> datetime | None:
+    """When the last one began to read, or was asked for; what came before is learned from, or will be."""
+    found: datetime | None = db.execute(LAST_BEGUN).scalar_one_or_none()
+    return found
+
+
+COLUMNS = "id, state, reason, actor, wishes, asked_at, began_at, finished_at, attempts, error, version, contest"
+
+ASK = text("""
+    INSERT INTO trainings AS t (reason, actor, wishes) VALUES (:reason, :actor, CAST(:wishes AS jsonb))
+        ON CONFLICT (state) WHERE state = 'waiting' DO UPDATE
+       SET wishes = CASE WHEN excluded.reason = :asked THEN excluded.wishes ELSE t.wishes END,
+           actor = CASE WHEN t.reason <> :asked THEN excluded.actor ELSE t.actor END,
+           reason = CASE WHEN t.reason <> :asked THEN excluded.reason ELSE t.reason END
+     WHERE t.reason <> :asked OR excluded.reason <> :asked OR t.wishes = excluded.wishes
+    RETURNING id, (xmax <> 0) AS joined
+""")
+
+TAKE = text("""
+    UPDATE trainings
+       SET state = 'running', lease = :lease, lease_until = :until, attempts = attempts + 1, began_at = :now,
+           error = NULL
+     WHERE id = :id AND (state = 'waiting' OR (state = 'running' AND lease_until <= :now))
+       AND NOT EXISTS (SELECT FROM trainings WHERE state = 'running' AND id <> :id)
+    RETURNING id, wishes, reason
+""")
+
+HELD = "id = :id AND state = 'running' AND lease = :lease"
+
+RENEW = text(f"UPDATE trainings SET lease_until = :until WHERE {HELD}")  # noqa: S608
+
+SETTLE = text(f"""
+    UPDATE trainings
+       SET state = :state, error = :error, version = :version, contest = CAST(:contest AS jsonb), finished_at = now(),
+           lease = NULL, lease_until = NULL
+     WHERE {HELD}
+""")  # noqa: S608
+
+PUT_OFF = text(f"UPDATE trainings SET error = :error, lease = NULL, lease_until = :until WHERE {HELD}")  # noqa: S608
+
+DUE = text("""
+    SELECT id FROM trainings
+     WHERE (state = 'running' AND lease_until <= :now)
+        OR (state = 'waiting' AND NOT EXISTS (SELECT FROM trainings WHERE state = 'running'))
+     ORDER BY id LIMIT 1
+""")
+
+GIVE_UP = text("""
+    UPDATE trainings SET state = 'failed', finished_at = now(), lease = NULL, lease_until = NULL
+     WHERE state = 'running' AND lease_until <= :now AND attempts >= :most
+    RETURNING id, error, attempts, asked_at
+""")
+
+REOPEN = text("""
+    UPDATE trainings SET state = 'waiting', attempts = 0, error = NULL, finished_at = NULL
+     WHERE id = (SELECT max(id) FROM trainings WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'failed')
+       AND NOT EXISTS (SELECT FROM trainings WHERE state = 'waiting')
+    RETURNING id
+""")
+
+FIND = text(f"SELECT {COLUMNS} FROM trainings WHERE id = :id")  # noqa: S608
+
+LISTED = text(f"SELECT {COLUMNS} FROM trainings ORDER BY id DESC LIMIT :limit")  # noqa: S608
+
+MAKER = text(f"SELECT {COLUMNS} FROM trainings WHERE version = :version ORDER BY id LIMIT 1")  # noqa: S608
+
+LAST_BEGUN = text(
+    "SELECT coalesce(began_at, asked_at) FROM trainings ORDER BY coalesce(began_at, asked_at) DESC LIMIT 1"
+)

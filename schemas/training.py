@@ -1,0 +1,70 @@
+"""A training that somebody asked for: why, how far it is, and what came of it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from schemas.frozen import Frozen
+
+# PostgreSQL's text holds no NUL.
+Attribute = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Attributes = Annotated[tuple[Attribute, ...], Field(max_length=100)]
+
+
+class TrainingState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Reason(StrEnum):
+    ASKED = "asked"
+    OUTCOMES = "outcomes"
+    DRIFT = "drift"
+
+
+class TrainingWishes(Frozen):
+    """`without`: attributes to leave out; `trusted`: those that are kept though they tell the outcome alone."""
+
+    without: Attributes = ()
+    trusted: Attributes = ()
+
+
+class Contest(Frozen):
+    """A candidate against the champion, on the newest leads, of which neither has learned. Losses are log losses."""
+
+    against: str | None = Field(description="the version that was in charge; null: the scorecard")
+    leads: int = Field(description="that both were asked about")
+    won: int
+    loss: float | None = Field(description="of the candidate; null where the two were not compared")
+    loss_of_champion: float | None
+    gain_low: float | None = Field(description="95 of 100 such contests would find at least this gain (bootstrap)")
+    promoted: bool
+    reason: str
+
+
+class Training(Frozen):
+    """The first of two that are asked for while none has begun does for both."""
+
+    id: str
+    state: TrainingState
+    reason: Reason = Field(description="asked by a person, new outcomes, or drift")
+    actor: str
+    wishes: TrainingWishes
+    asked_at: datetime
+    began_at: datetime | None
+    finished_at: datetime | None
+    attempts: int
+    error: str | None = Field(description="why it was refused or failed, or what its last attempt stumbled over")
+    version: str | None = Field(description="the model that it made")
+    contest: Contest | None
+
+
+class TrainingPage(Frozen):
+    """The newest first."""
+
+    trainings: tuple[Training, ...]

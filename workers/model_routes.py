@@ -1,0 +1,99 @@
+"""The API's routes for learned models: admins and executives read, an admin decides.
+
+Nobody else: a card names attributes and their values, which a viewer does not see, and tells of all owners' leads.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+
+from pipeline import promotion
+from pipeline.scoring.glassbox import opened
+from pipeline.scoring.shapes import shapes
+from pipeline.storage import alarms, champions, models, trainings
+from pipeline.storage.champions import Handover
+from pipeline.wiring import Services
+from schemas.access import Claims, Role
+from schemas.model import Drift, ModelDetail, ModelList, Promotion, PromotionRequest
+from schemas.model_card import ModelCard
+from workers import training_views
+from workers.contract.told import problems
+from workers.once import Key, once
+from workers.problems import Forbidden, NotFound
+from workers.routes import BODY_LIMIT, Admin, Own, Reader
+
+router = APIRouter(prefix="/api/v1/models", tags=["models"])
+
+Version = Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9-]+$")]
+
+
+def overseer(who: Reader) -> Claims:
+    if who.role not in (Role.ADMIN, Role.EXECUTIVE):
+        raise Forbidden("models and trainings are for admins and executives")
+    return who
+
+
+Overseer = Annotated[Claims, Depends(overseer)]
+
+
+@router.get("", openapi_extra=problems(403))
+def list_models(own: Own, _: Overseer) -> ModelList:
+    """The learned models, which of them is in charge, and the alarms that ring."""
+    with own.reading() as db:
+        found = champions.listed(db)
+        ringing = alarms.ringing(db)
+    in_charge = next((one.version for one in found if one.stage == "champion"), None)
+    return ModelList(models=tuple(map(training_views.summary, found)), champion=in_charge, alarms=tuple(ringing))
+
+
+# Before the version, of whose name it could be.
+@router.post("/revert", openapi_extra=problems(403, 409, 422))
+def revert_model(own: Own, who: Admin, key: Key = None) -> Promotion:
+    """Puts back what was in charge before."""
+    with own.session() as db:
+
+        def act() -> Promotion:
+            return _told(promotion.revert(db, actor=who.sub), champions.stale(db))
+
+        return once(db, who.sub, key, "revert", act, Promotion)
+
+
+@router.get("/{version}", openapi_extra=problems(403))
+def show_model(version: Version, own: Own, _: Overseer) -> ModelDetail:
+    """A model's card, the shape of each of its terms, and how right it was since outcomes came in."""
+    known(own, version)
+    with own.reading() as db:
+        standing = champions.find(db, version)
+        artefact = models.load(db, standing.id).artefact
+        made_by = trainings.maker(db, version)
+    card = ModelCard.model_validate(standing.card)
+    return ModelDetail(
+        model=training_views.summary_of(standing, card),
+        card=card,
+        shapes=shapes(opened(artefact).tables),
+        training=None if made_by is None else training_views.training(made_by),
+        accuracy=None,
+        drift=None if standing.drift is None else Drift.model_validate(standing.drift),
+    )
+
+
+@router.post("/{version}/promote", max_body_size=BODY_LIMIT, openapi_extra=problems(403, 409, 422))
+def promote_model(version: Version, asked: PromotionRequest, own: Own, who: Admin, key: Key = None) -> Promotion:
+    """Puts this model in charge: leads that change from now on are scored by it."""
+    known(own, version)
+    with own.session() as db:
+
+        def act() -> Promotion:
+            return _told(promotion.promote(db, version, actor=who.sub, anyway=asked.anyway), champions.stale(db))
+
+        return once(db, who.sub, key, f"promote {version} {asked.anyway}", act, Promotion)
+
+
+def known(own: Services, version: str) -> None:
+    with own.reading() as db:
+        if not champions.knows(db, version):
+            raise NotFound(f"there is no learned model {version}")
+
+
+def _told(handover: Handover, stale: int) -> Promotion:
+    return Promotion(champion=handover.now, before=handover.before, stale=stale)
