@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from pipeline.errors import Misconfigured, Service6Error
+from pipeline.errors import Malformed, Misconfigured, Service6Error
 from schemas.access import Role
+from schemas.run import Comparison, Deed, LeadFilter, Run, RunRequest, RunState
+from schemas.score import Tier
 
 # Commands import what they need when they run: `up` stays in memory for as long as the system runs.
 
@@ -40,7 +42,7 @@ class Operators(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Misconfigured as error:
+        except (Misconfigured, Malformed) as error:
             raise WronglyUsed(str(error)) from None
         except Service6Error as error:
             raise Failed(str(error)) from None
@@ -56,6 +58,18 @@ class Expiry(click.ParamType[timedelta]):
 
         try:
             return lifetime(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Condition(click.ParamType[Comparison]):
+    name = "'budget >= 50000'"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Comparison:
+        from workers.desk.run_table import comparison
+
+        try:
+            return comparison(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -309,6 +323,111 @@ def revert(state_dir: Path | None) -> None:
     click.echo(model_table.revert(_settings(state_dir)))
 
 
+@main.command()
+@click.option("--source", "sources", multiple=True, help="Of leads from this source; repeatable, as the others are.")
+@click.option(
+    "--tier", "tiers", multiple=True, type=click.Choice([tier.value for tier in Tier]), help="With this tier."
+)
+@click.option("--owner", "owners", multiple=True, help="Of this owner, as the page shows it.")
+@click.option("--stage", "stages", multiple=True, help="At this stage.")
+@click.option("--changed-before", type=click.DateTime(), help="Whose score is older (UTC).")
+@click.option("--where", multiple=True, type=Condition(), help="With an attribute like this, as 'budget >= 50000'.")
+@click.option("--model", metavar="VERSION", help="By this model.  [default: the one in charge]")
+@click.option("--force", is_flag=True, help="Though the model's card says that it is not ready.")
+@click.option(
+    "--rate", type=click.IntRange(1, 10_000_000), help="Leads a second at most.  [default: as fast as it can]"
+)
+@click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")
+@click.option("--wait/--no-wait", default=True, help="Follow it to its end, or begin it and return.  [default: wait]")
+@json_option
+@state_dir_option
+def rescore(
+    sources: tuple[str, ...],
+    tiers: tuple[str, ...],
+    owners: tuple[str, ...],
+    stages: tuple[str, ...],
+    changed_before: datetime | None,
+    where: tuple[Comparison, ...],
+    model: str | None,
+    force: bool,
+    rate: int | None,
+    dry_run: bool,
+    wait: bool,
+    as_json: bool,
+    state_dir: Path | None,
+) -> None:
+    """Score saved leads anew, all or those that meet every filter.
+
+    The workers do it; Ctrl-C stops following it, not the run. Live scoring goes first.
+
+    \b
+    service6 rescore --dry-run
+    service6 rescore --source hubspot --tier B --where 'budget >= 50000'
+    """
+    from workers.desk import run_follower, run_table
+
+    chosen = LeadFilter(
+        sources=sources,
+        tiers=tuple(Tier(tier) for tier in tiers),
+        owners=owners,
+        stages=stages,
+        changed_before=changed_before and changed_before.replace(tzinfo=UTC),
+        where=where,
+    )
+    asked = RunRequest(filter=chosen, model_version=model, rate=rate, force=force)
+    settings = _settings(state_dir)
+    if dry_run:
+        found = run_follower.preview(settings, asked)
+        click.echo(found.model_dump_json(indent=2) if as_json else run_table.preview_text(found))
+    else:
+        _tell_run(run_follower.begin(settings, asked, wait=wait), as_json)
+
+
+@main.group(invoke_without_command=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="The newest so many.")
+@json_option
+@state_dir_option
+@click.pass_context
+def runs(ctx: click.Context, limit: int, as_json: bool, state_dir: Path | None) -> None:
+    """Rescoring runs: list, show, pause, resume, cancel, retry."""
+    if ctx.invoked_subcommand is None:
+        from workers.desk import run_table
+
+        found = run_table.look(_settings(state_dir), limit)
+        click.echo(_json(found) if as_json else run_table.table(found))
+
+
+@runs.command("show")
+@click.argument("run", type=click.IntRange(1, 2**63 - 1))
+@click.option("--wait", is_flag=True, help="Follow it to its end.")
+@json_option
+@state_dir_option
+def runs_show(run: int, wait: bool, as_json: bool, state_dir: Path | None) -> None:
+    """Show how far a run has come, and what it stumbled over."""
+    from workers.desk import run_follower, run_table
+
+    settings = _settings(state_dir)
+    found = run_follower.follow(settings, run) if wait else run_table.show(settings, run)
+    _tell_run(found, as_json)
+
+
+def _steering(deed: Deed, about: str) -> None:
+    @runs.command(deed, help=about)
+    @click.argument("run", type=click.IntRange(1, 2**63 - 1))
+    @json_option
+    @state_dir_option
+    def steer(run: int, as_json: bool, state_dir: Path | None) -> None:
+        from workers.desk import run_table
+
+        _tell_run(run_table.steer(_settings(state_dir), run, deed), as_json)
+
+
+_steering("pause", "Let whoever works on it end its step; nobody begins another.")
+_steering("resume", "Go on with a paused run.")
+_steering("cancel", "End a run for good; what it has written stays.")
+_steering("retry", "Go on with a failed run, with all attempts.")
+
+
 @main.group()
 def webhooks() -> None:
     """What CRMs send."""
@@ -397,6 +516,15 @@ def doctor(as_json: bool, state_dir: Path | None) -> None:
     findings = examination.examine(state_dir.resolve() if state_dir else None)
     click.echo(json.dumps(examination.as_json(findings), indent=2) if as_json else examination.report(findings))
     if not examination.is_well(findings):
+        raise click.exceptions.Exit(Failed.exit_code)
+
+
+def _tell_run(found: Run, as_json: bool) -> None:
+    """Fails if the run has."""
+    from workers.desk import run_table
+
+    click.echo(found.model_dump_json(indent=2) if as_json else run_table.sheet(found))
+    if found.state == RunState.FAILED:
         raise click.exceptions.Exit(Failed.exit_code)
 
 

@@ -44,6 +44,8 @@ class Metrics:
         self.dead = counter("dead_letters", "Work whose last attempt failed")
         self.requeued = counter("requeued", "Leads that upkeep enqueued again")
 
+        self.rescored = counter("rescored", "Leads that runs looked at, by whether their score changed", "result")
+
         self.calls_out = counter(
             "calls_out", "Leads sent to or fetched from a CRM, by outcome", "source", "errand", "outcome"
         )

@@ -1,6 +1,10 @@
 """The sections of `unified_config.yaml`, one class each."""
 
+from datetime import time
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from schemas.run import LeadFilter
 
 
 class Section(BaseModel):
@@ -33,6 +37,7 @@ class FlowerSettings(Section):
 
 class WorkerSettings(Section):
     scoring_processes: int = Field(ge=1, le=64)
+    rescoring_processes: int = Field(ge=1, le=64)
 
 
 class IntakeSettings(Section):
@@ -82,6 +87,27 @@ class UpkeepSettings(Section):
     delivery_days: float
     timeline_days: float
     history_months: int
+
+
+class ScheduleSettings(Section):
+    """`at`: the time of day in UTC, as 02:30."""
+
+    at: time
+    filter: LeadFilter = LeadFilter()
+    rate: int | None = Field(default=None, ge=1)
+
+
+class RescoringSettings(Section):
+    slice_ids: int = Field(ge=1)
+    step_ids: int = Field(ge=1)
+    live_ids: int = Field(ge=1)
+    window: int = Field(ge=1)
+    lease_s: float = Field(gt=0)
+    max_attempts: int = Field(ge=1)
+    backoff_s: float = Field(gt=0)
+    late_h: float = Field(gt=0)
+    kept_days: float = Field(gt=0)
+    schedules: dict[str, ScheduleSettings]
 
 
 class OutreachSettings(Section):

@@ -31,6 +31,7 @@ from pipeline.sections import (
     PublisherSettings,
     RedisSettings,
     RelaySettings,
+    RescoringSettings,
     StreamSettings,
     TokenSettings,
     UpkeepSettings,
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     stream: StreamSettings
     relay: RelaySettings
     upkeep: UpkeepSettings
+    rescoring: RescoringSettings
     tokens: TokenSettings
     outreach: OutreachSettings
     learning: LearningSettings

@@ -22,6 +22,8 @@ START: Order = (0, 0)
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 5.0
 RECENT_PART = 500  # entries a request
+RECENT_BYTES = 64 << 20  # of entries that a reader may ask for at once
+KEPT_S = 86_400
 # Epoch and entries in one step: a flush between the two would leave entries that bear an epoch of the past.
 APPEND = """
 local epoch = redis.call('GET', KEYS[2])
@@ -29,10 +31,12 @@ if not epoch then
   epoch = ARGV[2]
   redis.call('SET', KEYS[2], epoch)
 end
+-- What is a day old resumes nobody, and the entries of runs are large.
+redis.call('XTRIM', KEYS[1], 'MINID', '~', (redis.call('TIME')[1] - KEPT_S) * 1000)
 for i = 3, #ARGV, 2 do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'epoch', epoch, 'event', ARGV[i], 'routing', ARGV[i + 1])
 end
-"""
+""".replace("KEPT_S", str(KEPT_S))
 
 
 class Entry(NamedTuple):
@@ -153,20 +157,24 @@ class StreamReader:
             found: Any = await self._redis.xread({self._key: text(after)}, count=count, block=block_ms)
         return [_arrival(*raw) for _, entries in found for raw in entries]
 
-    async def recent(self, until: Order, count: int) -> list[Arrival]:
-        """The newest `count` entries up to and with `until`, oldest first."""
+    async def recent(self, until: Order, count: int) -> tuple[list[Arrival], bool]:
+        """The newest entries up to and with `until`, oldest first, `count` or `RECENT_BYTES` of them at most; and
+        whether there are no older ones."""
         newest_first: list[Arrival] = []
         end = text(until)
-        while len(newest_first) < count:
+        size = 0
+        while len(newest_first) < count and size < RECENT_BYTES:
             # In parts, so that the event loop breathes between them.
             part = min(RECENT_PART, count - len(newest_first))
             with _translated():
                 found: Any = await self._redis.xrevrange(self._key, max=end, count=part)
-            newest_first += [_arrival(*raw) for raw in found]
+            older = [_arrival(*raw) for raw in found]
+            newest_first += older
+            size += sum(len(arrival.event) for arrival in older)
             if len(found) < part:
-                break
+                return newest_first[::-1], True
             end = f"({text(newest_first[-1].order)}"
-        return newest_first[::-1]
+        return newest_first[::-1], False
 
 
 def connect(url: str) -> Redis:

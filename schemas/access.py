@@ -18,6 +18,11 @@ class Role(StrEnum):
         return self is not Role.VIEWER
 
     @property
+    def sees_operations(self) -> bool:
+        """Runs, models and alarms: their words hold attributes and other people's leads."""
+        return self in (Role.ADMIN, Role.EXECUTIVE)
+
+    @property
     def sees_own_leads_only(self) -> bool:
         return self is Role.AGENT
 

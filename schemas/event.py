@@ -7,6 +7,8 @@ from pydantic import Field
 
 from schemas.frozen import Frozen
 from schemas.lead import ScoredLead
+from schemas.run import Run
+from schemas.score import Tier
 
 EVENT_VERSION = 1
 
@@ -43,7 +45,30 @@ class LeadRemoved(Change):
     kind: Literal["removed"] = "removed"
 
 
-Event = Annotated[ScoreChanged | LeadRemoved, Field(discriminator="kind")]
+class RescoredLead(Frozen):
+    """What a run changed of a lead; the reason is fetched by whoever shows it."""
+
+    id: str
+    score: float
+    previous_score: float
+    tier: Tier
+
+
+class LeadRescored(Change):
+    """A run changed a score: told of the leads that a reader watches."""
+
+    kind: Literal["rescored"] = "rescored"
+    body: RescoredLead
+
+
+class RunChanged(Change):
+    """How far a run has come; for roles that see every lead with its attributes."""
+
+    kind: Literal["run"] = "run"
+    body: Run
+
+
+Event = Annotated[ScoreChanged | LeadRemoved | LeadRescored | RunChanged, Field(discriminator="kind")]
 
 
 class Routing(Frozen):

@@ -11,6 +11,7 @@ from schemas.event import Event, Position
 from schemas.frozen import Frozen
 
 PATH = "/api/v1/dashboard/real-time"
+WATCHED = 1000  # leads that one socket may watch
 
 
 class CloseCode(IntEnum):
@@ -40,13 +41,30 @@ class Authenticate(Frozen):
     token: str = Field(repr=False)
 
 
+LeadId = Annotated[str, Field(pattern=r"^\d{1,18}$")]
+
+
 class Subscribe(Frozen):
-    """`leads` narrows to these ids, `position` resumes after it; a new subscription replaces the one before."""
+    """`leads` narrows to these ids, `position` resumes after it; a new subscription replaces the one before.
+
+    `watch`: as in a message of its own; leads that are named in `leads` are watched anyway.
+    """
 
     t: Literal["subscribe"]
     topics: tuple[Topic, ...] = Field(min_length=1)
-    leads: tuple[Annotated[str, Field(pattern=r"^\d{1,18}$")], ...] | None = None
+    leads: tuple[LeadId, ...] | None = None
+    watch: tuple[LeadId, ...] = Field(default=(), max_length=WATCHED)
     position: Position | None = None
+
+
+class Watch(Frozen):
+    """The leads that are looked at: what a run changes is told of these alone, since it may change a million.
+
+    Replaces the list before. What runs changed of them lately is told at once.
+    """
+
+    t: Literal["watch"]
+    leads: tuple[LeadId, ...] = Field(max_length=WATCHED)
 
 
 class Ping(Frozen):
@@ -55,7 +73,7 @@ class Ping(Frozen):
     t: Literal["ping"]
 
 
-ClientMessage = Annotated[Authenticate | Subscribe | Ping, Field(discriminator="t")]
+ClientMessage = Annotated[Authenticate | Subscribe | Watch | Ping, Field(discriminator="t")]
 
 
 class Ready(Frozen):

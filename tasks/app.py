@@ -10,7 +10,7 @@ from kombu.entity import Queue
 from pipeline.settings import Settings
 from pipeline.wiring import Services
 
-QUEUES = ("scoring", "upkeep", "outreach")
+QUEUES = ("scoring", "upkeep", "rescoring", "outreach")
 # When a message was enqueued, in seconds since 1970: how old a queue is, and what it cannot hold any more.
 ENQUEUED_AT = "enqueued_at"
 
@@ -33,6 +33,7 @@ def connect(settings: Settings) -> None:
     app.conf.beat_schedule = {
         # A tick that nobody took before the next is of no use.
         "upkeep.sweep": {"task": "upkeep.sweep", "schedule": tick, "options": {"expires": tick}},
+        "upkeep.keep_runs": {"task": "upkeep.keep_runs", "schedule": tick, "options": {"expires": tick}},
         "upkeep.prune": {"task": "upkeep.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     }
     if settings.calls_out:
@@ -65,6 +66,10 @@ def enqueue(task: Any, lead_ids: Sequence[int]) -> None:
 def enqueue_errand(task: Any, source: str, *more: str) -> None:
     """That there is something to be done at a source."""
     _send(task, (source, *more), f"({', '.join((source, *more))})")
+
+
+def enqueue_run(task: Any, run_id: int) -> None:
+    _send(task, (run_id,), f"(run {run_id})")
 
 
 def _send(task: Any, arguments: tuple[Any, ...], shown: str) -> None:

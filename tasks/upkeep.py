@@ -4,14 +4,26 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from pipeline.storage import dead_letters, deliveries, idempotency, outreach, partitions, timeline, unscored
+from pipeline.runs import open_scheduled
+from pipeline.storage import (
+    dead_letters,
+    deliveries,
+    idempotency,
+    outreach,
+    partitions,
+    rescoring,
+    timeline,
+    unscored,
+)
 from pipeline.storage.outreach import FETCH
 from pipeline.wiring import Services
+from schemas.run import RunState
 from tasks import presence
 from tasks.app import app, enqueue, enqueue_errand, services
 from tasks.errand import QUEUE, bury
 from tasks.outreach import fetch_back, write_back
 from tasks.queues import oldest
+from tasks.runs import enqueue_slices
 from tasks.scoring import score_leads
 
 logger = logging.getLogger(__name__)
@@ -68,6 +80,27 @@ def call_out() -> None:
         enqueue_errand(fetch_back, source)
 
 
+@app.task(name="upkeep.keep_runs")
+def keep_runs() -> None:
+    """Begins the runs that are due, fails those that are stuck, and brings back messages that were lost."""
+    own = services()
+    now = datetime.now(UTC)
+    for name, schedule in own.settings.rescoring.schedules.items():
+        open_scheduled(own, name, schedule, now)
+    with own.session() as db:
+        failed = rescoring.fail_the_hopeless(db, now=now, most=own.settings.rescoring.max_attempts)
+        for run in failed:
+            rescoring.announce(db, run)
+    if failed:
+        own.stream.hint()
+    if own.redis.llen("rescoring"):
+        return  # somebody will take what is told already
+    with own.reading() as db:
+        running = [run for run in rescoring.active(db) if run.state == RunState.RUNNING]
+    for run in running:
+        enqueue_slices(own, int(run.id))
+
+
 @app.task(name="upkeep.prune")
 def prune() -> None:
     """Forgets old delivery ids, old answers and what was told long ago, and makes next months' history partitions."""
@@ -80,6 +113,8 @@ def prune() -> None:
         _expire(own, now)
     with own.session() as db:
         timeline.prune(db, now - timedelta(days=own.settings.upkeep.timeline_days))
+    with own.session() as db:
+        rescoring.prune(db, now - timedelta(days=own.settings.rescoring.kept_days))
     with own.session() as db:
         partitions.ensure_months(db, now.date(), own.settings.upkeep.history_months)
 

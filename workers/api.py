@@ -25,7 +25,7 @@ from pipeline.saving import make_saver
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks import app as tasks_app
-from workers import health, lead_routes, letter_routes, model_routes, routes, training_routes
+from workers import health, lead_routes, letter_routes, model_routes, routes, run_routes, training_routes
 from workers.contract import docs
 from workers.door import doors
 from workers.enqueuer import Enqueuer
@@ -45,6 +45,7 @@ ROUTERS = (
     letter_routes.router,
     model_routes.router,
     training_routes.router,
+    run_routes.router,
     health.router,
 )
 

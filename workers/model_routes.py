@@ -5,7 +5,7 @@ Nobody else: a card names attributes and their values, which a viewer does not s
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 
 from pipeline import promotion
 from pipeline.scoring.glassbox import opened
@@ -13,27 +13,17 @@ from pipeline.scoring.shapes import shapes
 from pipeline.storage import alarms, champions, models, trainings
 from pipeline.storage.champions import Handover
 from pipeline.wiring import Services
-from schemas.access import Claims, Role
 from schemas.model import Drift, ModelDetail, ModelList, Promotion, PromotionRequest
 from schemas.model_card import ModelCard
 from workers import training_views
 from workers.contract.told import problems
 from workers.once import Key, once
-from workers.problems import Forbidden, NotFound
-from workers.routes import BODY_LIMIT, Admin, Own, Reader
+from workers.problems import NotFound
+from workers.routes import BODY_LIMIT, Admin, Overseer, Own
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
 
 Version = Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9-]+$")]
-
-
-def overseer(who: Reader) -> Claims:
-    if who.role not in (Role.ADMIN, Role.EXECUTIVE):
-        raise Forbidden("models and trainings are for admins and executives")
-    return who
-
-
-Overseer = Annotated[Claims, Depends(overseer)]
 
 
 @router.get("", openapi_extra=problems(403))

@@ -19,7 +19,10 @@ def notes(entries: Iterable[Entry], targets: Mapping[str, Collection[Target]]) -
     """`targets`: by source those who are told its scores."""
     found = []
     for entry in entries:
-        lead = orjson.loads(entry.event)["body"]
+        event = orjson.loads(entry.event)
+        if event["kind"] != "score":
+            continue
+        lead = event["body"]
         try:
             found += [_note(lead, target) for target in targets.get(lead["source"], ())]
         except (KeyError, TypeError, ValueError):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AwareDatetime, BeforeValidator, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from pipeline.attributes import flatten
 from pipeline.errors import Malformed, Refused, TryAgain
@@ -33,6 +33,7 @@ bearer = HTTPBearer(
 )
 router = APIRouter(prefix="/api/v1", tags=["leads"])
 
+LeadId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 # PostgreSQL's text holds no NUL.
 Name = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 
@@ -72,6 +73,15 @@ def admin(who: Reader) -> Claims:
 
 
 Admin = Annotated[Claims, Depends(admin)]
+
+
+def overseer(who: Reader) -> Claims:
+    if not who.role.sees_operations:
+        raise Forbidden("runs, models and trainings are for admins and executives")
+    return who
+
+
+Overseer = Annotated[Claims, Depends(overseer)]
 
 
 def score_lead_budget(request: Request, own: Own, who: Reader) -> None:
@@ -117,6 +127,7 @@ def list_leads(
     source: Annotated[list[Name], Query(max_length=20)] = [],  # noqa: B006
     owner: Annotated[list[Name], Query(max_length=20)] = [],  # noqa: B006
     stage: Annotated[list[Name], Query(max_length=20)] = [],  # noqa: B006
+    id: Annotated[list[LeadId], Query(max_length=PAGE_LIMIT)] = [],  # noqa: B006
     q: Annotated[Name, Query(description="how the external id begins, in upper or lower case")] = "",
     changed_since: Moment | None = None,
     sort: listing.Sort = "-score",
@@ -126,7 +137,9 @@ def list_leads(
     """Leads that have a score, in pages; `next_cursor` continues. An agent gets own leads only."""
     if looks_personal(q):
         raise Malformed("addresses are logged: send an e-mail or telephone number to /leads/lookup", pointer="/q")
-    where = listing.Filter(tuple(tier), tuple(source), _owners(who, owner), tuple(stage), q, None, changed_since)
+    where = listing.Filter(
+        tuple(tier), tuple(source), _owners(who, owner), tuple(stage), q, tuple(id) or None, changed_since
+    )
     after = None if cursor is None else Cursor.read(cursor, sort)
     position = _position(own)  # before the rows, so that the feed from there misses nothing
     with own.reading() as db:

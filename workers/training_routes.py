@@ -9,10 +9,9 @@ from pipeline.storage import trainings
 from schemas.training import Reason, Training, TrainingPage, TrainingWishes
 from workers import training_views
 from workers.contract.told import problems
-from workers.model_routes import Overseer
 from workers.once import Key, once
 from workers.problems import NotFound
-from workers.routes import BODY_LIMIT, PAGE_LIMIT, Admin, Own
+from workers.routes import BODY_LIMIT, PAGE_LIMIT, Admin, Overseer, Own
 
 router = APIRouter(prefix="/api/v1/trainings", tags=["models"])
 

@@ -10,6 +10,9 @@ FROM_LOWEST = (Tier.D, Tier.C, Tier.B, Tier.A)
 
 
 def tiers(scores: NDArray[np.float64], cuts: TierCuts) -> list[Tier]:
-    """The tier of the score as people read it, so that 75.0 is never shown with the tier of 74.96."""
-    places = np.searchsorted([cuts.C, cuts.B, cuts.A], np.round(scores, 1), side="right")
-    return [FROM_LOWEST[place] for place in places]
+    return [FROM_LOWEST[place] for place in tier_places(scores, cuts)]
+
+
+def tier_places(scores: NDArray[np.float64], cuts: TierCuts) -> NDArray[np.intp]:
+    """In `FROM_LOWEST`: the tier of the score as people read it, so that 75.0 is never shown with the tier of 74.96."""
+    return np.searchsorted([cuts.C, cuts.B, cuts.A], np.round(scores, 1), side="right")

@@ -28,6 +28,15 @@ class LeadRow(NamedTuple):
     received_at: datetime | None = None  # known of stored ones
 
 
+class KnownLead(NamedTuple):
+    """What a vector is encoded from."""
+
+    id: int
+    revision: int
+    attributes: dict[str, Any]
+    active_at: datetime
+
+
 def lock(db: Session, keys: Sequence[Key]) -> list[LeadRow]:
     """The leads of these keys that exist, locked against other writers in ascending id."""
     return [LeadRow(*row) for row in db.execute(LOCK, _columns(("sources", "external_ids"), keys))]
@@ -53,6 +62,11 @@ def update(db: Session, rows: Sequence[LeadRow]) -> None:
 def waiting(db: Session, lead_ids: Sequence[int]) -> list[WaitingLead]:
     """Those of the leads that still need a score, as they are now."""
     return [WaitingLead(*row) for row in db.execute(WAITING, {"ids": list(lead_ids)})]
+
+
+def known(db: Session, lead_ids: Sequence[int]) -> list[KnownLead]:
+    """In ascending id."""
+    return [KnownLead(*row) for row in db.execute(KNOWN_BY_ID, {"ids": list(lead_ids)})]
 
 
 def _parameters(rows: Sequence[LeadRow]) -> dict[str, Any]:
@@ -120,4 +134,8 @@ WAITING = text("""
       JOIN leads l ON l.id = u.lead_id
      WHERE u.lead_id = ANY(CAST(:ids AS bigint[])) AND NOT u.dead
      ORDER BY l.id
+""")
+
+KNOWN_BY_ID = text("""
+    SELECT id, revision, attributes, active_at FROM leads WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id
 """)

@@ -44,6 +44,9 @@ TAKE = text("""
 
 DISCARD = text("DELETE FROM outbox WHERE id = ANY(:ids)").bindparams(bindparam("ids", type_=ARRAY(BIGINT)))
 
+# The log is flushed in its order, so one commit that waits for the disk waits for all before it.
+MAKE_DURABLE = text("SELECT pg_logical_emit_message(true, 'service6', '')")
+
 WAITING = text("""
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)
       FROM outbox
@@ -67,6 +70,11 @@ def take(db: Session, limit: int) -> list[OutboxRow]:
 
 def discard(db: Session, ids: Sequence[int]) -> None:
     db.execute(DISCARD, {"ids": list(ids)})
+
+
+def make_durable(db: Session) -> None:
+    """Returns when all that was committed is on the disk, also what did not wait for it."""
+    db.execute(MAKE_DURABLE)
 
 
 def waiting(db: Session) -> Waiting:

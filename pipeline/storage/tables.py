@@ -37,6 +37,10 @@ def _moment(name: str, *, nullable: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable)
 
 
+def _count(name: str) -> Column[object]:
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
 def _now(name: str) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
 
@@ -317,4 +321,58 @@ idempotency_keys = Table(
     _now("at"),
     PrimaryKeyConstraint("actor", "key"),
     Index(None, "at", postgresql_using="brin"),
+)
+
+rescore_runs = Table(
+    "rescore_runs",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("state", Text, nullable=False, server_default="running"),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("filter", JSONB, nullable=False),
+    Column("model_id", Integer, nullable=False),
+    _moment("as_of"),
+    Column("rate", Integer),
+    _now("created_at"),
+    _now("updated_at"),
+    _moment("finished_at", nullable=True),
+    Column("error", Text),
+    Column("leads", BigInteger, nullable=False),
+    Column("slices_left", Integer, nullable=False),
+    _count("done"),
+    _count("changed"),
+    _count("tiers_changed"),
+    # Since when, and after how many leads, its speed is measured: a pause is no slowness.
+    _now("resumed_at"),
+    _count("done_before"),
+    _now("paced_until"),
+    Column("rev", BigInteger, nullable=False, server_default="1"),
+)
+Index("rescore_runs_active", rescore_runs.c.id, postgresql_where=text("state IN ('running', 'paused')"))
+
+rescore_slices = Table(
+    "rescore_slices",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey(rescore_runs.c.id), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("next_id", BigInteger, nullable=False),  # leads below are done
+    Column("last_id", BigInteger, nullable=False),
+    Column("state", Text, nullable=False, server_default="waiting"),  # done, failed
+    _now("due"),  # when anybody may take it: until then whoever holds the lease works on it
+    Column("lease", Text),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),  # since it went forward last
+    Column("error", Text),
+    PrimaryKeyConstraint("run_id", "number"),
+    Index("rescore_slices_left", "run_id", "number", postgresql_where=text("state <> 'done'")),
+)
+
+# What was due, whoever saw to it: the second to insert an occurrence finds it there.
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("name", Text, nullable=False),
+    _moment("due"),
+    Column("run_id", BigInteger),
+    PrimaryKeyConstraint("name", "due"),
 )

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from schemas import feed
-from schemas.event import LeadRemoved, ScoreChanged
+from schemas.event import LeadRemoved, LeadRescored, RunChanged, ScoreChanged
 from tasks.app import ENQUEUED_AT
 
 Json = dict[str, Any]
@@ -22,6 +22,7 @@ doubled or late without harm.
 SAID_BY_CLIENTS: dict[str, type[BaseModel]] = {
     "auth": feed.Authenticate,
     "subscribe": feed.Subscribe,
+    "watch": feed.Watch,
     "ping": feed.Ping,
 }
 SAID_BY_THE_RELAY: dict[str, type[BaseModel]] = {
@@ -31,7 +32,7 @@ SAID_BY_THE_RELAY: dict[str, type[BaseModel]] = {
     "heartbeat": feed.Heartbeat,
     "error": feed.Farewell,
 }
-EVENTS = (ScoreChanged, LeadRemoved)
+EVENTS = (ScoreChanged, LeadRemoved, LeadRescored, RunChanged)
 
 SCORE_LEADS: Json = {
     "type": "array",
@@ -80,9 +81,23 @@ SOURCE: Json = {
         *SCORE_LEADS["prefixItems"][1:],
     ],
 }
+RUN: Json = {
+    **SCORE_LEADS,
+    "prefixItems": [
+        {
+            "type": "array",
+            "prefixItems": [{"type": "integer", "minimum": 1, "description": "a run's id"}],
+            "minItems": 1,
+            "maxItems": 1,
+        },
+        *SCORE_LEADS["prefixItems"][1:],
+    ],
+}
 TASKS = {
     "scoring.score_leads": ("scoring", "Those of the leads that still need a score get one.", SCORE_LEADS),
     "upkeep.sweep": ("upkeep", "Finds work whose message was lost.", NO_ARGUMENTS),
+    "upkeep.keep_runs": ("upkeep", "Begins runs that are due, and finds those whose messages were lost.", NO_ARGUMENTS),
+    "rescoring.rescore": ("rescoring", "One slice of the run is scored anew.", RUN),
     "upkeep.call_out": ("upkeep", "Finds what is owed to CRMs; enqueued only where one is configured.", NO_ARGUMENTS),
     "outreach.write_back": ("outreach", "Tells a CRM the scores that are owed to it.", ERRAND),
     "outreach.fetch_back": ("outreach", "Asks a CRM for the records of which little is known.", SOURCE),

@@ -23,6 +23,7 @@ TAGS = {
     "leads": "Leads that have a score, the story of each, and what it would score.",
     "models": "Models that learn from outcomes, and their trainings; for admins and executives.",
     "dead letters": "Work whose last attempt failed; for admins.",
+    "rescoring": "Saved leads scored anew; executives look on, admins steer.",
     "operations": "How the system is: for people, load balancers and Prometheus.",
     "webhooks": "Where CRMs bring their leads, each in its own words.",
 }

@@ -4,8 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from schemas.feed import Topic
 from workers.feed.changes import Change, View
+from workers.feed.slices import Slice
 from workers.feed.subscriber import Subscriber
 
 K = TypeVar("K")
@@ -24,6 +28,8 @@ class Audience:
         self._groups: defaultdict[Group, set[Subscriber]] = defaultdict(set)
         self._by_key: defaultdict[str, set[Subscriber]] = defaultdict(set)
         self._by_owner: defaultdict[str, set[Subscriber]] = defaultdict(set)
+        self._watching: defaultdict[int, set[Subscriber]] = defaultdict(set)
+        self._watched: NDArray[np.int64] | None = None  # all that are watched; made when it is asked for
 
     def __iter__(self) -> Iterator[Subscriber]:
         """All of them as they were when this was called, so that the caller may dismiss some."""
@@ -34,6 +40,9 @@ class Audience:
 
     def add(self, subscriber: Subscriber) -> None:
         self._all.add(subscriber)
+        self._watched = None
+        for lead in subscriber.watched:
+            self._watching[lead].add(subscriber)
         if subscriber.keys is not None:
             for key in subscriber.keys:
                 self._by_key[key].add(subscriber)
@@ -45,6 +54,9 @@ class Audience:
 
     def discard(self, subscriber: Subscriber) -> None:
         self._all.discard(subscriber)
+        self._watched = None
+        for lead in subscriber.watched:
+            _drop(self._watching, lead, subscriber)
         _drop(self._groups, Group(subscriber.view, subscriber.topics), subscriber)
         for key in subscriber.keys or ():
             _drop(self._by_key, key, subscriber)
@@ -57,11 +69,19 @@ class Audience:
 
     def concerned(self, change: Change) -> Iterator[Subscriber]:
         """Those outside the groups who may want it; they decide themselves."""
+        if isinstance(change, Slice):
+            yield from self._watchers(change)
+            return
         yield from self._by_key.get(change.key, ())
         if change.owner is not None:
             yield from self._by_owner.get(change.owner, ())
         if change.previous_owner is not None and change.previous_owner != change.owner:
             yield from self._by_owner.get(change.previous_owner, ())
+
+    def _watchers(self, change: Slice) -> set[Subscriber]:
+        if self._watched is None:
+            self._watched = np.fromiter(self._watching, np.int64, len(self._watching))
+        return {subscriber for lead in change.among(self._watched).tolist() for subscriber in self._watching[lead]}
 
 
 def _drop(index: dict[K, set[Subscriber]], name: K, subscriber: Subscriber) -> None:

@@ -1,9 +1,11 @@
 """A change as the relay holds it: who may see it, and its bytes as each kind of reader sees them."""
 
-import logging
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import Enum, auto
+from typing import Any, Protocol
 
 import orjson
 
@@ -12,10 +14,7 @@ from schemas.access import Claims, Role
 from schemas.event import Position
 from schemas.feed import Topic
 
-TOPICS = {"score": Topic.LEADS}
 SHOWN_OF_A_FACTOR = ("attribute", "label", "points")
-
-logger = logging.getLogger(__name__)
 
 
 class View(Enum):
@@ -25,30 +24,77 @@ class View(Enum):
     WITHOUT_VALUES = auto()
 
     @classmethod
-    def of(cls, role: Role) -> "View":
+    def of(cls, role: Role) -> View:
         return cls.WHOLE if role.sees_attributes else cls.WITHOUT_VALUES
+
+
+class Wish(Protocol):
+    """What a reader has subscribed to; `keys` None is everything, `watched` the leads that are looked at."""
+
+    @property
+    def claims(self) -> Claims: ...
+
+    @property
+    def topics(self) -> frozenset[Topic]: ...
+
+    @property
+    def keys(self) -> frozenset[str] | None: ...
+
+    @property
+    def watched(self) -> frozenset[int]: ...
 
 
 class Change:
     """`order` is its place in the stream; of two with the same key the higher `rev` is the newer."""
 
-    __slots__ = ("_removed", "_views", "at", "key", "order", "owner", "previous_owner", "rev", "topic")
+    __slots__ = ("at", "key", "order", "owner", "previous_owner", "rev", "topic", "whole")
 
-    def __init__(self, arrival: Arrival) -> None:
-        event = orjson.loads(arrival.event)
-        routing = orjson.loads(arrival.routing)
+    def __init__(self, arrival: Arrival, event: dict[str, Any], topic: Topic) -> None:
         self.order: Order = arrival.order
         self.key: str = event["key"]
         self.rev: int = event["rev"]
         self.at = datetime.fromisoformat(event["at"])
-        self.topic = TOPICS[event["kind"]]
-        self.owner: str | None = routing["owner"]
-        self.previous_owner: str | None = routing["previous_owner"]
-        self._views = {View.WHOLE: arrival.event}
+        self.topic = topic
+        self.whole: bytes = arrival.event
+        self.owner: str | None = None
+        self.previous_owner: str | None = None
+
+    @property
+    def weight(self) -> int:
+        """How many ordinary changes take as much memory."""
+        return 1
+
+    def told_to(self, wish: Wish) -> Iterator[tuple[Change, bytes]]:
+        """What of it that reader wants and may see."""
+        if self.topic in wish.topics and (wish.keys is None or self.key in wish.keys):
+            seen = self.seen_by(wish.claims)
+            if seen is not None:
+                yield self, seen
+
+    def seen_by(self, claims: Claims) -> bytes | None:
+        """The event as this reader may see it, or None."""
+        raise NotImplementedError
+
+    def through(self, view: View) -> bytes | None:
+        """As `seen_by`, for those who see everybody's leads."""
+        raise NotImplementedError
+
+
+class ScoreChange(Change):
+    """A lead was scored."""
+
+    __slots__ = ("_removed", "_without_values")
+
+    def __init__(self, arrival: Arrival, event: dict[str, Any]) -> None:
+        super().__init__(arrival, event, Topic.LEADS)
+        routing = orjson.loads(arrival.routing)
+        self.owner = routing["owner"]
+        self.previous_owner = routing["previous_owner"]
+        self._without_values: bytes | None = None
         self._removed: bytes | None = None
 
     def seen_by(self, claims: Claims) -> bytes | None:
-        """The event as this reader may see it: whole, masked, as a removal from its view, or not at all."""
+        """Whole, masked, as a removal from its view, or not at all."""
         if claims.may_see_lead_of(self.owner):
             return self.through(View.of(claims.role))
         if claims.may_see_lead_of(self.previous_owner):
@@ -56,29 +102,31 @@ class Change:
         return None
 
     def through(self, view: View) -> bytes:
-        seen = self._views.get(view)
-        if seen is None:
-            seen = self._views[view] = _without_values(self._views[View.WHOLE])
-        return seen
+        if view is View.WHOLE:
+            return self.whole
+        if self._without_values is None:
+            self._without_values = _without_values(self.whole)
+        return self._without_values
 
     @property
     def removed(self) -> bytes:
         if self._removed is None:
-            whole = orjson.loads(self._views[View.WHOLE])
+            whole = orjson.loads(self.whole)
             kept = {name: whole[name] for name in ("key", "rev", "at", "v")}
             self._removed = orjson.dumps({"kind": "removed", **kept})
         return self._removed
 
 
-def read(arrivals: Iterable[Arrival]) -> list[Change]:
-    """Entries that this version does not know are left out, so that a newer publisher breaks no older relay."""
-    changes = []
-    for arrival in arrivals:
-        try:
-            changes.append(Change(arrival))
-        except (ValueError, KeyError, TypeError):
-            logger.warning("stream entry %d-%d is of no known kind", *arrival.order)
-    return changes
+class OperationsChange(Change):
+    """Something that is for those alone who see how the system works: whole, or not at all."""
+
+    __slots__ = ()
+
+    def seen_by(self, claims: Claims) -> bytes | None:
+        return self.whole if claims.role.sees_operations else None
+
+    def through(self, view: View) -> bytes | None:
+        return self.whole if view is View.WHOLE else None
 
 
 def message(epoch: str, until: Order, events: Iterable[bytes]) -> bytes:

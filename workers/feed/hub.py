@@ -13,6 +13,7 @@ from workers.feed.audience import Audience, Group
 from workers.feed.changes import Change
 from workers.feed.frames import Frame
 from workers.feed.ring import Ring
+from workers.feed.slices import Slice
 from workers.feed.subscriber import Subscriber, Waiting, batches, count_frames, dismiss
 
 
@@ -70,6 +71,13 @@ class Hub:
     def leave(self, subscriber: Subscriber) -> None:
         self._audience.discard(subscriber)
 
+    def watch(self, subscriber: Subscriber, leads: Sequence[str], now: float) -> None:
+        """What runs changed lately is told too: a lead may have changed between its being read and being watched."""
+        self._audience.discard(subscriber)
+        subscriber.watch(leads, self._ring.slices())
+        self._audience.add(subscriber)
+        self.catch_up(subscriber, now)
+
     def flush(self, now: float) -> None:
         """Hands out what was taken since the last flush."""
         changes, self._unflushed = self._unflushed, []
@@ -119,9 +127,7 @@ class Hub:
         touched = set()
         for change in changes:
             for subscriber in self._audience.concerned(change):
-                event = subscriber.sees(change)
-                if event is not None:
-                    subscriber.keep(Waiting(change, event))
+                if subscriber.hear([change]):
                     touched.add(subscriber)
         return touched
 
@@ -129,7 +135,7 @@ class Hub:
         self, group: Group, members: Sequence[Subscriber], changes: Sequence[Change], now: float
     ) -> set[Subscriber]:
         """Writes the same frames to all members; returns those who did not take all of them."""
-        wanted = [change for change in changes if change.topic in group.topics]
+        wanted = [change for change in changes if change.topic in group.topics and not isinstance(change, Slice)]
         if not wanted:
             return set()
         newest: dict[str, Change] = {}
@@ -138,7 +144,8 @@ class Hub:
             if held is None or held.rev < change.rev:
                 newest[change.key] = change
         self._metrics.relay_conflated.inc((len(wanted) - len(newest)) * len(members))
-        waiting = [Waiting(change, change.through(group.view)) for change in newest.values()]
+        seen = ((change, change.through(group.view)) for change in newest.values())
+        waiting = [Waiting(change, event) for change, event in seen if event is not None]
         waiting.sort(key=lambda one: one.change.order)
         built = list(batches(self._epoch or "", self._flushed, waiting))
         behind = set()

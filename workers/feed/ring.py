@@ -5,22 +5,25 @@ from collections.abc import Iterable
 
 from pipeline.stream import Order
 from workers.feed.changes import Change
+from workers.feed.slices import Slice
 
 
 class Ring:
-    """Holds every change above `floor`, and at most `size` of them."""
+    """Holds every change above `floor`; together they weigh no more than `size`."""
 
     def __init__(self, size: int, floor: Order, changes: Iterable[Change] = ()) -> None:
         self._size = size
         self._floor = floor
         self._changes: deque[Change] = deque()
+        self._weight = 0
         for change in changes:
             self.add(change)
 
     def add(self, change: Change) -> None:
-        if len(self._changes) == self._size:
-            self._floor = self._changes.popleft().order
         self._changes.append(change)
+        self._weight += change.weight
+        while self._weight > self._size:
+            self._drop()
 
     def after(self, order: Order) -> list[Change] | None:
         """All changes above `order`, oldest first; None if some of them are gone."""
@@ -32,3 +35,13 @@ class Ring:
                 break
             found.append(change)
         return found[::-1]
+
+    def slices(self) -> list[Slice]:
+        """What runs changed, oldest first."""
+        return [change for change in self._changes if isinstance(change, Slice)]
+
+    def _drop(self) -> None:
+        """The oldest entry, with all that it told."""
+        self._floor = self._changes[0].order
+        while self._changes and self._changes[0].order == self._floor:
+            self._weight -= self._changes.popleft().weight

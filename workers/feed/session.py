@@ -14,7 +14,7 @@ from pipeline.metrics import Metrics
 from pipeline.sections import RelaySettings
 from pipeline.security import tokens
 from schemas.access import Claims, Role
-from schemas.feed import Authenticate, ClientMessage, CloseCode, Ping, Ready, Subscribe, Subscribed
+from schemas.feed import Authenticate, ClientMessage, CloseCode, Ping, Ready, Subscribe, Subscribed, Watch
 from workers.bearer import bearer_token
 from workers.feed.admission import Visit
 from workers.feed.frames import Sink
@@ -106,6 +106,8 @@ class Session:
                 await self._refresh(message.token)
             case Subscribe():
                 await self._subscribe(message)
+            case Watch():
+                self._watch(message)
             case Ping():
                 beat = self._parts.hub.heartbeat(self._subscriber, self._parts.tail.away_s)
                 await self._websocket.send_text(beat.payload.decode())
@@ -141,6 +143,11 @@ class Session:
         subscriber.open = True
         self._parts.hub.catch_up(subscriber, _now())
 
+    def _watch(self, wish: Watch) -> None:
+        if self._subscriber is None:
+            raise Ended(CloseCode.PROTOCOL, "not_subscribed", "subscribe first, then say what you watch")
+        self._parts.hub.watch(self._subscriber, wish.leads, _now())
+
     async def _joined(self, wish: Subscribe) -> tuple[Subscriber, Subscribed]:
         hub, after = self._parts.hub, wish.position
         here = hub.position
@@ -155,6 +162,7 @@ class Session:
             self._parts.metrics,
             topics=wish.topics,
             leads=wish.leads,
+            watch=wish.watch,
             pending_limit=self._parts.settings.pending_limit,
         )
         position, resumed = hub.join(self._subscriber, after, _now())

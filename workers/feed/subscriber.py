@@ -9,6 +9,7 @@ from schemas.access import Claims
 from schemas.feed import CloseCode, Farewell, Topic
 from workers.feed.changes import Change, View, message
 from workers.feed.frames import Frame, Sink
+from workers.feed.slices import Slice
 
 FRAME_BYTES = 65_536  # about this much a frame: what a socket has taken can no longer be conflated
 
@@ -37,6 +38,7 @@ class Subscriber:
         *,
         topics: Sequence[Topic],
         leads: Iterable[str] | None,
+        watch: Iterable[str] = (),
         pending_limit: int,
     ) -> None:
         self.sink = sink
@@ -44,6 +46,8 @@ class Subscriber:
         self.view = View.of(claims.role)
         self.topics = frozenset(topics)
         self.keys = None if leads is None else frozenset(f"lead:{lead}" for lead in leads)
+        self._named = frozenset(map(int, leads or ()))
+        self.watched = self._named | frozenset(map(int, watch))
         self.stalled_since: float | None = None
         self.beat_at = 0.0
         # Until its subscription is confirmed everything waits, so that no change comes before the confirmation.
@@ -63,19 +67,28 @@ class Subscriber:
     def overfull(self) -> bool:
         return len(self._pending) > self._pending_limit
 
-    def sees(self, change: Change) -> bytes | None:
-        if change.topic not in self.topics or (self.keys is not None and change.key not in self.keys):
-            return None
-        return change.seen_by(self.claims)
+    def watch(self, leads: Iterable[str], lately: Iterable[Slice]) -> None:
+        """Looks at these leads from now on, and hears what changed `lately` of those that it did not look at before."""
+        before = self.watched
+        self.watched = self._named | frozenset(map(int, leads))
+        for change in lately:
+            for part, event in change.of(self.watched - before, self.claims):
+                self.keep(Waiting(part, event))
+
+    def hear(self, changes: Iterable[Change]) -> bool:
+        """Keeps what of them it wants and may see; whether there was anything."""
+        heard = False
+        for change in changes:
+            for part, event in change.told_to(self):
+                self.keep(Waiting(part, event))
+                heard = True
+        return heard
 
     def start(self, after: Order, missed: Iterable[Change] = ()) -> None:
         """Goes on after that position, of which it missed these changes."""
         self._safe = after
         self._pending.clear()
-        for change in missed:
-            event = self.sees(change)
-            if event is not None:
-                self.keep(Waiting(change, event))
+        self.hear(missed)
 
     def keep(self, waiting: Waiting) -> None:
         held = self._pending.get(waiting.change.key)

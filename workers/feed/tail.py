@@ -8,7 +8,7 @@ from pipeline.errors import TryAgain
 from pipeline.sections import RelaySettings
 from pipeline.stream import START, StreamReader, StreamState
 from schemas.event import Position
-from workers.feed import changes
+from workers.feed import kinds
 from workers.feed.hub import Hub
 
 READ_COUNT = 500  # entries a read
@@ -79,7 +79,7 @@ class Tail:
             if gap := state.gap_after(known):
                 await self._reset(state, gap)
             elif arrivals:
-                self._hub.take(changes.read(arrivals), arrivals[-1].order)
+                self._hub.take(kinds.read(arrivals), arrivals[-1].order)
                 self._hub.flush(clock())
                 # At once when idle; under traffic what comes in this time goes out together.
                 behind = len(arrivals) == READ_COUNT
@@ -90,9 +90,9 @@ class Tail:
         await self._begin(state)
 
     async def _begin(self, state: StreamState) -> None:
-        arrivals = await self._reader.recent(state.last, self._settings.ring)
+        arrivals, are_all = await self._reader.recent(state.last, self._settings.ring)
         floor = state.floor
-        if arrivals and (len(arrivals) == self._settings.ring or floor > START):
+        if arrivals and (not are_all or floor > START):
             floor = arrivals[0].order
-        self._hub.begin(state.position, floor, changes.read(arrivals))
+        self._hub.begin(state.position, floor, kinds.read(arrivals))
         self._first_reading.set()

@@ -16,12 +16,13 @@ STOP_ORDER = (
     ("simulator",),
     ("api",),
     ("beat", "publisher", "flower"),
-    ("scoring", "upkeep", "outreach"),
+    ("scoring", "upkeep", "rescoring", "outreach"),
     ("valkey",),
     ("postgres",),
 )
 # Together with those of the servers 30 s, the longest that Ctrl-C may take. Sockets are sent away within DRAIN_S.
-GRACE_S = {"simulator": 2, "api": 8, "beat": 4, "publisher": 4, "flower": 4, "scoring": 9, "upkeep": 9, "outreach": 9}
+WORKERS_S = dict.fromkeys(("scoring", "upkeep", "rescoring", "outreach"), 9)
+GRACE_S = {"simulator": 2, "api": 8, "beat": 4, "publisher": 4, "flower": 4, **WORKERS_S}
 DRAIN_S = 4
 
 CELERY = (sys.executable, "-m", "celery", "-A", "workers.worker")
@@ -48,6 +49,7 @@ def applications(
         program("api", sys.executable, "-m", "workers.api", SERVICE6_RELAY__DRAIN_S=str(DRAIN_S)),
         program("scoring", *worker("scoring", settings.workers.scoring_processes)),
         program("upkeep", *worker("upkeep", 1)),
+        program("rescoring", *worker("rescoring", settings.workers.rescoring_processes)),
         program("publisher", sys.executable, "-m", "workers.publisher"),
         program("beat", *CELERY, "beat", f"--schedule={state_dir / 'beat'}", "--pidfile="),
         # An argument could be read by every user of the machine.

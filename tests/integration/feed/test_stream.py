@@ -54,12 +54,13 @@ def test_reading_on_gives_what_comes_after(written: Stream, redis_db: str) -> No
 def test_the_newest_are_read_oldest_first(written: Stream, redis_db: str) -> None:
     append(written, 2500)
 
-    async def recent(count: int) -> list[Arrival]:
+    async def recent(count: int) -> tuple[list[Arrival], bool]:
         async with stream.connect_async(redis_db) as client:
             return await StreamReader(client, KEY).recent(written.position().order, count)
 
-    newest = asyncio.run(recent(1800))
-    assert len(newest) == 1800
+    newest, are_all = asyncio.run(recent(1800))
+    assert (len(newest), are_all) == (1800, False)
+    assert asyncio.run(recent(3000))[1]
     assert newest == read(redis_db, stream.START, count=3000)[-1800:]
 
 

@@ -23,7 +23,7 @@ def test_nobody_is_told_of_another_sources_lead() -> None:
 
 
 def test_what_is_not_whole_holds_up_nobody() -> None:
-    broken = Entry(b'{"body": {"score": {}}}', b"{}")
+    broken = Entry(b'{"kind": "score", "body": {"score": {}}}', b"{}")
     made = entry(scored())
     source = orjson.loads(made.event)["body"]["source"]
     assert len(notes([broken, made], {source: ("crm",)})) == 1

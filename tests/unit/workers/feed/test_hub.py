@@ -17,7 +17,7 @@ from schemas.access import Claims, Role
 from schemas.feed import Topic
 from tests.feed import scored
 from workers import publisher
-from workers.feed.changes import Change
+from workers.feed.changes import Change, ScoreChange
 from workers.feed.frames import Frame
 from workers.feed.hub import Hub
 from workers.feed.subscriber import FRAME_BYTES, Subscriber
@@ -97,7 +97,8 @@ def join(hub: Hub, metrics: Metrics) -> Join:
 
 def change(lead: int = 1, rev: int = 1, **more: Any) -> Change:
     entry = publisher.entry(scored(lead, rev, **more))
-    return Change(Arrival((next(_orders), 0), EPOCH, entry.event, entry.routing))
+    arrival = Arrival((next(_orders), 0), EPOCH, entry.event, entry.routing)
+    return ScoreChange(arrival, orjson.loads(entry.event))
 
 
 def tell(hub: Hub, *changes: Change, now: float = 0.0) -> None:

@@ -1,15 +1,17 @@
 """The ring gives all that came after a position, or says that it cannot."""
 
+import orjson
+
 from pipeline.stream import Arrival
 from tests.feed import scored
 from workers import publisher
-from workers.feed.changes import Change
+from workers.feed.changes import Change, ScoreChange
 from workers.feed.ring import Ring
 
 
 def change(order: int) -> Change:
     entry = publisher.entry(scored())
-    return Change(Arrival((order, 0), "e", entry.event, entry.routing))
+    return ScoreChange(Arrival((order, 0), "e", entry.event, entry.routing), orjson.loads(entry.event))
 
 
 def orders(found: list[Change] | None) -> list[int] | None:

@@ -1,0 +1,112 @@
+"""A rescoring run is begun: asked for, due by schedule, or to sweep up."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from pipeline.errors import Conflict, GiveUp, Malformed
+from pipeline.rescoring import preview as rescored_preview
+from pipeline.sections import ScheduleSettings
+from pipeline.storage import champions, rescoring, selection
+from pipeline.wiring import Services
+from schemas.model_card import ModelCard, Readiness
+from schemas.run import LeadFilter, Preview, Run, RunRequest
+
+logger = logging.getLogger(__name__)
+
+NAMES_TOLD = 20
+SCHEDULER = "schedule"
+
+
+class UnknownAttribute(Malformed):
+    """No lead has the attribute that a filter names."""
+
+
+class Overlaps(Conflict):
+    """Another run is at work on the same leads."""
+
+
+def open_run(own: Services, db: Session, asked: RunRequest, *, actor: str, reason: str) -> Run:
+    """In a transaction of the caller's; tell the workers when it is committed.
+
+    Raises UnknownAttribute, Overlaps, or GiveUp where there is no such model or it is not ready.
+    """
+    where = resolved(db, asked.filter)
+    model_id = chosen_model(own, db, asked.model_version, force=asked.force)
+    rescoring.open_alone(db)
+    for other in rescoring.active(db):
+        if where.may_share_leads_with(other.filter):
+            raise Overlaps(
+                f"run {other.id} is {other.state} and may change the same leads; "
+                f"follow it with `service6 runs show {other.id}`, or end it with `service6 runs cancel {other.id}`"
+            )
+    run = rescoring.open_run(
+        db,
+        where,
+        model_id=model_id,
+        as_of=datetime.now(UTC),
+        rate=asked.rate,
+        leads=rescoring.count(db, where, model_id),
+        slice_ids=own.settings.rescoring.slice_ids,
+        reason=reason,
+        actor=actor,
+    )
+    rescoring.announce(db, run)
+    return run
+
+
+def open_scheduled(own: Services, name: str, schedule: ScheduleSettings, now: datetime) -> None:
+    """Begins the newest occurrence, unless somebody has, or it was missed by too much, or its leads are at work."""
+    due = newest(schedule, now)
+    if now - due > timedelta(hours=own.settings.rescoring.late_h):
+        return
+    with own.session() as db:
+        if not rescoring.occur(db, name, due):
+            return
+        asked = RunRequest(filter=schedule.filter, rate=schedule.rate)
+        try:
+            run = open_run(own, db, asked, actor=f"{SCHEDULER}:{name}", reason=SCHEDULER)
+        except GiveUp as error:
+            logger.warning("the scheduled run %s is left out: %s", name, error)
+            return
+        rescoring.remember_run(db, name, due, int(run.id))
+
+
+def preview(own: Services, asked: RunRequest, step: Callable[[int], None]) -> Preview:
+    """What that run would change; `step` is told how many more leads were looked at. Raises as `open_run`."""
+    with own.reading() as db:
+        where = resolved(db, asked.filter)
+        model_id = chosen_model(own, db, asked.model_version, force=asked.force)
+    width = own.settings.rescoring.step_ids
+    return rescored_preview(own, where, model_id=model_id, as_of=datetime.now(UTC), width=width, step=step)
+
+
+def newest(schedule: ScheduleSettings, now: datetime) -> datetime:
+    today = datetime.combine(now.date(), schedule.at, UTC)
+    return today if today <= now else today - timedelta(days=1)
+
+
+def resolved(db: Session, where: LeadFilter) -> LeadFilter:
+    """With attributes as they are stored; raises UnknownAttribute."""
+    names = selection.spellings(db, [one.attribute for one in where.where])
+    for n, one in enumerate(where.where):
+        if one.attribute not in names:
+            known = ", ".join(selection.known_names(db)[:NAMES_TOLD]) or "none yet"
+            told = f"no lead has an attribute {one.attribute!r}; there are: {known}"
+            raise UnknownAttribute(told, pointer=f"/filter/where/{n}/attribute")
+    spelled = tuple(one.model_copy(update={"attribute": names[one.attribute]}) for one in where.where)
+    return where.model_copy(update={"where": spelled})
+
+
+def chosen_model(own: Services, db: Session, version: str | None, *, force: bool) -> int:
+    """Raises GiveUp if there is no such model, it is damaged, or its card says that it is not ready."""
+    if version is None or version == own.champion.scorer.model.version:
+        return own.champion.model_id
+    model = champions.find(db, version)
+    own.scorer_of(model.id)  # that it opens
+    card = ModelCard.model_validate(model.card)
+    if card.readiness == Readiness.NOT_READY and not force:
+        raise GiveUp(f"{version} is not ready ({'; '.join(card.reasons)}); --force rescores with it all the same")
+    return model.id

@@ -1,0 +1,342 @@
+"""Rescoring runs and their slices: who may work on what, and how far it has come."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from pipeline.storage.selection import selection
+from schemas.run import LeadFilter, Run, RunState
+
+
+class Slice(NamedTuple):
+    """Leads `next_id` to `last_id` of one run, and how often it was taken since it went forward."""
+
+    run_id: int
+    number: int
+    next_id: int
+    last_id: int
+    attempts: int
+
+
+class Brief(NamedTuple):
+    """What whoever works on a run must know of it."""
+
+    model_id: int
+    as_of: datetime
+    filter: LeadFilter
+    rate: int | None
+
+
+class Step(NamedTuple):
+    """What a transaction did to a slice: leads below `next_id` are done."""
+
+    next_id: int
+    done: int
+    changed: int
+    tiers_changed: int
+
+
+class Progress(NamedTuple):
+    """A run after a step. `wait_s`: how long whoever works on it has to rest for the sake of its rate."""
+
+    run: Run
+    wait_s: float
+
+
+def count(db: Session, where: LeadFilter, model_id: int) -> int:
+    chosen = selection(where, model_id)
+    return int(_driver(db, f"SELECT count(*) FROM {chosen.tables} WHERE {chosen.conditions}", chosen.values))  # noqa: S608
+
+
+def open_alone(db: Session) -> None:
+    """Whoever else wants to open a run waits for the end of this transaction."""
+    db.execute(OPEN_ALONE, {"lock": OPENING_LOCK})
+
+
+def open_run(
+    db: Session,
+    where: LeadFilter,
+    *,
+    model_id: int,
+    as_of: datetime,
+    rate: int | None,
+    leads: int,
+    slice_ids: int,
+    reason: str,
+    actor: str,
+) -> Run:
+    """Cuts the ids that have a score into slices of `slice_ids`; one without slices is done at once."""
+    told = {
+        "filter": where.model_dump_json(),
+        "model_id": model_id,
+        "as_of": as_of,
+        "rate": rate,
+        "leads": leads,
+        "size": slice_ids,
+        "reason": reason,
+        "actor": actor,
+    }
+    return _run(db.execute(FIND, {"id": db.execute(OPEN, told).scalar_one()}).one())
+
+
+def active(db: Session) -> list[Run]:
+    """Those that run or are paused, the oldest first."""
+    return [_run(row) for row in db.execute(ACTIVE)]
+
+
+def page(db: Session, limit: int) -> list[Run]:
+    """The newest first."""
+    return [_run(row) for row in db.execute(PAGE, {"limit": limit})]
+
+
+def find(db: Session, run_id: int) -> Run | None:
+    row = db.execute(FIND, {"id": run_id}).one_or_none()
+    return None if row is None else _run(row)
+
+
+def brief(db: Session, run_id: int) -> Brief | None:
+    row = db.execute(BRIEF, {"id": run_id}).one_or_none()
+    return None if row is None else Brief(row.model_id, row.as_of, LeadFilter.model_validate(row.filter), row.rate)
+
+
+def take(db: Session, run_id: int, *, lease: str, now: datetime, until: datetime) -> Slice | None:
+    """A slice that nobody works on, if the run is running; it is the taker's `until` then, and counts an attempt."""
+    row = db.execute(TAKE, {"run": run_id, "lease": lease, "now": now, "until": until}).one_or_none()
+    return None if row is None else Slice(*row)
+
+
+def advance(db: Session, taken: Slice, step: Step, *, lease: str, until: datetime) -> Progress | None:
+    """Notes a step with whatever else the transaction writes; None if the lease is somebody else's by now.
+
+    The run's row is locked from here on, so this comes last.
+    """
+    told = {"run": taken.run_id, "number": taken.number, "lease": lease, "until": until, **step._asdict()}
+    if not db.execute(ADVANCE, told).rowcount:  # type: ignore[attr-defined]
+        return None
+    row = db.execute(COUNT, {**told, "ended": int(step.next_id > taken.last_id)}).one()
+    return Progress(_run(row[:-1]), float(row[-1]))
+
+
+def release(db: Session, taken: Slice, lease: str) -> None:
+    """Anybody may go on with it at once; that it was taken counts as no attempt."""
+    db.execute(RELEASE, {"run": taken.run_id, "number": taken.number, "lease": lease})
+
+
+def put_off(db: Session, taken: Slice, lease: str, *, due: datetime, error: str) -> None:
+    told = {"run": taken.run_id, "number": taken.number, "lease": lease, "due": due, "error": error}
+    db.execute(PUT_OFF, told)
+    db.execute(STUMBLE, told)
+
+
+def fail_the_hopeless(db: Session, *, now: datetime, most: int) -> list[Run]:
+    """Runs of which a slice was tried `most` times in vain, by whomever, are failed."""
+    return [_run(row) for row in db.execute(FAIL, {"now": now, "most": most})]
+
+
+def available(db: Session, run_id: int, now: datetime, limit: int) -> int:
+    """Slices that somebody could take now, `limit` at most."""
+    return int(db.execute(AVAILABLE, {"run": run_id, "now": now, "limit": limit}).scalar_one())
+
+
+def change_state(db: Session, run_id: int, state: RunState, before: Sequence[RunState]) -> Run | None:
+    """None if the run was in none of those states."""
+    told = {"id": run_id, "state": state, "before": list(before)}
+    row = db.execute(CHANGE_STATE, told).one_or_none()
+    return None if row is None else _run(row)
+
+
+def retry(db: Session, run_id: int) -> Run | None:
+    """A failed run goes on with all attempts; None if it has not failed."""
+    db.execute(REOPEN_SLICES, {"id": run_id})
+    return change_state(db, run_id, RunState.RUNNING, [RunState.FAILED])
+
+
+def occur(db: Session, name: str, due: datetime) -> bool:
+    """Whether this transaction is the first to see to that occurrence; another that is about to is waited for."""
+    return bool(db.execute(OCCUR, {"name": name, "due": due}).rowcount)  # type: ignore[attr-defined]
+
+
+def remember_run(db: Session, name: str, due: datetime, run_id: int) -> None:
+    db.execute(REMEMBER_RUN, {"name": name, "due": due, "run": run_id})
+
+
+def prune(db: Session, before: datetime) -> None:
+    """Slices of runs that ended before then, and occurrences; the runs themselves stay."""
+    db.execute(PRUNE_SLICES, {"before": before})
+    db.execute(PRUNE_SCHEDULES, {"before": before})
+
+
+def live_work_waits(db: Session) -> bool:
+    return bool(db.execute(LIVE_WORK_WAITS).scalar_one())
+
+
+def announce(db: Session, run: Run, leads: dict[str, Any] | None = None) -> None:
+    """How far a run has come, and with it the packed leads that its last step changed."""
+    kind, body = ("run", {}) if leads is None else ("slice", {"leads": leads})
+    body = {"run": run.model_dump(mode="json"), **body}
+    told = {"kind": kind, "key": f"run:{run.id}", "rev": run.rev, "body": orjson.dumps(body).decode()}
+    db.execute(ANNOUNCE, told)
+
+
+def _run(row: Any) -> Run:
+    (run_id, state, reason, actor, where, version, as_of, rate, created, finished, error, leads, *rest) = row
+    done, changed, tiers_changed, rate_now, rev = rest
+    left = max(0, leads - done)
+    return Run(
+        id=str(run_id),
+        state=state,
+        reason=reason,
+        actor=actor,
+        filter=LeadFilter.model_validate(where),
+        model_version=version,
+        as_of=as_of,
+        rate=rate,
+        created_at=created,
+        finished_at=finished,
+        error=error,
+        leads_total=leads,
+        leads_done=done,
+        leads_changed=changed,
+        tiers_changed=tiers_changed,
+        leads_per_second=None if not rate_now else round(rate_now, 1),
+        seconds_left=round(left / rate_now, 1) if rate_now and state == RunState.RUNNING else None,
+        rev=rev,
+    )
+
+
+def _driver(db: Session, statement: str, values: dict[str, Any]) -> Any:
+    return db.connection().exec_driver_sql(statement, values).scalar_one()
+
+
+OPENING_LOCK = 6_100_002  # any number that nothing else locks
+
+COLUMNS = """
+    r.id, r.state, r.reason, r.actor, r.filter, (SELECT version FROM model_versions m WHERE m.id = r.model_id), r.as_of,
+    r.rate, r.created_at, r.finished_at, r.error, r.leads, r.done, r.changed, r.tiers_changed,
+    (r.done - r.done_before) / NULLIF(EXTRACT(epoch FROM r.updated_at - r.resumed_at), 0)::float8, r.rev
+"""
+
+OPEN_ALONE = text("SELECT pg_advisory_xact_lock(:lock)")
+
+OPEN = text("""
+    WITH ids AS (SELECT min(lead_id) AS first, max(lead_id) AS last FROM scores),
+         parts AS (SELECT first + n * :size AS next_id, LEAST(first + (n + 1) * :size - 1, last) AS last_id, n
+                     FROM ids, generate_series(0, CASE WHEN :leads = 0 THEN -1 ELSE (last - first) / :size END) AS n),
+         run AS (INSERT INTO rescore_runs (state, reason, actor, filter, model_id, as_of, rate, leads, slices_left,
+                                           finished_at)
+                 SELECT CASE WHEN count(*) = 0 THEN 'done' ELSE 'running' END, :reason, :actor, CAST(:filter AS jsonb),
+                        :model_id, :as_of, :rate, :leads, count(*), CASE WHEN count(*) = 0 THEN now() END
+                   FROM parts
+                 RETURNING id),
+         slices AS (INSERT INTO rescore_slices (run_id, number, next_id, last_id)
+                    SELECT run.id, n, next_id, last_id FROM parts, run)
+    SELECT id FROM run
+""")
+
+ACTIVE = text(f"SELECT {COLUMNS} FROM rescore_runs r WHERE state IN ('running', 'paused') ORDER BY id")  # noqa: S608
+
+PAGE = text(f"SELECT {COLUMNS} FROM rescore_runs r ORDER BY id DESC LIMIT :limit")  # noqa: S608
+
+FIND = text(f"SELECT {COLUMNS} FROM rescore_runs r WHERE id = :id")  # noqa: S608
+
+BRIEF = text("SELECT model_id, as_of, filter, rate FROM rescore_runs WHERE id = :id")
+
+TAKE = text("""
+    WITH chosen AS (
+        SELECT s.run_id, s.number
+          FROM rescore_slices s JOIN rescore_runs r ON r.id = s.run_id
+         WHERE s.run_id = :run AND r.state = 'running' AND s.state = 'waiting' AND s.due <= :now
+         ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+    )
+    UPDATE rescore_slices s
+       SET lease = :lease, due = :until, attempts = s.attempts + 1
+      FROM chosen c
+     WHERE s.run_id = c.run_id AND s.number = c.number
+    RETURNING s.run_id, s.number, s.next_id, s.last_id, s.attempts
+""")
+
+ADVANCE = text("""
+    UPDATE rescore_slices
+       SET next_id = :next_id, due = :until, attempts = 0, error = NULL,
+           state = CASE WHEN :next_id > last_id THEN 'done' ELSE state END
+     WHERE run_id = :run AND number = :number AND lease = :lease AND state = 'waiting'
+""")
+
+COUNT = text(f"""
+    UPDATE rescore_runs r
+       SET done = r.done + :done, changed = r.changed + :changed, tiers_changed = r.tiers_changed + :tiers_changed,
+           slices_left = r.slices_left - :ended, rev = r.rev + 1, updated_at = clock_timestamp(), error = NULL,
+           state = CASE WHEN r.slices_left = :ended AND r.state <> 'cancelled' THEN 'done' ELSE r.state END,
+           finished_at = CASE WHEN r.slices_left = :ended THEN clock_timestamp() ELSE r.finished_at END,
+           paced_until = GREATEST(r.paced_until, clock_timestamp())
+                         + COALESCE(:done * interval '1 second' / r.rate, interval '0')
+     WHERE id = :run
+    RETURNING {COLUMNS}, CASE WHEN rate IS NULL THEN 0
+                              ELSE EXTRACT(epoch FROM r.paced_until - clock_timestamp()) END
+""")  # noqa: S608
+
+RELEASE = text("""
+    UPDATE rescore_slices SET lease = NULL, due = now(), attempts = GREATEST(attempts - 1, 0)
+     WHERE run_id = :run AND number = :number AND lease = :lease AND state = 'waiting'
+""")
+
+PUT_OFF = text("""
+    UPDATE rescore_slices SET lease = NULL, due = :due, error = :error
+     WHERE run_id = :run AND number = :number AND lease = :lease AND state = 'waiting'
+""")
+
+STUMBLE = text("""
+    UPDATE rescore_runs SET error = :error, rev = rev + 1 WHERE id = :run AND state IN ('running', 'paused')
+""")
+
+FAIL = text(f"""
+    WITH hopeless AS (
+        UPDATE rescore_slices s SET state = 'failed', lease = NULL
+          FROM rescore_runs r
+         WHERE r.id = s.run_id AND r.state = 'running' AND s.state = 'waiting' AND s.due <= :now AND s.attempts >= :most
+        RETURNING s.run_id, s.number, s.error
+    )
+    UPDATE rescore_runs r
+       SET state = 'failed', rev = r.rev + 1, finished_at = clock_timestamp(),
+           error = COALESCE(h.error, 'whoever worked on it died without a word') || ' (slice ' || h.number || ')'
+      FROM (SELECT DISTINCT ON (run_id) * FROM hopeless ORDER BY run_id, number) AS h
+     WHERE r.id = h.run_id
+    RETURNING {COLUMNS}
+""")  # noqa: S608
+
+AVAILABLE = text("""
+    SELECT count(*) FROM (SELECT FROM rescore_slices
+                           WHERE run_id = :run AND state = 'waiting' AND due <= :now LIMIT :limit) AS some
+""")
+
+CHANGE_STATE = text(f"""
+    UPDATE rescore_runs r
+       SET state = :state, rev = r.rev + 1, updated_at = clock_timestamp(), resumed_at = clock_timestamp(),
+           done_before = r.done, finished_at = CASE WHEN :state = 'cancelled' THEN clock_timestamp() END
+     WHERE id = :id AND state = ANY(CAST(:before AS text[]))
+    RETURNING {COLUMNS}
+""")  # noqa: S608
+
+REOPEN_SLICES = text("""
+    UPDATE rescore_slices SET state = 'waiting', attempts = 0, due = now(), lease = NULL
+     WHERE run_id = :id AND state = 'failed'
+       AND EXISTS (SELECT FROM rescore_runs WHERE id = :id AND state = 'failed' FOR UPDATE)
+""")
+
+OCCUR = text("INSERT INTO schedules (name, due) VALUES (:name, :due) ON CONFLICT DO NOTHING")
+
+REMEMBER_RUN = text("UPDATE schedules SET run_id = :run WHERE name = :name AND due = :due")
+
+PRUNE_SLICES = text("""
+    DELETE FROM rescore_slices s USING rescore_runs r WHERE r.id = s.run_id AND r.finished_at < :before
+""")
+
+PRUNE_SCHEDULES = text("DELETE FROM schedules WHERE due < :before")
+
+LIVE_WORK_WAITS = text("SELECT EXISTS (SELECT FROM unscored WHERE NOT dead)")
+
+ANNOUNCE = text("INSERT INTO outbox (kind, key, rev, body) VALUES (:kind, :key, :rev, :body)")

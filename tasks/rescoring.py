@@ -1,0 +1,128 @@
+"""Queue `rescoring`: a message says that a run has slices to do, and whoever takes it takes the next of them.
+
+So any number of workers on any number of hosts share a run, and none of them knows of the others.
+"""
+
+import logging
+import secrets
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from kombu.exceptions import OperationalError
+
+from pipeline.changed_leads import pack
+from pipeline.errors import GiveUp, Service6Error, TryAgain
+from pipeline.log import trace
+from pipeline.rescoring import Rescorer
+from pipeline.storage import rescoring
+from pipeline.storage.rescoring import Brief, Progress, Slice, Step
+from pipeline.wiring import Services
+from schemas.run import RunState
+from tasks.app import app, enqueue_run, services
+
+logger = logging.getLogger(__name__)
+
+ROUND_S = 20.0  # of work a message; with a step more it is less than Celery's soft limit
+LONGEST_REST_S = 5.0  # for the sake of a run's rate: then somebody else may go on
+LONGEST_BACKOFF_S = 60.0
+
+
+class LeaseLost(GiveUp):
+    """Somebody else works on this slice: the lease had run out."""
+
+
+@app.task(name="rescoring.rescore")
+def rescore(run_id: int) -> None:
+    """Does one slice of the run, step by step; then another message takes its place."""
+    own = services()
+    told = _brief(own, run_id)
+    work = told and _take(own, run_id)
+    if not told or not work:
+        return
+    job = Job(own, told, *work)
+    try:
+        goes_on = job.run()
+    except LeaseLost as error:
+        logger.warning("run %d, slice %d: %s", run_id, job.slice.number, error)
+        return
+    except Exception as error:
+        job.put_off(error)
+        # An error that is not ours may quote a value.
+        raise GiveUp("a slice could not be rescored; `service6 runs show` tells why") from None
+    if goes_on:
+        with suppress(OperationalError, OSError):  # upkeep enqueues
+            enqueue_run(rescore, run_id)
+
+
+class Job:
+    """One slice under a lease."""
+
+    def __init__(self, own: Services, told: Brief, taken: Slice, lease: str) -> None:
+        self.slice = taken
+        self._own = own
+        self._settings = own.settings.rescoring
+        self._lease = lease
+        self._rate = told.rate
+        self._rescorer = Rescorer(own.scorer_of(told.model_id), told.model_id, told.as_of, told.filter)
+
+    def run(self) -> bool:
+        """Whether the run goes on."""
+        ends = time.monotonic() + ROUND_S
+        while True:
+            progress = self._step()
+            if progress.run.state != RunState.RUNNING or self.slice.next_id > self.slice.last_id:
+                return progress.run.state == RunState.RUNNING
+            if time.monotonic() + progress.wait_s > ends or progress.wait_s > LONGEST_REST_S:
+                with self._own.session() as db:
+                    rescoring.release(db, self.slice, self._lease)
+                time.sleep(min(progress.wait_s, LONGEST_REST_S))
+                return True
+            time.sleep(max(0.0, progress.wait_s))
+
+    def put_off(self, error: Exception) -> None:
+        """Where PostgreSQL is away nothing is noted, and the lease runs out."""
+        backoff_s = min(LONGEST_BACKOFF_S, self._settings.backoff_s * 2.0 ** (self.slice.attempts - 1))
+        due = datetime.now(UTC) + timedelta(seconds=backoff_s)
+        reason = str(error) if isinstance(error, Service6Error) else trace(error).partition("\n")[0]
+        logger.error("run %d, slice %d: %s", self.slice.run_id, self.slice.number, trace(error))
+        with suppress(TryAgain), self._own.session() as db:
+            rescoring.put_off(db, self.slice, self._lease, due=due, error=reason)
+
+    def _step(self) -> Progress:
+        first = self.slice.next_id
+        with self._own.reading() as db:
+            last = min(self.slice.last_id, first + self._width(rescoring.live_work_waits(db)) - 1)
+            judged = self._rescorer.judge(db, first, last)
+        with self._own.session() as db:
+            changed = self._rescorer.save(db, judged)
+            step = Step(last + 1, len(judged), len(changed.ids) if changed else 0, judged.tiers_changed)
+            until = datetime.now(UTC) + timedelta(seconds=self._settings.lease_s)
+            progress = rescoring.advance(db, self.slice, step, lease=self._lease, until=until)
+            if progress is None:
+                raise LeaseLost("its lease is another worker's by now")
+            rescoring.announce(db, progress.run, pack(changed) if changed else None)
+        self._own.stream.hint()
+        self._own.metrics.rescored.labels("changed").inc(step.changed)
+        self._own.metrics.rescored.labels("same").inc(step.done - step.changed)
+        self.slice = self.slice._replace(next_id=step.next_id, attempts=0)
+        return progress
+
+    def _width(self, live_work_waits: bool) -> int:
+        """Ids of the next step: few while live work waits, since a step holds its locks to its end."""
+        width = self._settings.live_ids if live_work_waits else self._settings.step_ids
+        return width if self._rate is None else max(1, min(width, self._rate))
+
+
+def _brief(own: Services, run_id: int) -> Brief | None:
+    with own.reading() as db:
+        return rescoring.brief(db, run_id)
+
+
+def _take(own: Services, run_id: int) -> tuple[Slice, str] | None:
+    lease = secrets.token_hex(8)
+    now = datetime.now(UTC)
+    until = now + timedelta(seconds=own.settings.rescoring.lease_s)
+    with own.session() as db:
+        taken = rescoring.take(db, run_id, lease=lease, now=now, until=until)
+    return (taken, lease) if taken else None

@@ -1,0 +1,16 @@
+"""Messages that tell the workers of a run."""
+
+from datetime import UTC, datetime
+
+from pipeline.storage import rescoring
+from pipeline.wiring import Services
+from tasks.app import enqueue_run
+from tasks.rescoring import rescore
+
+
+def enqueue_slices(own: Services, run_id: int) -> None:
+    """As many messages as there are slices to take, a window of them at most: each brings the next."""
+    with own.reading() as db:
+        count = rescoring.available(db, run_id, datetime.now(UTC), own.settings.rescoring.window)
+    for _ in range(count):
+        enqueue_run(rescore, run_id)
