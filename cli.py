@@ -218,22 +218,47 @@ def import_leads(
 )
 @click.option("--url", help="The API's address.  [default: that of `up`, else what is configured]")
 @click.option("--seed", type=int, help="The same seed invents the same leads.  [default: another each time]")
+@click.option("--outcomes", is_flag=True, help="Leads that are won or lost by a hidden rule, to see what is learned.")
+@click.option(
+    "--days", type=click.FloatRange(0, 3650, min_open=True), help="How many of theirs pass meanwhile.  [default: 90]"
+)
 @json_option
 @state_dir_option
 def simulate(
-    rate: float, seconds: float, url: str | None, seed: int | None, as_json: bool, state_dir: Path | None
+    rate: float,
+    seconds: float,
+    url: str | None,
+    seed: int | None,
+    outcomes: bool,
+    days: float | None,
+    as_json: bool,
+    state_dir: Path | None,
 ) -> None:
     """Send signed webhooks of invented leads to the running system.
 
     Latency counts from the moment a webhook was due. Fails if any is refused.
+
+    With --outcomes leads arrive, are worked on and end while the days until now pass in fast motion; what the rule
+    knows of them is told with their first webhook, and its ROC-AUC is printed in the end.
     """
+    if days is not None and not outcomes:
+        raise click.UsageError("--days belongs to --outcomes")
     from workers import simulator
     from workers.desk.progress import progress
+    from workers.simulation.decided_crm import DAYS
 
     settings = _settings(state_dir)
     with progress("sending", max(1, round(rate * seconds))) as sent:
-        report = simulator.simulate(settings, rate=rate, seconds=seconds, seed=seed, url=url, sent=sent)
-    click.echo(json.dumps(report._asdict(), indent=2) if as_json else simulator.summary(report))
+        report = simulator.simulate(
+            settings,
+            rate=rate,
+            seconds=seconds,
+            seed=seed,
+            url=url,
+            sent=sent,
+            days=(days or DAYS) if outcomes else None,
+        )
+    click.echo(report.as_json() if as_json else simulator.summary(report))
     if report.refused:
         raise Failed("not all webhooks were accepted")
 

@@ -39,7 +39,9 @@ class Capture:
         # Either clock: a vendor may stamp what it tells now with when the lead was made.
         known_for = received_at - (lead.received_at or received_at)
         late = max(known_for, timedelta(microseconds=moment - begun)) > self.after
-        if decided or advanced or late:
-            lead.early = before
+        # It tells of a stage that the lead has left already: how the lead was then cannot be told apart any more.
+        overtaken = change.stage is not None and change.stage != lead.stage
+        if decided or advanced or late or overtaken:
+            lead.early = None if overtaken else before
             lead.times[EARLY] = (moment, change.delivery_id)
         return news

@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 
 from pipeline import log
 from pipeline.errors import TryAgain
@@ -21,7 +23,9 @@ from pipeline.settings import Settings, load
 from pipeline.wiring import Services
 from tasks import app as tasks_app
 from workers.desk.address import api_url
-from workers.simulation.crm import InventedCrm, Notice
+from workers.simulation.crm import InventedCrm
+from workers.simulation.decided_crm import Decided, DecidedCrm
+from workers.simulation.notice import Notice
 from workers.simulation.sample import sample
 from workers.simulation.vendor import Vendor, new_id
 
@@ -38,14 +42,35 @@ class Report(NamedTuple):
     refused: dict[str, int]
     p50_ms: float | None
     p99_ms: float | None
+    decided: Decided | None = None
+
+    def as_json(self) -> str:
+        told = {**self._asdict(), "decided": self.decided._asdict() if self.decided else None}
+        return orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
 
 
 def simulate(
-    settings: Settings, *, rate: float, seconds: float, seed: int | None, url: str | None, sent: Callable[[int], None]
+    settings: Settings,
+    *,
+    rate: float,
+    seconds: float,
+    seed: int | None,
+    url: str | None,
+    sent: Callable[[int], None],
+    days: float | None = None,
 ) -> Report:
-    """`sent` is told how many more have left. Raises TryAgain if nobody answers at the address."""
-    crm = InventedCrm(secrets.randbits(24) if seed is None else seed)
-    return asyncio.run(_simulate(settings, crm, rate, seconds, (url or api_url(settings)).rstrip("/"), sent))
+    """`sent` is told how many more have left; with `days`, so many of a CRM pass whose leads end by a hidden rule.
+
+    Raises TryAgain if nobody answers at the address.
+    """
+    seed = secrets.randbits(24) if seed is None else seed
+    webhooks = max(1, round(rate * seconds))
+    address = (url or api_url(settings)).rstrip("/")
+    if days is None:
+        return asyncio.run(_simulate(settings, partial(_now, InventedCrm(seed)), rate, webhooks, address, sent))
+    crm = DecidedCrm(seed, webhooks=webhooks, days=days, now=datetime.now(UTC))
+    report = asyncio.run(_simulate(settings, crm.next, rate, webhooks, address, sent))
+    return report._replace(decided=crm.decided())
 
 
 def summary(report: Report) -> str:
@@ -53,17 +78,25 @@ def summary(report: Report) -> str:
     lines = [f"sent      {report.sent:,}", f"accepted  {report.accepted:,}", f"refused   {refused}"]
     if report.p50_ms is not None:
         lines.append(f"latency   p50 {report.p50_ms:g} ms, p99 {report.p99_ms:g} ms")
+    if report.decided:
+        lines.append(f"outcomes  {report.decided.won:,} won, {report.decided.lost:,} lost")
+        if report.decided.roc_auc is not None:
+            lines.append(f"rule      ROC-AUC {report.decided.roc_auc:.3f} of these: no model can beat it but by chance")
     return "\n".join(lines)
 
 
+def _now(crm: InventedCrm) -> Notice:
+    return crm.next(datetime.now(UTC))
+
+
 async def _simulate(
-    settings: Settings, crm: InventedCrm, rate: float, seconds: float, url: str, sent: Callable[[int], None]
+    settings: Settings, told: Callable[[], Notice], rate: float, webhooks: int, url: str, sent: Callable[[int], None]
 ) -> Report:
     async with Vendor(settings, url, connections=CONNECTIONS) as vendor:
         if not await vendor.is_awaited():
             raise TryAgain(f"the API does not answer at {url}; is `service6 up` running?")
         run = Run(vendor)
-        await run.send_at_rate(crm, rate, seconds, sent)
+        await run.send_at_rate(told, rate, webhooks, sent)
     return run.report()
 
 
@@ -75,16 +108,18 @@ class Run:
         self._answers: Counter[str] = Counter()
         self._latencies: list[float] = []
 
-    async def send_at_rate(self, crm: InventedCrm, rate: float, seconds: float, sent: Callable[[int], None]) -> None:
+    async def send_at_rate(
+        self, told: Callable[[], Notice], rate: float, webhooks: int, sent: Callable[[int], None]
+    ) -> None:
         now = asyncio.get_running_loop().time
         began = now()
         free = asyncio.Semaphore(UNANSWERED)
         async with asyncio.TaskGroup() as under_way:
-            for n in range(max(1, round(rate * seconds))):
+            for n in range(webhooks):
                 due = began + n / rate
                 await asyncio.sleep(due - now())
                 await free.acquire()
-                one = under_way.create_task(self._one(crm.next(datetime.now(UTC)), due))
+                one = under_way.create_task(self._one(told(), due))
                 one.add_done_callback(lambda _: free.release())
                 sent(1)
 

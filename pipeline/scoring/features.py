@@ -135,13 +135,21 @@ def encode(feature: Feature, value: Value | datetime) -> float:
 def _number(value: Value | datetime) -> float:
     if isinstance(value, str):
         try:
-            value = float(value.strip().strip("$€£%").replace(",", ""))
+            value = float(_point(value.strip().strip("$€£%").strip()))
         except ValueError:
             return np.nan
     if isinstance(value, datetime) or value is None or value != value:
         return np.nan
     number = float(value)
     return number if abs(number) <= LARGEST else copysign(LARGEST, number)
+
+
+def _point(text: str) -> str:
+    """`1,234.5`, `1.234,5` and `12,5` with a decimal point alone; `1,234` is a thousand."""
+    whole, comma, rest = text.rpartition(",")
+    if comma and "." not in rest and ("." in whole or ("," not in whole and len(rest) != len("000"))):
+        return f"{whole.replace('.', '')}.{rest}"
+    return text.replace(",", "")
 
 
 def _moment(value: Value | datetime) -> float:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import NamedTuple
 
 from schemas.score import Value
+from workers.simulation.notice import Notice
 
 OPEN_LEADS = 2000  # that it remembers; of more it loses sight of the oldest
 NEW_SHARE = 0.25  # of what happens is a lead that nobody knew
@@ -28,18 +28,6 @@ OWNERS = ("Mara Lindqvist", "Tom Okafor", "Yuki Tanaka", "Rosa Delgado", "Sam Wh
 COMPANIES = "Brightwater Copperleaf Dunmore Eastgate Fernhill Graystone Harborline Ironwood Juniper Kestrel".split()
 INDUSTRIES = ("software", "manufacturing", "logistics", "health care", "retail", "energy")
 CITIES = ("Lisbon", "Rotterdam", "Austin", "Leeds", "Gdansk", "Valencia")
-
-
-class Notice(NamedTuple):
-    """What the CRM tells of one lead, as the body of a Standard Webhook."""
-
-    type: str
-    at: datetime
-    lead: dict[str, Value]
-
-    @property
-    def body(self) -> dict[str, object]:
-        return {"type": self.type, "timestamp": self.at.isoformat(), "data": self.lead}
 
 
 @dataclass

@@ -13,7 +13,8 @@ from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from workers.bundles import enqueue_bundles
 from workers.desk.address import api_url
-from workers.simulation.crm import InventedCrm, Notice
+from workers.simulation.crm import InventedCrm
+from workers.simulation.notice import Notice
 from workers.simulation.vendor import SOURCE, Vendor
 
 LEADS = 2000

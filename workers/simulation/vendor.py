@@ -11,7 +11,7 @@ from standardwebhooks.webhooks import Webhook
 
 from pipeline.errors import Misconfigured
 from pipeline.settings import Settings, secret_variable
-from workers.simulation.crm import Notice
+from workers.simulation.notice import Notice
 
 SOURCE = "standard"
 ANSWER_S = 30.0

@@ -87,6 +87,12 @@ def test_an_outcome_that_happened_before_what_is_known_marks_it() -> None:
     assert lead.early == Early({"a": 1}, BEGAN + SOON, imported=True)
 
 
+def test_of_a_lead_whose_move_was_told_before_its_beginning_no_early_state_is_known() -> None:
+    lead = folded(change(SOON, received=SOON, stage="talks", meetings=1), change(received=SOON, stage="new", a=1))
+    assert (lead.early, lead.stage) == (None, "talks")
+    assert EARLY in lead.times
+
+
 def test_what_says_nothing_new_ends_nothing() -> None:
     lead = folded(change(SOON, received=SOON, a=1), change(received=LATE, a=2))
     assert (lead.early, lead.attributes, lead.times.get(EARLY)) == (None, {"a": 1}, None)

@@ -1,0 +1,52 @@
+"""The rule by which leads of `simulate --outcomes` are won or lost: what learning ought to find, and nobody is told."""
+
+from collections.abc import Mapping, Sequence
+from math import log
+from random import Random
+
+import numpy as np
+
+from schemas.score import Value
+
+WORDS = {
+    "industry": ("software", "manufacturing", "logistics", "health care", "retail", "energy"),
+    "lead_source": ("referral", "webinar", "organic", "website", "ads", "cold call"),
+    "seniority": ("founder", "vp", "director", "manager", "specialist", "intern"),
+}
+# What the logarithms of most values lie around, and how far apart.
+NUMBERS = {"company_size": (4.0, 1.2), "budget": (10.0, 1.0), "timeline_days": (4.5, 0.8), "visits": (1.5, 0.7)}
+FLAGS = ("newsletter", "asked_for_demo")
+TYPICAL_LOGIT = -0.7
+SPREAD = 0.8  # of a weight
+
+
+class HiddenRule:
+    """A logistic regression on what is first told of a lead; its weights follow from the seed."""
+
+    def __init__(self, seed: int) -> None:
+        chance = Random(seed)  # noqa: S311 - nothing secret
+        self._words = {name: {word: chance.gauss(0, SPREAD) for word in words} for name, words in WORDS.items()}
+        self._numbers = {name: chance.choice((-1, 1)) * chance.uniform(0.3, SPREAD) for name in NUMBERS}
+        self._flags = {name: chance.gauss(0, SPREAD) for name in FLAGS}
+
+    def logit(self, lead: Mapping[str, Value]) -> float:
+        """Of a lead as it was early; what is not known of it gives and takes nothing."""
+        found = TYPICAL_LOGIT
+        found += sum(weights.get(str(lead.get(name)), 0) for name, weights in self._words.items())
+        found += sum(weight if lead.get(name) else -weight for name, weight in self._flags.items())
+        for name, weight in self._numbers.items():
+            value = lead.get(name)
+            if isinstance(value, int | float):
+                middle, spread = NUMBERS[name]
+                found += weight * (log(1 + value) - middle) / spread
+        return found
+
+
+def roc_auc(logits: Sequence[float], won: Sequence[bool]) -> float | None:
+    """The chance that of a won and a lost lead the won one has the higher logit; None if there is no such pair."""
+    wins = np.sort([logit for logit, is_won in zip(logits, won, strict=True) if is_won])
+    losses = np.sort([logit for logit, is_won in zip(logits, won, strict=True) if not is_won])
+    if not wins.size or not losses.size:
+        return None
+    below = np.searchsorted(losses, wins, side="left") + np.searchsorted(losses, wins, side="right")
+    return float(below.mean() / 2 / losses.size)

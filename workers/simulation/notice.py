@@ -1,0 +1,18 @@
+"""What a simulated CRM tells of one lead."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from schemas.score import Value
+
+
+class Notice(NamedTuple):
+    """`body` is that of a Standard Webhook."""
+
+    type: str
+    at: datetime
+    lead: dict[str, Value]
+
+    @property
+    def body(self) -> dict[str, object]:
+        return {"type": self.type, "timestamp": self.at.isoformat(), "data": self.lead}
