@@ -8,6 +8,7 @@ import { admits, isContact, openId, view } from './view.js';
 
 const FIRST_PAGE = 60; // what a tall screen shows, so that it is there at once
 const PAGE = 200;
+const FAR = 1000; // who has come so far reads on in the largest pages
 const LARGEST_PAGE = 500; // that the API gives
 const MOST_ROWS = 120_000;
 const HELD_MS = 1500;
@@ -35,7 +36,7 @@ export class Leads {
   /** How many leads have changed since. */
   waiting = signal(0);
   cursor = signal(null);
-  canGrow = computed(() => this.cursor.value !== null && this.order.value.length <= MOST_ROWS - PAGE);
+  canGrow = computed(() => this.cursor.value !== null && this.order.value.length <= MOST_ROWS - LARGEST_PAGE);
 
   #rows = new Map();
   #ranking = new Ranking();
@@ -77,7 +78,9 @@ export class Leads {
 
   /** Reads the next page below. */
   async readMore() {
-    if (!this.loading.peek()) await this.#fetch(this.cursor.peek(), PAGE).catch(() => null);
+    if (this.loading.peek()) return;
+    const limit = this.order.peek().length < FAR ? PAGE : LARGEST_PAGE;
+    await this.#fetch(this.cursor.peek(), limit).catch(() => null);
   }
 
   /** @param {object[]} events as the feed brings them: doubled or out of order does no harm */

@@ -7,6 +7,9 @@ import { signal } from './vendor/signals.js';
 const BEYOND = 8; // rows drawn above and below what is in sight
 const STEP = 4; // rows scrolled before others are drawn
 
+/** Who has not scrolled for so long has come to rest. */
+export const REST_MS = 200;
+
 export class ListWindow {
   /** Rises when other rows are to be drawn. */
   version = signal(0);
@@ -14,6 +17,8 @@ export class ListWindow {
   above = signal(0);
   first = 0;
   last = 24;
+  /** True while somebody scrolls. */
+  moving = false;
 
   #body = null;
   #rowHeight = 56;
@@ -21,23 +26,29 @@ export class ListWindow {
   #bottom = 20;
   #ids = [];
   #owed = 0;
+  #rest = 0;
 
   /** @param {HTMLElement} body what holds the rows, all of one height @param {HTMLElement} gauge as high as one row */
   attach(body, gauge) {
     this.#body = body;
+    const scrolled = () => {
+      this.#move();
+      this.look();
+    };
     const look = () => this.look();
     const measure = () => {
       this.#rowHeight = gauge.offsetHeight;
       this.look();
     };
+    // It tells the first time when the browser has laid out the page for itself; to ask would make it do so at once.
     const sizes = new ResizeObserver(measure);
     sizes.observe(gauge);
-    addEventListener('scroll', look, { passive: true });
+    addEventListener('scroll', scrolled, { passive: true });
     addEventListener('resize', look);
-    measure();
     return () => {
+      clearTimeout(this.#rest);
       sizes.disconnect();
-      removeEventListener('scroll', look);
+      removeEventListener('scroll', scrolled);
       removeEventListener('resize', look);
     };
   }
@@ -49,11 +60,21 @@ export class ListWindow {
     this.#bottom = Math.max(0, Math.ceil((innerHeight - start) / this.#rowHeight));
     if (this.#top === 0) this.above.value = 0;
     const first = Math.max(0, Math.floor((this.#top - BEYOND) / STEP) * STEP);
-    const last = Math.ceil((this.#bottom + BEYOND) / STEP) * STEP;
+    // The same number of rows wherever it stands: none is built or thrown away.
+    const last = first + Math.ceil((this.#bottom - this.#top + 2 * BEYOND) / STEP + 1) * STEP;
     if (first === this.first && last === this.last) return;
     this.first = first;
     this.last = last;
     this.version.value++;
+  }
+
+  #move() {
+    this.moving = true;
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => {
+      this.moving = false;
+      this.version.value++;
+    }, REST_MS);
   }
 
   /** The ids are drawn next: if what is in sight stands elsewhere among them, the window goes with it. */

@@ -1,19 +1,14 @@
 import { tenths } from '../format.js';
 import { html } from '../html.js';
 
-const ARROWS = { up: '▲', down: '▼' };
-
 /**
- * What moved since the score before this one.
+ * What moved since the score before this one; its arrow comes from the styles.
  *
  * @param {{score: number, before: number | null, live: boolean}} props `live`: it came while somebody watched
  */
 export function Delta({ score, before, live }) {
-  if (before === null) return html`<span class="delta" data-way="new">${live && 'new'}</span>`;
-  const moved = Math.round((score - before) * 10) / 10;
-  if (moved === 0) return html`<span class="delta"><span class="unseen">unchanged</span></span>`;
-  const way = moved > 0 ? 'up' : 'down';
-  return html`<span class="delta" data-way=${way}>
-    <span aria-hidden="true">${ARROWS[way]}</span> <span class="unseen">${way}</span> ${tenths(Math.abs(moved))}
-  </span>`;
+  const moved = before === null ? null : Math.round((score - before) * 10) / 10;
+  const way = moved === null ? 'new' : moved > 0 ? 'up' : moved < 0 ? 'down' : 'none';
+  const text = moved === null ? live && 'new' : moved !== 0 && tenths(Math.abs(moved));
+  return html`<span class="delta delta-arrow" data-way=${way}>${text}</span>`;
 }

@@ -37,7 +37,7 @@ function Entry({ score, before }) {
     <th scope="row">
       <span class="history-score">${tenths(score.score)}</span>
       ${change !== null && html` <span class="delta" data-way=${change > 0 ? 'up' : change < 0 ? 'down' : 'none'}>${signed(change)}</span>`}
-      <span class="history-when"><${Age} key=${score.at} at=${score.at} /></span>
+      <span class="history-when"><${Age} at=${score.at} /></span>
     </th>
     <td><${Moves} score=${score} change=${change} before=${before} /></td>
   </tr>`;

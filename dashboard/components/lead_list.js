@@ -1,12 +1,21 @@
 import { count } from '../format.js';
 import { html } from '../html.js';
+import { REST_MS } from '../list_window.js';
+import { RowSlots } from '../row_slots.js';
 import { useEffect, useLayoutEffect, useRef } from '../vendor/preact-hooks.js';
 import { Icon } from './icon.js';
 import { LeadRow } from './lead_row.js';
 
-const HEADINGS = ['Tier', 'Score', 'Lead and reason', 'Stage', 'Owner', 'Active', 'Confidence'];
+const HEADINGS = {
+  tier: 'Tier',
+  score: 'Score',
+  reason: 'Lead and reason',
+  stage: 'Stage',
+  owner: 'Owner',
+  age: 'Active',
+  confidence: 'Confidence',
+};
 const AHEAD = 80; // rows below those in sight that are read before somebody gets there
-const SCROLLING_MS = 200;
 
 const nameOf = (id) => document.querySelector(`[data-lead="${id}"] .lead-name`);
 const focusedLead = () => document.activeElement?.closest('[data-lead]')?.dataset.lead;
@@ -19,31 +28,33 @@ function useFocusThatFollows() {
   });
 }
 
-/** The indices to draw: the window's, and the row that has the focus, which must not vanish under the reader. */
+/** The ids to draw, each with its index: those in sight, the rest of the window, and the one that has the focus, which must not vanish under the reader. */
 function drawn(frame, ids, focused) {
-  const first = Math.min(frame.first, ids.length);
   const last = Math.min(frame.last, ids.length);
-  const indices = Array.from({ length: Math.max(0, last - first) }, (_, n) => first + n);
-  if (focused >= 0 && (focused < first || focused >= last)) indices.push(focused);
-  return indices;
+  // At the list's end as many as elsewhere, so that no element is thrown away there and built again when the list grows.
+  const first = Math.max(0, Math.min(frame.first, last - (frame.last - frame.first)));
+  const wanted = new Map();
+  for (let index = Math.max(first, frame.top); index < last; index++) wanted.set(ids[index], index);
+  for (let index = first; index < last; index++) wanted.set(ids[index], index);
+  if (focused >= 0) wanted.set(ids[focused], focused);
+  return wanted;
 }
 
-/** A row that stays where it is keeps its vnode, and Preact passes over it: only what scrolls into sight costs. */
+/** A row that stays as it is keeps its vnode, and Preact passes over it. */
 function useRows(leads, frame) {
-  const kept = useRef(new Map());
-  return (ids, indices) => {
-    const before = kept.current;
-    kept.current = new Map();
-    return indices.map((index) => {
-      const id = ids[index];
-      const props = { id, index, top: frame.offset(index), row: leads.row(id) };
-      const known = before.get(id);
-      const same = known && Object.keys(props).every((name) => known.props[name] === props[name]);
-      const vnode = same ? known : html`<${LeadRow} key=${id} leads=${leads} ...${props} />`;
-      kept.current.set(id, vnode);
-      return vnode;
-    });
-  };
+  const { current: slots } = useRef(new RowSlots());
+  useLayoutEffect(() => {
+    // As a task of its own: what is asked of the next frame while this one is made may still be done in this one.
+    if (slots.owing) setTimeout(() => frame.version.value++);
+  });
+  return (wanted, open, focused) => slots.assign(wanted, { sorted: !frame.moving, focused }).map((slot) => {
+    const { id, index } = slot;
+    if (index < 0) return slot.vnode;
+    const props = { leads, row: leads.row(id), open: id === open, index, top: frame.offset(index) };
+    const same = slot.vnode && Object.keys(props).every((name) => slot.vnode.props[name] === props[name]);
+    if (!same) slot.vnode = html`<${LeadRow} key=${slot.key} ...${props} />`;
+    return slot.vnode;
+  });
 }
 
 export function LeadList({ leads, frame }) {
@@ -61,23 +72,24 @@ export function LeadList({ leads, frame }) {
     if (frame.last + AHEAD > ids.length && leads.canGrow.value && !leads.trouble.peek()) leads.readMore();
   });
   useEffect(() => {
-    const still = () => leads.hold(SCROLLING_MS);
+    const still = () => leads.hold(REST_MS);
     addEventListener('scroll', still, { passive: true });
     return () => removeEventListener('scroll', still);
   }, []);
   const hold = () => leads.hold();
   const focused = focusedLead();
-  return html`<table class="leads" role="table" aria-label="Leads by score" aria-rowcount=${(leads.total.value ?? ids.length) + 1} onPointerMove=${hold} onFocusIn=${hold}>
-    <thead role="rowgroup">
-      <tr role="row" aria-rowindex="1">
-        ${HEADINGS.map((text) => html`<th key=${text} role="columnheader" scope="col">${text}</th>`)}
-      </tr>
-    </thead>
-    <tbody role="rowgroup" ref=${body} style=${{ height: `${frame.offset(ids.length)}px` }}>
+  const wanted = drawn(frame, ids, focused ? indexOf(focused) : -1);
+  return html`<div class="leads" role="table" aria-label="Leads by score" aria-rowcount=${(leads.total.value ?? ids.length) + 1} onPointerMove=${hold} onPointerDown=${hold} onFocusIn=${hold}>
+    <div role="rowgroup">
+      <div class="lead-headings" role="row" aria-rowindex="1">
+        ${Object.entries(HEADINGS).map(([name, text]) => html`<span key=${name} role="columnheader" class=${`lead-${name}`}>${text}</span>`)}
+      </div>
+    </div>
+    <div class="lead-rows" role="rowgroup" ref=${body} style=${{ height: `${frame.offset(ids.length)}px` }}>
       <div class="lead-gauge" ref=${gauge} aria-hidden="true" role="presentation"></div>
-      ${rows(ids, drawn(frame, ids, focused ? indexOf(focused) : -1))}
-    </tbody>
-  </table>`;
+      ${rows(wanted, leads.open.value?.lead.id, focused)}
+    </div>
+  </div>`;
 }
 
 /** Says what came above while somebody reads further down, instead of showing it. */

@@ -19,7 +19,7 @@ function Facts({ lead }) {
   return html`<dl class="facts">
     <div><dt>Stage</dt><dd><${Stage} lead=${lead} /></dd></div>
     <div><dt>Owner</dt><dd>${lead.owner ?? '–'}</dd></div>
-    <div><dt>Active</dt><dd><${Age} key=${lead.active_at} at=${lead.active_at} /></dd></div>
+    <div><dt>Active</dt><dd><${Age} at=${lead.active_at} /></dd></div>
     <div><dt>Confidence</dt><dd><${Confidence} share=${lead.score.confidence} /></dd></div>
     <div><dt>Source</dt><dd>${lead.source}</dd></div>
     <div><dt>Scored by</dt><dd>${lead.score.model_version}</dd></div>
