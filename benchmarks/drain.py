@@ -1,8 +1,9 @@
 """Leads a second from the queue to committed score, history, vector and outbox.
 
 Ours (bundles of 100, two worker processes) against naive Celery (one lead a task, one commit a task, default settings)
-and against a bare loop without a broker (two processes; the same load, scoring and SQL, bundles of 100). The three take
-turns, so that a slow minute of the machine hits all alike; the median of their rates counts.
+and against a bare loop without a broker (two processes; the same load, scoring and SQL, bundles of 100); and ours once
+more with a learned champion. They take turns, so that a slow minute of the machine hits all alike; the median of their
+rates counts.
 
     python -m benchmarks.drain
 """
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from benchmarks.bench import bundles, fill, forget_scores, process, scored, scoring_worker, services
+from benchmarks.learned import in_charge, learn
 from benchmarks.record import record
 from pipeline import settings
 from pipeline.storage import leads, scores
@@ -28,17 +30,22 @@ BUNDLE = 100
 PROCESSES = 2
 ROUNDS = 3
 WARM = 0.1  # of the leads are not timed: the processes start
+LOOK_S = 0.05  # to count the scores oftener would cost what is measured
 
 
 def main() -> None:
-    rates: dict[str, list[float]] = {"ours": [], "naive": [], "bare": []}
+    rates: dict[str, list[float]] = {"ours": [], "learned": [], "naive": [], "bare": []}
     with services() as own:
         connect(own.settings)
         ids = fill(own, LEADS)
         own.champion  # noqa: B018 - the model version must not be made by whoever runs first
+        forget_scores(own)
+        learned = learn(own, ids)
         for _ in range(ROUNDS):
             rates["bare"].append(bare(own, ids))
             rates["ours"].append(ours(own, ids))
+            with in_charge(own, learned):
+                rates["learned"].append(ours(own, ids))
             rates["naive"].append(naive(own, ids[:NAIVE_LEADS]))
     medians = {name: statistics.median(found) for name, found in rates.items()}
     record(
@@ -48,6 +55,7 @@ def main() -> None:
             "rounds": {name: [round(rate) for rate in found] for name, found in rates.items()},
             "of_bare_loop": round(medians["ours"] / medians["bare"], 3),
             "times_naive_celery": round(medians["ours"] / medians["naive"], 1),
+            "learned_of_scorecard": round(medians["learned"] / medians["ours"], 3),
             "bundle": BUNDLE,
             "processes": PROCESSES,
             "leads": LEADS,
@@ -105,13 +113,13 @@ def bare_loop(state: str, parts: Sequence[Sequence[int]]) -> None:
 def rate(own: Services, count: int) -> float:
     """Leads a second between the first tenth and the last."""
     while (first := scored(own)) < count * WARM:
-        time.sleep(0.01)
+        time.sleep(LOOK_S)
     began = time.perf_counter()
     while (last := scored(own)) < count * (1 - WARM):
-        time.sleep(0.01)
+        time.sleep(LOOK_S)
     found = (last - first) / (time.perf_counter() - began)
     while scored(own) < count:
-        time.sleep(0.01)
+        time.sleep(LOOK_S)
     return found
 
 

@@ -1,5 +1,6 @@
 """Values that a vendor sends as text -> what they are: HubSpot has no numbers, only digits."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -9,6 +10,13 @@ from schemas.score import Value
 Kind = Literal["number", "boolean", "text", "timestamp", "days_until"]
 
 MILLISECONDS_FROM = 1e11  # epoch numbers above are milliseconds: in seconds it would be the year 5138
+CURRENCIES = "EUR|USD|GBP|CHF|CAD|AUD|NZD|JPY|CNY|INR|BRL|MXN|PLN|CZK|HUF|RON|SEK|NOK|DKK|TRY|ZAR|AED|SGD|HKD"
+AROUND = re.compile(rf"^\s*(?:(?:{CURRENCIES})\b)?[\s$€£¥₹]*|[\s$€£¥₹%]*(?:\b(?:{CURRENCIES}))?\s*$")
+GROUPED_BY_SPACE = re.compile(r"(?<=\d)[ \u00a0\u202f'’](?=\d{3}(?!\d))")
+# `1,250` and `1.250.000,50`; with one dot alone, or a comma before other than three digits, it is the fraction's.
+COMMA_OF_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+DOTS_OF_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})*,\d*|[-+]?\d{1,3}(?:\.\d{3}){2,}|[-+]?\d+,\d+")
+LONGEST_NUMBER = 64  # characters
 A_DAY = timedelta(days=1)
 YES = frozenset({"true", "yes", "y", "1"})
 NO = frozenset({"false", "no", "n", "0"})
@@ -36,14 +44,26 @@ def coerce(value: Value, kind: Kind, at: datetime | None = None) -> Value:
     return value if at is None else _days(moment - at)
 
 
-def _number(value: Value) -> Value:
-    if not isinstance(value, str):
-        return value
+def number_in(text: str) -> float | None:
+    """The number that a text is, however its country writes it: 1250.5, $1,250.50, 1.250,50 €, 1 250,5."""
     try:
-        number = float(value)
+        return float(text)
     except ValueError:
-        return value
-    if not abs(number) < NUMBER_LIMIT:  # NaN compares false
+        pass
+    if len(text) > LONGEST_NUMBER:
+        return None
+    plain = GROUPED_BY_SPACE.sub("", AROUND.sub("", text))
+    if DOTS_OF_THOUSANDS.fullmatch(plain) and not COMMA_OF_THOUSANDS.fullmatch(plain):
+        plain = plain.replace(".", "").replace(",", ".")
+    try:
+        return float(plain.replace(",", ""))
+    except ValueError:
+        return None
+
+
+def _number(value: Value) -> Value:
+    number = number_in(value) if isinstance(value, str) else None
+    if number is None or not abs(number) < NUMBER_LIMIT:  # NaN compares false
         return value
     return int(number) if number.is_integer() else number
 

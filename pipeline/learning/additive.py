@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.attributes import canonical
-from pipeline.scoring.features import Bins, Feature, Matrix
+from pipeline.scoring.encoding import Feature
+from pipeline.scoring.features import Bins, Matrix
 from pipeline.scoring.layout import Layout
 from schemas.glassbox import Axis, Glassbox, GlassboxFeature, GlassboxTerm
 

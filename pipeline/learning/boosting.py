@@ -11,7 +11,7 @@ from interpret.glassbox import ExplainableBoostingClassifier
 from numpy.typing import NDArray
 
 from pipeline.learning.additive import Additive, Floats, Table, Training
-from pipeline.scoring.features import Feature
+from pipeline.scoring.encoding import Feature
 
 BAGS = 8
 HELD_OUT = 0.15  # of each bag, to stop early by and to calibrate with

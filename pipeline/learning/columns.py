@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.attributes import canonical
 from pipeline.kinds import MILLISECONDS_FROM, NO, YES
-from pipeline.scoring.features import UNSET, Feature, encode
+from pipeline.scoring.encoding import UNSET, Column, Feature
 from schemas.model_card import LeftOut
 from schemas.score import Value
 
@@ -114,7 +114,8 @@ def _may_be_date(value: Value) -> bool:
 
 def _encoded(values: Counted, kind: Literal["number", "age"]) -> list[float]:
     feature = Feature("", kind)
-    return [encode(feature, value) for value in values]
+    column = Column(feature)
+    return [column.encode(value) for value in values]
 
 
 def _words(values: Counted) -> Counter[str]:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from pipeline.scoring.features import Feature, Matrix
+from pipeline.scoring.encoding import Feature
+from pipeline.scoring.features import Matrix
 from schemas.model_card import Leak
 
 TOO_GOOD = 0.90  # ROC-AUC of one attribute alone

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.learning.additive import Additive, Floats, Table, Training
-from pipeline.scoring.features import MISSING_BIN, Bins, Feature, FeatureSet, Matrix
+from pipeline.scoring.encoding import Feature
+from pipeline.scoring.features import MISSING_BIN, Bins, FeatureSet, Matrix
 
 BAGS = 16
 RANGES = 32

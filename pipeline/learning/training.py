@@ -14,7 +14,8 @@ from pipeline.learning.columns import Columns, columns
 from pipeline.learning.evaluation import Won, quality, segments
 from pipeline.learning.leaks import TOO_GOOD, leaks
 from pipeline.learning.verdict import verdict
-from pipeline.scoring.features import FeatureSet, Matrix, days
+from pipeline.scoring.encoding import days
+from pipeline.scoring.features import FeatureSet, Matrix
 from pipeline.scoring.glassbox import GlassBox
 from schemas.example import Example, Split
 from schemas.glassbox import Glassbox

@@ -1,8 +1,8 @@
 """Terms of the sum -> the strongest factors, kept in a few bytes -> words when someone reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from schemas.score import Tier, Value
 STRONGEST = 5
 DECIMALS = 2  # of points, as people read them
 PACKED = np.dtype([("term", "<u2"), ("place", "<u2"), ("points", "<f4")])
+READABLE = np.dtype([("term", "<u2"), ("place", "<u2"), ("points", "<f8")])
 
 OPENING = {
     Tier.A: "Strong lead",
@@ -56,6 +57,13 @@ def unpack(packed: bytes) -> NDArray[np.void]:
     return np.frombuffer(packed, PACKED)
 
 
+def readable(packed: NDArray[np.void]) -> Any:
+    """The records of each lead as tuples, their points rounded as people read them."""
+    found = packed.astype(READABLE)
+    found["points"] = np.round(found["points"], DECIMALS)
+    return found.tolist()
+
+
 class Wording(NamedTuple):
     """What one place in the table of a term says."""
 
@@ -73,11 +81,11 @@ class Term(NamedTuple):
     @property
     def phrase(self) -> str:
         """Its part of the sentence."""
-        sign = "+" if self.points > 0 else "−"
-        return f"{self.label} ({sign}{abs(self.points):g})"
+        return f"{self.label} (+{self.points:g})" if self.points > 0 else f"{self.label} (−{-self.points:g})"
 
 
 Wordings = Sequence[Sequence[Wording]]  # by term, then by place
+Record = tuple[int, int, float]  # term, place, points
 
 
 def term(wording: Wording, points: float) -> Term:
@@ -85,20 +93,19 @@ def term(wording: Wording, points: float) -> Term:
 
 
 def factors(
-    packed: NDArray[np.void], wordings: Wordings, values: Sequence[Value | datetime] | None
+    records: Iterable[Record], wordings: Wordings, value_of: Callable[[int], Value | datetime] | None
 ) -> tuple[list[dict[str, Value]], list[Term]]:
-    """The fields of each `Factor`, and its term; `values` (by term) None leaves the lead's own values out."""
-    seen = [(which, term(wordings[which][place], points)) for which, place, points in packed.tolist() if points]
-    fields: list[dict[str, Value]] = [
-        {
-            "attribute": one.attribute,
-            "label": one.label,
-            "points": one.points,
-            "value": None if values is None else _shown(values[which]),
-        }
-        for which, one in seen
-    ]
-    return fields, [one for _, one in seen]
+    """The fields of each `Factor`, and its term; `value_of` a term None leaves the lead's own values out."""
+    fields: list[dict[str, Value]] = []
+    terms: list[Term] = []
+    for which, place, points in records:
+        if not points:
+            continue
+        attribute, label = wordings[which][place]
+        value = None if value_of is None else _shown(value_of(which))
+        fields.append({"attribute": attribute, "label": label, "points": points, "value": value})
+        terms.append(Term(attribute, label, points))
+    return fields, terms
 
 
 def is_enough(confidence: float) -> bool:
@@ -108,15 +115,15 @@ def is_enough(confidence: float) -> bool:
 
 def sentence(tier: Tier, confidence: float, terms: Sequence[Term]) -> str:
     """One sentence or two, from labels alone, so that they are fit for every role."""
-    speaks_for = [one.phrase for one in terms if one.points > 0][:FOR_IN_SENTENCE]
-    against = [one.phrase for one in terms if one.points < 0][:AGAINST_IN_SENTENCE]
+    speaks_for = ", ".join([one.phrase for one in terms if one.points > 0][:FOR_IN_SENTENCE])
+    against = ", ".join([one.phrase for one in terms if one.points < 0][:AGAINST_IN_SENTENCE])
     if not speaks_for and not against:
         return NOTHING_KNOWN
-    reasons = "; but ".join(", ".join(group) for group in (speaks_for, against) if group)
+    reasons = f"{speaks_for}; but {against}" if speaks_for and against else speaks_for or against
     return f"{OPENING[tier]}: {reasons}." if is_enough(confidence) else f"{NOTHING_KNOWN} So far: {reasons}."
 
 
 def _shown(value: Value | datetime) -> Value:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value[:VALUE_LIMIT] if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value[:VALUE_LIMIT]
+    return value.isoformat() if isinstance(value, datetime) else value

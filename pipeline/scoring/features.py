@@ -1,22 +1,19 @@
 """Attributes as a CRM sends them -> float32 vectors -> bins.
 
-A feature set names its features in order. `encode` gives one float32 a feature: the number, the code of the word,
-or the day of a moment (days since 2020, kept absolute; `bins` subtracts it from the clock). NaN means missing.
+A feature set names its features in order; `encoding` says what each of them becomes. Moments are kept absolute, and
+`bins` subtracts them from the clock.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cached_property, lru_cache
-from math import copysign
-from typing import Literal
+from datetime import datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.attributes import canonical
 from pipeline.errors import Misconfigured
-from pipeline.kinds import MILLISECONDS_FROM
+from pipeline.scoring.encoding import Column, Feature, days
 from schemas.score import Value
 
 Matrix = NDArray[np.float32]
@@ -26,60 +23,39 @@ Bins = NDArray[np.intp]
 ACTIVE_AT = "$active_at"
 
 MISSING_BIN = 0
-NAMES_KEPT = 8192  # attribute names whose place is remembered
+NOBODYS = "$"  # begins like our own names, so no attribute is called so
 WORST_RANK = 1 << 30
-LARGEST = float(np.finfo(np.float32).max)
-ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
-DAY_S = 86400.0
-# Form defaults that nobody chose.
-UNSET = frozenset({"", "select", "please select", "n/a", "na", "null", "none given", "-", "unknown"})
-
-
-@dataclass(frozen=True)
-class Feature:
-    """`cuts` ascending for number and age (n of them make n + 1 ranges), `codes` word -> 1…n for category."""
-
-    name: str
-    kind: Literal["number", "category", "age"]
-    aliases: tuple[str, ...] = ()
-    cuts: tuple[float, ...] = ()
-    codes: Mapping[str, int] = field(default_factory=dict)
-
-    @cached_property
-    def bin_count(self) -> int:
-        """Missing, then the ranges; or missing, then the words, then any other word."""
-        known = max(self.codes.values(), default=0) if self.kind == "category" else len(self.cuts)
-        return known + 2
+NOWHERE = (-1, WORST_RANK)
+NAME_SETS_KEPT = 1024  # of which it is remembered where each feature is read; the leads of a source have few
 
 
 class FeatureSet:
     def __init__(self, features: Sequence[Feature]) -> None:
         self.features = tuple(features)
         self._places = _places(self.features)
-        self._place = lru_cache(maxsize=NAMES_KEPT)(lambda name: self._places.get(canonical(name)))
+        self._columns = [Column(feature) for feature in self.features]
+        self._read_at = lru_cache(maxsize=NAME_SETS_KEPT)(self._names_read)
         self._words = [n for n, f in enumerate(features) if f.kind == "category"]
         self._ranges = [n for n, f in enumerate(features) if f.kind != "category"]
         self._cuts = tuple(np.asarray(f.cuts, np.float32) for f in features)
 
     def values(self, attributes: Mapping[str, Value], active_at: datetime) -> list[Value | datetime]:
         """The raw value of each feature, None where missing; the first of its names that is set wins."""
-        found: list[Value | datetime] = [None] * len(self.features)
-        ranks = [WORST_RANK] * len(self.features)
-        named: dict[str, Value | datetime] = {**attributes, ACTIVE_AT: active_at}
-        for name, value in named.items():
-            place = self._place(name)
-            if place is not None and value is not None and place[1] < ranks[place[0]]:
-                found[place[0]] = value
-                ranks[place[0]] = place[1]
-        return found
+        told: dict[str, Value | datetime] = {**attributes, ACTIVE_AT: active_at}
+        if None in told.values():
+            told = {name: value for name, value in told.items() if value is not None}
+        return [told.get(name) for name in self._read_at(tuple(told))]
 
     def encode(self, values: Sequence[Value | datetime]) -> list[float]:
-        return [encode(feature, value) for feature, value in zip(self.features, values, strict=True)]
+        return [column.encode(value) for column, value in zip(self._columns, values, strict=True)]
 
     def matrix(self, rows: Sequence[Sequence[Value | datetime]]) -> Matrix:
         """(leads, features)"""
-        encoded = [self.encode(values) for values in rows]
-        return np.array(encoded, np.float32).reshape(len(rows), len(self.features))
+        found = np.empty((len(rows), len(self.features)), np.float32)
+        # A column at a time: its values are alike, and most need no look of their own.
+        for place, (column, values) in enumerate(zip(self._columns, zip(*rows, strict=True), strict=False)):
+            found[:, place] = column.encode_all(values)
+        return found
 
     def bins(self, matrix: Matrix, as_of: datetime | Matrix) -> Bins:
         """(leads, features); bin 0 is missing. `as_of` is one clock, or of each lead the `days` of its own."""
@@ -87,13 +63,12 @@ class FeatureSet:
 
     def binned(self, readings: Matrix) -> Bins:
         # Whole columns at once: of one lead each call of numpy costs more than its work.
+        missing = np.isnan(readings)
         found = np.empty(readings.shape, np.intp)
-        codes = readings[:, self._words]
-        found[:, self._words] = np.where(np.isnan(codes), MISSING_BIN, codes).astype(np.intp)
+        found[:, self._words] = np.where(missing, MISSING_BIN, readings)[:, self._words]
         for column in self._ranges:
-            seen = readings[:, column]
-            ranges = self._cuts[column].searchsorted(seen, side="right") + 1
-            found[:, column] = np.where(np.isnan(seen), MISSING_BIN, ranges)
+            found[:, column] = self._cuts[column].searchsorted(readings[:, column], side="right") + 1
+        found[missing] = MISSING_BIN
         return found
 
     def readings(self, matrix: Matrix, as_of: datetime | Matrix) -> Matrix:
@@ -107,6 +82,16 @@ class FeatureSet:
         readings[:, ages] = np.maximum(today - matrix[:, ages], np.float32(0))
         return readings
 
+    def _names_read(self, names: Sequence[str]) -> list[str]:
+        """By feature the attribute that tells it, of all that have these names; NOBODYS where none does."""
+        found = [NOBODYS] * len(self.features)
+        ranks: dict[int, int] = {}
+        for name in names:
+            column, rank = self._places.get(canonical(name), NOWHERE)
+            if rank < ranks.get(column, WORST_RANK):
+                found[column], ranks[column] = name, rank
+        return found
+
 
 def _places(features: Sequence[Feature]) -> dict[str, tuple[int, int]]:
     """Canonical name -> its feature's column, and its rank among that feature's names."""
@@ -117,55 +102,3 @@ def _places(features: Sequence[Feature]) -> dict[str, tuple[int, int]]:
             if place[0] != column:
                 raise Misconfigured(f"{name!r} stands for both {features[place[0]].name} and {feature.name}")
     return found
-
-
-def encode(feature: Feature, value: Value | datetime) -> float:
-    if value is None:
-        return np.nan
-    if feature.kind == "number":
-        return _number(value)
-    if feature.kind == "age":
-        return _moment(value)
-    word = str(value).strip().casefold()
-    if word in UNSET:
-        return np.nan
-    return float(feature.codes.get(word, feature.bin_count - 1))
-
-
-def _number(value: Value | datetime) -> float:
-    if isinstance(value, str):
-        try:
-            value = float(_point(value.strip().strip("$€£%").strip()))
-        except ValueError:
-            return np.nan
-    if isinstance(value, datetime) or value is None or value != value:
-        return np.nan
-    number = float(value)
-    return number if abs(number) <= LARGEST else copysign(LARGEST, number)
-
-
-def _point(text: str) -> str:
-    """`1,234.5`, `1.234,5` and `12,5` with a decimal point alone; `1,234` is a thousand."""
-    whole, comma, rest = text.rpartition(",")
-    if comma and "." not in rest and ("." in whole or ("," not in whole and len(rest) != len("000"))):
-        return f"{whole.replace('.', '')}.{rest}"
-    return text.replace(",", "")
-
-
-def _moment(value: Value | datetime) -> float:
-    if isinstance(value, datetime):
-        return days(value)
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return np.nan
-        return days(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    seconds = _number(value)
-    if abs(seconds) > MILLISECONDS_FROM:
-        seconds /= 1000
-    return (seconds - ORIGIN.timestamp()) / DAY_S
-
-
-def days(moment: datetime) -> float:
-    return (moment - ORIGIN).total_seconds() / DAY_S

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from pipeline.errors import GiveUp
-from pipeline.scoring.features import MISSING_BIN, Bins, Feature, FeatureSet
+from pipeline.scoring.encoding import Feature
+from pipeline.scoring.features import MISSING_BIN, Bins, FeatureSet
 from pipeline.scoring.layout import Layout, starts
 from pipeline.scoring.model import Judgement
 from pipeline.scoring.term_words import word_places
@@ -71,8 +72,8 @@ class GlassBox:
         rate = self._rate((new - old).sum(axis=1), self.tables.intercept + old.sum(axis=1))
         return (new - old) * rate[:, np.newaxis]
 
-    def shown(self, values: Sequence[Value | datetime]) -> list[Value | datetime]:
-        return [_shown([values[axis.feature] for axis in term.axes]) for term in self.tables.terms]
+    def shown(self, values: Sequence[Value | datetime], term: int) -> Value | datetime:
+        return _shown([values[axis.feature] for axis in self.tables.terms[term].axes])
 
     def _judge(self, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], Bins]:
         places = self._layout.places(bins)

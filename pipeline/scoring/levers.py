@@ -5,7 +5,7 @@ from datetime import datetime
 from math import isnan
 from typing import Literal
 
-from pipeline.scoring.features import Feature, days
+from pipeline.scoring.encoding import Feature, days
 from pipeline.scoring.model import Model
 from schemas.score import Lever, Value
 

@@ -52,5 +52,5 @@ class Model(Protocol):
     def moved(self, before: Bins, after: Bins) -> NDArray[np.float64]:
         """(n, terms) places of two scores -> the points between them; a term whose place stayed has none."""
 
-    def shown(self, values: Sequence[Value | datetime]) -> Sequence[Value | datetime]:
-        """Values by feature -> what to show beside each term."""
+    def shown(self, values: Sequence[Value | datetime], term: int) -> Value | datetime:
+        """Values by feature -> what to show beside this term."""

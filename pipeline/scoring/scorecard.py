@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.scoring.encoding import Feature
 from pipeline.scoring.explain import Wording
-from pipeline.scoring.features import Bins, Feature, FeatureSet
+from pipeline.scoring.features import Bins, FeatureSet
 from pipeline.scoring.model import Judgement
 from schemas.score import Engine, Value
 from schemas.scorecard import OtherWord, RangeBin, Rule, ScorecardConfig, WordBin, WordRule
@@ -48,8 +49,8 @@ class Scorecard:
     def moved(self, before: Bins, after: Bins) -> NDArray[np.float64]:
         return self.points(after) - self.points(before)
 
-    def shown(self, values: Sequence[Value | datetime]) -> Sequence[Value | datetime]:
-        return values  # a term is a feature
+    def shown(self, values: Sequence[Value | datetime], term: int) -> Value | datetime:
+        return values[term]  # a term is a feature
 
 
 def _feature(rule: Rule) -> Feature:

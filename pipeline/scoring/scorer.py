@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from pipeline.scoring import explain
-from pipeline.scoring.explain import Term
+from pipeline.scoring.explain import Record, Term
 from pipeline.scoring.model import Model
 from pipeline.scoring.tier import tiers
 from schemas.lead import WaitingLead
@@ -17,8 +18,6 @@ from schemas.score import Factor, LeadScore, ScoreRow, Tier, Value
 from schemas.scorecard import TierCuts
 
 DECIMALS = 4
-
-Packed = NDArray[np.void]  # records of explain.PACKED
 
 
 class Scorer:
@@ -41,10 +40,11 @@ class Scorer:
             np.round(judged.scores, DECIMALS).tolist(),
             np.round(judged.confidences, DECIMALS).tolist(),
             tiers(judged.scores, self.cuts),
-            packed,
-            explain.packed_places(judged.places),
-            matrix,
-            map(self.model.shown, values),
+            explain.readable(packed),
+            values,
+            _bytes(packed),
+            _bytes(explain.packed_places(judged.places)),
+            _bytes(matrix),
             strict=True,
         )
         return [self._row(*row) for row in rows]
@@ -67,10 +67,8 @@ class Scorer:
         active_at: datetime,
     ) -> dict[str, Any]:
         """The fields of LeadScore that explain a saved score; without `attributes` the factors carry no values."""
-        values = None
-        if attributes is not None:
-            values = self.model.shown(self.model.features.values(attributes, active_at))
-        why = self._why(explain.unpack(packed), score, confidence, tier, values)
+        values = None if attributes is None else self.model.features.values(attributes, active_at)
+        why = self._why(explain.readable(explain.unpack(packed)), score, confidence, tier, values)
         return {**why, "factors": tuple(Factor.model_construct(**fields) for fields in why["factors"])}
 
     def terms(self, packed: bytes) -> dict[str, Term]:
@@ -82,19 +80,20 @@ class Scorer:
 
     def _why(
         self,
-        packed: Packed,
+        records: Sequence[Record],
         score: float,
         confidence: float,
         tier: Tier,
         values: Sequence[Value | datetime] | None,
     ) -> dict[str, Any]:
-        fields, terms = explain.factors(packed, self.model.wordings, values)
+        value_of = None if values is None else partial(self.model.shown, values)
+        fields, terms = explain.factors(records, self.model.wordings, value_of)
         base = self.model.base
         return {
             "explanation": explain.sentence(tier, confidence, terms),
             "base": base,
             "factors": fields,
-            "others": round(score - base - sum(term.points for term in terms), explain.DECIMALS),
+            "others": round(score - base - sum([term.points for term in terms]), explain.DECIMALS),
         }
 
     def _row(
@@ -103,10 +102,11 @@ class Scorer:
         score: float,
         confidence: float,
         tier: Tier,
-        packed: Packed,
-        places: NDArray[np.uint16],
-        vector: np.ndarray[tuple[int], np.dtype[np.float32]],
+        records: Sequence[Record],
         values: Sequence[Value | datetime],
+        packed: bytes,
+        places: bytes,
+        vector: bytes,
     ) -> ScoreRow:
         lead_id = str(lead.id)
         # What only the guarded write can know (rev, previous score, time) the publisher fills in.
@@ -123,7 +123,7 @@ class Scorer:
                 "score": score,
                 "confidence": confidence,
                 "tier": tier,
-                **self._why(packed, score, confidence, tier, values),
+                **self._why(records, score, confidence, tier, values),
                 "engine": self.model.engine,
                 "model_version": self.model.version,
                 "lead_revision": lead.revision,
@@ -135,9 +135,18 @@ class Scorer:
             score,
             confidence,
             tier,
-            packed.tobytes(),
-            places.tobytes(),
-            vector.tobytes(),
+            packed,
+            places,
+            vector,
             lead.owner,
             orjson.dumps(body).decode(),
         )
+
+
+def _bytes(rows: NDArray[Any]) -> list[bytes]:
+    """Of each row of a matrix its bytes."""
+    width = rows.itemsize * rows.shape[1]
+    if not width:
+        return [b""] * len(rows)
+    found: list[bytes] = np.ascontiguousarray(rows).view(f"V{width}").ravel().tolist()
+    return found

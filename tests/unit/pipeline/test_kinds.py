@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.attributes import NUMBER_LIMIT
-from pipeline.kinds import Kind, coerce
+from pipeline.kinds import Kind, coerce, number_in
 from schemas.score import Value
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -64,3 +64,35 @@ def test_whatever_comes_it_stays_fit_to_store(kind: Kind, value: Value) -> None:
     coerced = coerce(value, kind, NOW)
     if isinstance(coerced, int | float) and not isinstance(value, int | float):
         assert abs(coerced) < NUMBER_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("250.000,00", 250_000),
+        ("EUR 1.250.000,5", 1_250_000.5),
+        ("1.250.000", 1_250_000),
+        ("250,000.00", 250_000),
+        ("1,250", 1250),
+        ("1,25,000", 125_000),
+        ("12345,67", 12_345.67),
+        ("0,125", 0.125),
+        ("1.250", 1.25),
+        ("-5,5 %", -5.5),
+        ("1 250 000,5 €", 1_250_000.5),
+        ("1\u00a0250", 1250),
+        ("1'250.50 CHF", 1250.5),
+    ],
+)
+def test_a_number_is_read_as_its_country_writes_it(text: str, number: float) -> None:
+    assert number_in(text) == number
+
+
+@pytest.mark.parametrize("text", ["22.11.2026", "1.2.3.4", "2026-11-22", "+49 30 1234567", "10 20", "REF 12", "-", "€"])
+def test_what_only_looks_like_a_number_is_none(text: str) -> None:
+    assert number_in(text) is None
+
+
+@given(st.text(alphabet="0123456789.,'-+ €EUR\u00a0", max_size=80))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    assert number_in(text) is None or isinstance(number_in(text), float)

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.scoring import explain
-from pipeline.scoring.explain import ENOUGH, NOTHING_KNOWN, PACKED, STRONGEST, VALUE_LIMIT, Term, Wording, term
+from pipeline.scoring.explain import (
+    DECIMALS,
+    ENOUGH,
+    NOTHING_KNOWN,
+    PACKED,
+    STRONGEST,
+    VALUE_LIMIT,
+    Term,
+    Wording,
+    term,
+)
 from schemas.score import Tier, Value
 from tests.unit.pipeline.scoring.cards import NOW
 
@@ -17,12 +27,11 @@ WORDINGS = [
 ]
 
 
-def packed(*places: tuple[int, int, float]) -> "np.ndarray[tuple[int], np.dtype[np.void]]":
-    return np.array(list(places), PACKED)
+RECORDS = [(0, 1, 13.0), (1, 1, -9.0)]
 
 
 def told(values: list[Value | datetime] | None) -> list[dict[str, Value]]:
-    return explain.factors(packed((0, 1, 13), (1, 1, -9)), WORDINGS, values)[0]
+    return explain.factors(RECORDS, WORDINGS, None if values is None else values.__getitem__)[0]
 
 
 @given(st.lists(st.lists(st.floats(-100, 100), min_size=8, max_size=8), min_size=1, max_size=5))
@@ -41,9 +50,11 @@ def test_a_card_of_few_features_has_few_factors() -> None:
     assert explain.strongest(np.array([[1.0, -2.0]]), np.array([[1, 1]])).shape == (1, 2)
 
 
-def test_factors_survive_being_stored() -> None:
-    stored = packed((0, 1, 13), (1, 1, -9)).tobytes()
-    assert explain.factors(explain.unpack(stored), WORDINGS, ["x", "y"])[0] == told(["x", "y"])
+@given(st.lists(st.floats(-100, 100, width=32), max_size=5))
+def test_factors_survive_being_stored_and_are_rounded_as_python_rounds(points: list[float]) -> None:
+    stored = np.array([(n, 1, number) for n, number in enumerate(points)], PACKED).tobytes()
+    expected = [(n, 1, round(number, DECIMALS)) for n, number in enumerate(points)]
+    assert explain.readable(explain.unpack(stored)) == expected
 
 
 def test_a_factor_names_attribute_label_points_and_value() -> None:
@@ -62,7 +73,7 @@ def test_a_long_value_is_cut() -> None:
 
 
 def test_a_term_of_nothing_is_no_factor() -> None:
-    fields, words = explain.factors(packed((0, 0, 0), (1, 1, -9)), WORDINGS, None)
+    fields, words = explain.factors([(0, 0, 0.0), (1, 1, -9.0)], WORDINGS, None)
     assert [field["attribute"] for field in fields] == [word.attribute for word in words] == ["source"]
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.scoring.features import ACTIVE_AT, LARGEST, MISSING_BIN, Feature, FeatureSet
+from pipeline.scoring.encoding import LARGEST, Feature
+from pipeline.scoring.features import ACTIVE_AT, MISSING_BIN, FeatureSet
 from schemas.score import Value
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
