@@ -1,8 +1,7 @@
 """Long tasks of a page's main thread, by the clock on the wall and by the time that the thread itself ran.
 
-A long task is one over 50 ms. On the wall it is what a reader feels; but where browser and servers share the cores, it holds
-what other processes took meanwhile. The thread's own time is what the page's work costs, and what another page would
-do better.
+A long task is one over 50 ms. On the wall it is what a reader feels; but where browser and servers share the cores, it
+holds what other processes took meanwhile. The thread's own time is what the page's work costs.
 """
 
 import json
