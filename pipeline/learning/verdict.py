@@ -27,6 +27,11 @@ def verdict(quality: Quality, tested: Window, leaks: Sequence[Leak]) -> tuple[Re
         doubts.append(f"scores are off by {100 * quality.calibration_error:.0f} points on average")
     if quality.roc_auc > TOO_GOOD:
         doubts.append(f"ROC-AUC {quality.roc_auc} is too good to be true: an attribute may tell the outcome")
+    if tested.imported:
+        notes.append(
+            f"{tested.imported:,} of the {tested.leads:,} leads that it was tested on came with their outcome: "
+            f"what is known of them may be younger than that"
+        )
     notes += [f"{leak.attribute} alone has ROC-AUC {leak.roc_auc}: it tells the outcome" for leak in leaks]
     readiness = Readiness.NOT_READY if fatal else Readiness.FAIR if doubts else Readiness.READY
     return readiness, (*fatal, *doubts, *notes)

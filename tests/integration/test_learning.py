@@ -91,8 +91,9 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_the_table_of_another_business_becomes_a_model_in_charge_without_touching_code(
-    own: Services, table: Path
+    own: Services, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SERVICE6_LEARNING__SEGMENTS", '["weg", "Probetraining"]')
     layout = ["--id", "Nr.", "--created", "Eingang", "--outcome", "Ergebnis", "--won", "Vertrag"]
     service6("import", "leads", str(table), "--source", "gym", *layout)
     assert value(own, "SELECT count(*) FROM lead_contacts") == 600
@@ -100,6 +101,11 @@ def test_the_table_of_another_business_becomes_a_model_in_charge_without_touchin
     assert {term["attribute"] for term in card["importances"]} >= {"Weg", "Probetraining"}
     assert {"Bemerkung"} <= {out["attribute"] for out in card["left_out"]}
     assert card["quality"]["roc_auc"] > 0.7
+    assert card["quality"]["lift"][-1] == {"share": 1, "lift": 1}
+    segments = {(one["attribute"], one["value"]): one for one in card["segments"]}
+    assert {value for attribute, value in segments if attribute == "weg"} == {"Empfehlung", "Plakat", "Suche"}
+    assert segments["weg", "Empfehlung"]["selected"] > segments["weg", "Plakat"]["selected"]
+    assert sum(one["leads"] for one in card["segments"]) == 2 * card["tested_on"]["leads"]
     eventually(lambda: own.champion.scorer.model.engine == Engine.GLASSBOX, within_s=NOTICED_S)
     assert own.champion.scorer.model.version == version
     scored = own.champion.scorer.attempt({"Weg": "Empfehlung", "Probetraining": "ja"}, datetime.now(UTC))

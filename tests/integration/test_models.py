@@ -141,6 +141,13 @@ def test_too_few_outcomes_are_told_with_their_counts(own: Services) -> None:
     assert failed.stderr == "service6: 0 leads were won and 0 lost; a model needs at least 40 of each\n"
 
 
+def test_outcomes_of_one_kind_alone_are_told_with_their_counts(own: Services) -> None:
+    leads_saved(own, 90, outcome="won")
+    failed = service6("train")
+    assert failed.exit_code == 1
+    assert failed.stderr == "service6: 90 leads were won and 0 lost; a model needs at least 40 of each\n"
+
+
 def test_without_a_learned_model_the_list_says_so(own: Services) -> None:
     own.champion  # noqa: B018 - a scorecard is stored, and is none
     assert "no learned models" in service6("models", "list").stdout

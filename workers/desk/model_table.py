@@ -6,7 +6,7 @@ from pipeline import promotion
 from pipeline.settings import Settings
 from pipeline.storage import champions
 from pipeline.storage.champions import Handover, Listed
-from schemas.model_card import ModelCard
+from schemas.model_card import ModelCard, Window
 from workers.desk.actor import actor
 from workers.desk.errand import errand
 
@@ -64,8 +64,8 @@ def card_text(version: str, told: ModelCard) -> str:
     quality = told.quality
     lines = [
         f"{version}: {told.readiness}, by {told.method}",
-        f"trained on {told.trained_on.leads:,} leads ({told.trained_on.won:,} won), tested on the newest "
-        f"{told.tested_on.leads:,} ({told.tested_on.won:,} won)",
+        f"trained on {_window(told.trained_on, told.sampled)}, tested on the newest "
+        f"{_window(told.tested_on, told.test_sampled)}",
         f"ROC-AUC {quality.roc_auc:.3f} (at least {quality.roc_auc_low:.3f}), calibration error "
         f"{quality.calibration_error:.3f}, best tenth {quality.lift_at_tenth:.2f} × the base rate {told.base_rate:.3f}",
         *(f"  note: {reason}" for reason in told.reasons[:SHOWN]),
@@ -73,3 +73,8 @@ def card_text(version: str, told: ModelCard) -> str:
     ]
     lines += [f"  left out: {out.attribute}, {out.reason}" for out in told.left_out]
     return "\n".join(lines)
+
+
+def _window(window: Window, sampled: int | None) -> str:
+    drawn = f", {sampled:,} of them drawn" if sampled else ""
+    return f"{window.leads:,} leads ({window.won:,} won{drawn})"

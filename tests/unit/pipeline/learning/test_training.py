@@ -9,7 +9,7 @@ from pipeline.errors import GiveUp
 from pipeline.learning.training import Trained, Wishes, chances, outcomes, train
 from pipeline.scoring.glassbox import GlassBox, opened
 from pipeline.scoring.scorer import Scorer
-from schemas.example import Example
+from schemas.example import Example, Split
 from schemas.model_card import ModelCard, Readiness
 from schemas.scorecard import TierCuts
 from tests.unit.pipeline.learning.leads import BEGAN, auc_of_rule, examples, split
@@ -82,6 +82,34 @@ def test_outcomes_that_follow_nothing_make_no_model_to_trust() -> None:
     card = train(split([e._replace(won=won) for e, won in zip(FEW, turned, strict=True)]), WISHES).card
     assert card.readiness == Readiness.NOT_READY
     assert "chance" in card.reasons[0]
+
+
+def test_words_never_seen_and_a_number_that_became_text_are_scored_with_less_confidence(many: Trained) -> None:
+    scorer = Scorer(GlassBox(many.model), TierCuts())
+    usual = scorer.attempt({**FEW[0].attributes, "source": "ads", "visits": 3}, FEW[0].as_of)
+    turned = scorer.attempt({**FEW[0].attributes, "source": "a fair", "visits": "many"}, FEW[0].as_of)
+    assert 0 <= turned.score <= 100
+    assert turned.confidence < usual.confidence - 0.1
+    assert "Visits not known" in {factor.label for factor in turned.factors}
+
+
+def test_a_column_that_turns_from_number_to_text_between_training_and_test_shows_in_the_figures(few: Trained) -> None:
+    known = split(FEW)
+    turned = [e._replace(attributes={**e.attributes, "visits": f"{e.attributes['visits']} calls"}) for e in known.newer]
+    card = train(known._replace(newer=turned), WISHES).card
+    assert card.importances == few.card.importances
+    assert card.quality.roc_auc < few.card.quality.roc_auc
+
+
+def test_samples_and_leads_that_came_with_their_outcome_are_told() -> None:
+    whole = split(FEW)
+    assert whole.older_window is not None
+    assert whole.newer_window is not None
+    windows = [window.model_copy(update={"imported": 7}) for window in (whole.older_window, whole.newer_window)]
+    card = train(Split(whole.older[::2], whole.newer[::2], *windows), WISHES).card
+    assert (card.trained_on.leads, card.sampled) == (480, 240)
+    assert (card.tested_on.leads, card.test_sampled) == (120, 60)
+    assert "7 of the 120 leads" in card.reasons[-1]
 
 
 @pytest.mark.parametrize(
