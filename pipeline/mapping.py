@@ -11,7 +11,7 @@ from pipeline.kinds import coerce
 from pipeline.security.privacy import is_personal, looks_personal
 from pipeline.security.vault import Vault
 from pipeline.sources import FieldSettings, SourceSettings
-from schemas.lead import LeadChange, Outcome
+from schemas.lead import OPEN, LeadChange, Outcome
 from schemas.score import Value
 
 # Where the vendor's own id is kept when a pseudonym took its place.
@@ -44,6 +44,7 @@ class SourceMap:
         self._outcomes = {
             **{word.casefold(): Outcome.WON for word in settings.won},
             **{word.casefold(): Outcome.LOST for word in settings.lost},
+            **dict.fromkeys(map(str.casefold, settings.open), OPEN),
         }
 
     def change(
@@ -93,19 +94,24 @@ class SourceMap:
             contacts=personal,
             stage=stage,
             owner=_last(found["owner"]),
-            outcome=_last(found["outcome"]) or self._recognise(stage),
+            outcome=_ended(_last(found["outcome"]), self._recognise(stage)),
         )
 
     def owner(self, name: str) -> str:
         """The owner as it is stored: a pseudonym where it looks like an e-mail or a phone number."""
         return self._vault.pseudonym(name) if looks_personal(name) else name
 
-    def _recognise(self, value: Value) -> Outcome | None:
+    def _recognise(self, value: Value) -> str | None:
         return None if value is None else self._outcomes.get(str(value).strip().casefold())
 
 
 def _plain(names: Collection[str]) -> frozenset[str]:
     return frozenset(canonical(name) for name in names)
+
+
+def _ended(told: str | None, by_stage: str | None) -> str | None:
+    """An end goes before what takes one back: a status may say open, and the stage of the same record lost."""
+    return next((one for one in (told, by_stage) if one not in (None, OPEN)), told or by_stage)
 
 
 def _last(told: dict[str, Value]) -> str | None:

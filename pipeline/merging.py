@@ -2,14 +2,18 @@
 
 "Newest" is the larger stamp: when it happened at the vendor, then the delivery's id. `times` holds the stamp of each
 name; the attributes of a lead's first change share one entry, `*`, because most leads are told once, with thirty.
+
+Whether a value is personal is decided by what is in it, so one name may hold both in turn: a newer one that is personal
+takes the place of the plain one. An older one that was sealed stays sealed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from schemas.example import Early
-from schemas.lead import LeadChange
+from schemas.lead import OPEN, LeadChange
 from schemas.score import Value
 
 Stamp = tuple[int, str]  # microseconds since 1970, delivery id
@@ -71,6 +75,7 @@ class Lead:
         if not newer and moment <= self.active_at:
             return None
         news = self._news(change, newer, moment)
+        self.times.update(dict.fromkeys(newer, stamp))
         self.attributes.update((name, value) for name, value in change.attributes.items() if name in newer)
         self.contacts.update((name, value) for name, value in change.contacts.items() if CONTACT + name in newer)
         if STAGE in newer:
@@ -78,30 +83,32 @@ class Lead:
         if OWNER in newer:
             self.owner = change.owner
         if OUTCOME in newer:
-            self.outcome, self.outcome_at = change.outcome, moment
+            self._end(change.outcome, moment)
         self.active_at = max(self.active_at, moment)
-        self.times.update(dict.fromkeys(newer, stamp))
+        self._unseat(name for name in change.contacts if CONTACT + name in newer)
         return news
 
     def _news(self, change: LeadChange, newer: set[str], moment: datetime) -> News:
         attributes = {
             name: value
             for name, value in change.attributes.items()
-            if name in newer and (name not in self.attributes or self.attributes[name] != value)
+            if name in newer
+            and name not in change.contacts
+            and (name not in self.attributes or self.attributes[name] != value)
         }
         contacts = sum(
             CONTACT + name in newer and self.contacts.get(name) != value for name, value in change.contacts.items()
         )
         stage = change.stage if STAGE in newer and change.stage != self.stage else None
         owner = change.owner if OWNER in newer and change.owner != self.owner else None
-        outcome = change.outcome if OUTCOME in newer and change.outcome != self.outcome else None
+        outcome = change.outcome if OUTCOME in newer and change.outcome != (self.outcome or OPEN) else None
         return News(moment, attributes, contacts, stage, owner, outcome)
 
     def _begin(self, change: LeadChange, moment: datetime, stamp: Stamp) -> News | None:
         """To a lead that was told nothing yet, all is newer."""
         self.attributes.update(change.attributes)
         self.contacts.update(change.contacts)
-        self.stage, self.owner, self.outcome = change.stage, change.owner, change.outcome
+        self.stage, self.owner = change.stage, change.owner
         self.times[SHARED] = stamp
         for name in change.contacts:
             self.times[CONTACT + name] = stamp
@@ -111,11 +118,24 @@ class Lead:
             self.times[OWNER] = stamp
         if change.outcome is not None:
             self.times[OUTCOME] = stamp
-            self.outcome_at = moment
+            self._end(change.outcome, moment)
+        self._unseat(change.contacts)
         if moment <= self.active_at and not change.attributes and len(self.times) == 1:
             return None
         self.active_at = max(self.active_at, moment)
-        return News(moment, change.attributes, len(change.contacts), change.stage, change.owner, change.outcome)
+        attributes = dict(self.attributes)
+        return News(moment, attributes, len(change.contacts), change.stage, change.owner, self.outcome)
+
+    def _end(self, outcome: str | None, moment: datetime) -> None:
+        """It was won or lost; or that is taken back."""
+        self.outcome, self.outcome_at = (None, None) if outcome == OPEN else (outcome, moment)
+
+    def _unseat(self, personal: Iterable[str]) -> None:
+        """What was told personal just now takes the place of what was told plain before, or with it."""
+        for name in personal:
+            if name in self.attributes and self._stamp(name) == self.times[CONTACT + name]:
+                del self.attributes[name]
+                self.times.pop(name, None)
 
     def says(self, told: "Lead") -> bool:
         """Whether all that the other one says is so here already, whenever it was told."""
@@ -141,9 +161,9 @@ class Lead:
 
     def _stamp(self, name: str) -> Stamp:
         own = self.times.get(name)
-        if own is not None:
-            return own
-        return self.times.get(SHARED, NEVER) if name in self.attributes else NEVER
+        if own is None:
+            own = self.times.get(SHARED, NEVER) if name in self.attributes else NEVER
+        return max(own, self.times.get(CONTACT + name, NEVER))
 
 
 def _other(names: dict[str, Value], told: dict[str, Value], known: dict[str, Value]) -> dict[str, Value]:

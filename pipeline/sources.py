@@ -73,7 +73,8 @@ class WebhookSettings(Frozen):
 class SourceSettings(Frozen):
     """`record`: the vendor's kind of record that is a lead. `accounts`: whose records come in; empty is everyone's.
 
-    `stage`, `owner` and `outcome` are names of attributes, `won` and `lost` words of an outcome or a stage.
+    `stage`, `owner` and `outcome` are names of attributes, `won`, `lost` and `open` words of an outcome or a stage, and
+    `open` takes an outcome back.
     """
 
     vendor: Vendor
@@ -85,6 +86,7 @@ class SourceSettings(Frozen):
     outcome: tuple[str, ...] = ()
     won: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
     crm: CrmSettings | None = None
     webhook: WebhookSettings | None = None
 
@@ -109,9 +111,10 @@ class SourceSettings(Frozen):
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
             raise ValueError(f"several fields become {', '.join(doubles)}")
-        words = {word.casefold() for word in self.won} & {word.casefold() for word in self.lost}
-        if words:
-            raise ValueError(f"both won and lost: {', '.join(sorted(words))}")
+        words = [word for told in (self.won, self.lost, self.open) for word in {word.casefold() for word in told}]
+        doubles = sorted({word for word in words if words.count(word) > 1})
+        if doubles:
+            raise ValueError(f"of won, lost and open only one can be meant by {', '.join(doubles)}")
         if self.accounts and self.vendor in NO_ACCOUNTS:
             raise ValueError(f"{self.vendor} names no accounts; leave `accounts` empty")
         if len(self.accounts) > 1 and self.vendor in ONE_ACCOUNT:

@@ -15,6 +15,9 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
+OPEN = "open"  # told in place of an outcome: it is taken back
+
+
 class LeadChange(NamedTuple):
     """What one delivery says of one lead. A tuple, because intake makes thousands a second.
 

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from standardwebhooks.webhooks import Webhook
 from starlette.responses import JSONResponse, Response
 
+from pipeline.outreach.hubspot import MOST_ASKED
 from pipeline.settings import Settings
 from pipeline.storage import outreach
 from pipeline.wiring import Services
@@ -88,6 +89,51 @@ def test_a_record_that_is_gone_is_given_up_and_the_others_saved(own: Services, c
         {"external_id": "3", "told": False, "error": "it was not among those saved"},
     ]
     assert value(own, "SELECT count(*) FROM dead_letters") == 0
+
+
+@pytest.mark.parametrize("bad", [{"37"}, {"1"}, {"100"}, {"12", "80"}])
+def test_a_record_that_spoils_its_batch_is_found_and_the_others_saved(
+    own: Services, crowd: Crowd, crm: VendorApi, bad: set[str]
+) -> None:
+    def spoiled(asked: Asked) -> Response:
+        if bad & {one["id"] for one in asked.json["inputs"]}:
+            return JSONResponse({"status": "error", "category": "VALIDATION_ERROR", "message": "ann@example.com"}, 400)
+        return saved(asked)
+
+    crm.answer = spoiled
+    crowd.tell("hubspot", *(str(n) for n in range(1, 101)), budget=1000)
+    write_back("hubspot", "crm")
+    assert value(own, OWED) == 0
+    dead = rows(own, "SELECT external_id, error FROM outreach WHERE dead ORDER BY lead_id")
+    assert dead == [{"external_id": one, "error": "it answers 400 VALIDATION_ERROR"} for one in sorted(bad, key=int)]
+    assert value(own, "SELECT count(*) FROM dead_letters") == len(bad)
+    assert len(crm.asked) <= 1 + MOST_ASKED
+
+
+def test_what_no_record_is_to_blame_for_puts_off_the_whole_batch(own: Services, crowd: Crowd, crm: VendorApi) -> None:
+    crm.answer = lambda _: JSONResponse({"status": "error", "category": "VALIDATION_ERROR"}, 400)
+    crowd.tell("hubspot", *(str(n) for n in range(1, 31)), budget=1000)
+    write_back("hubspot", "crm")
+    assert len(crm.asked) == 3  # the batch, its first and its last
+    assert value(own, OWED) == 30
+    assert value(own, "SELECT count(*) FROM dead_letters") == 0
+
+
+def test_of_too_many_that_spoil_a_batch_the_rest_is_tried_again(own: Services, crowd: Crowd, crm: VendorApi) -> None:
+    def spoiled(asked: Asked) -> Response:
+        if any(int(one["id"]) % 10 == 5 for one in asked.json["inputs"]):
+            return JSONResponse({"status": "error", "category": "VALIDATION_ERROR"}, 400)
+        return saved(asked)
+
+    crm.answer = spoiled
+    crowd.tell("hubspot", *(str(n) for n in range(1, 101)), budget=1000)
+    for _ in range(8):
+        due_again(own)
+        write_back("hubspot", "crm")
+        if not value(own, OWED):
+            break
+    assert value(own, OWED) == 0
+    assert value(own, "SELECT count(*) FROM outreach WHERE dead") == 10
 
 
 def test_retry_after_is_honoured_for_all_that_is_owed(own: Services, crowd: Crowd, crm: VendorApi) -> None:

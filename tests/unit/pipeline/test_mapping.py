@@ -7,7 +7,7 @@ import pytest
 from pipeline.mapping import ORIGINAL_ID, WORD_LIMIT, SourceMap
 from pipeline.security.vault import Vault
 from pipeline.sources import FieldSettings, SourceSettings
-from schemas.lead import LeadChange, Outcome
+from schemas.lead import OPEN, LeadChange, Outcome
 from schemas.score import Value
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -28,6 +28,7 @@ SOURCE = SourceMap(
         outcome=("outcome",),
         won=("won", "Closed Won"),
         lost=("lost", "dead"),
+        open=("open",),
     ),
     VAULT,
 )
@@ -59,12 +60,15 @@ def test_stage_however_it_is_spelled(name: str) -> None:
         ({"stage": "Closed Won"}, Outcome.WON),
         ({"stage": "dead", "outcome": "won"}, Outcome.WON),
         ({"outcome": "pending"}, None),
+        ({"outcome": "Open"}, OPEN),
+        ({"stage": "open"}, OPEN),
+        ({"stage": "dead", "outcome": "open"}, Outcome.LOST),
         ({"outcome": None}, None),
         ({"outcome": 1}, None),
         ({"stage": "new"}, None),
     ],
 )
-def test_outcome_words(attributes: dict[str, Value], outcome: Outcome | None) -> None:
+def test_outcome_words(attributes: dict[str, Value], outcome: str | None) -> None:
     assert told(**attributes).outcome == outcome
 
 

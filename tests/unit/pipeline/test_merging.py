@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.merging import CONTACT, SHARED, Lead, News
-from schemas.lead import LeadChange, Outcome
+from schemas.lead import OPEN, LeadChange, Outcome
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NAMES = st.sampled_from(["a", "b", "c", "long name"])
@@ -29,7 +29,7 @@ def changes(draw: st.DrawFn) -> list[LeadChange]:
             contacts=draw(st.dictionaries(NAMES, VALUES, max_size=2)),
             stage=draw(st.none() | st.sampled_from(["new", "talks"])),
             owner=draw(st.none() | st.sampled_from(["ann", "bo"])),
-            outcome=draw(st.none() | st.sampled_from(list(Outcome))),
+            outcome=draw(st.none() | st.sampled_from([*Outcome, OPEN])),
         )
         for n in range(draw(st.integers(1, 6)))
     ]
@@ -67,12 +67,16 @@ def test_each_value_is_the_newest_that_was_told(told: list[LeadChange]) -> None:
     lead = folded(told)
     in_order = sorted(told, key=lambda c: (min(c.occurred_at, NOW), c.delivery_id))
     for name in ("stage", "owner", "outcome"):
-        assert getattr(lead, name) == next((v for c in reversed(in_order) if (v := getattr(c, name))), None)
-    for name in ("attributes", "contacts"):
-        newest: dict[str, object] = {}
-        for one in in_order:
-            newest |= getattr(one, name)
-        assert getattr(lead, name) == newest
+        told_last = next((v for c in reversed(in_order) if (v := getattr(c, name))), None)
+        assert getattr(lead, name) == (None if told_last == OPEN else told_last)
+    attributes: dict[str, object] = {}
+    contacts: dict[str, object] = {}
+    for one in in_order:
+        attributes |= one.attributes
+        contacts |= one.contacts
+        # What is personal takes the place of what was plain.
+        attributes = {name: value for name, value in attributes.items() if name not in one.contacts}
+    assert (lead.attributes, lead.contacts) == (attributes, contacts)
     assert lead.active_at == in_order[-1].occurred_at or lead.active_at == NOW
 
 
@@ -122,3 +126,37 @@ def test_the_news_are_what_nobody_knew() -> None:
     news = lead.fold(change("d2", later, **told, owner="ann"), later)
     assert news == News(later, {"b": 3, "c": None}, contacts=1, stage=None, owner="ann", outcome=None)
     assert lead.fold(change("d2", later, **told, owner="ann"), later) is None
+
+
+def test_what_is_told_personal_takes_the_place_of_what_was_told_plain() -> None:
+    lead = folded([change("d1", attributes={"note": "likes tea", "a": 1})])
+    later = NOW + timedelta(seconds=1)
+    news = lead.fold(change("d2", later, contacts={"note": "ring 030 1234567"}), later)
+    assert news is not None
+    assert news.contacts == 1
+    assert (lead.attributes, lead.contacts) == ({"a": 1}, {"note": "ring 030 1234567"})
+    # A plain one that is late does not come back; a newer one does, and the sealed one stays sealed.
+    assert not lead.fold(change("d0", attributes={"note": "likes tea"}), later)
+    assert "note" not in lead.attributes
+    assert lead.fold(change("d3", later, attributes={"note": "likes coffee"}), later)
+    assert (lead.attributes["note"], lead.contacts["note"]) == ("likes coffee", "ring 030 1234567")
+
+
+def test_what_is_told_plain_and_personal_at_once_is_personal() -> None:
+    both = {"attributes": {"note": "x", "a": 1}, "contacts": {"note": "ring 030 1234567"}}
+    for lead in (folded([change("d1", **both)]), folded([change("d0"), change("d1", **both)])):
+        assert (lead.attributes, lead.contacts) == ({"a": 1}, both["contacts"])
+
+
+def test_an_outcome_can_be_taken_back() -> None:
+    lead = folded([change("d1", outcome=Outcome.WON)])
+    later = NOW + timedelta(seconds=1)
+    news = lead.fold(change("d2", later, outcome=OPEN), later)
+    assert news is not None
+    assert news.outcome == OPEN
+    assert (lead.outcome, lead.outcome_at) == (None, None)
+    # Of a lead that is open already it is no news.
+    again = lead.fold(change("d3", later, outcome=OPEN), later)
+    assert again is not None
+    assert again.outcome is None
+    assert not lead.fold(change("d1", outcome=Outcome.WON), later)
