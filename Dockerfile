@@ -10,7 +10,9 @@ COPY schemas schemas
 COPY tasks tasks
 COPY workers workers
 # Editable, as in development: configuration, page and migrations are read where they lie.
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --constraint constraints.txt --editable .
+# What learns models is large, and only their worker needs it: EXTRA=[training].
+ARG EXTRA=""
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --constraint constraints.txt --editable ".${EXTRA}"
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin service6 \

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -283,20 +284,46 @@ def score(lead: str, as_json: bool, state_dir: Path | None) -> None:
 @click.option(
     "--trust", multiple=True, metavar="ATTRIBUTE", help="Keep it though it tells the outcome alone; repeatable."
 )
-@click.option("--cores", type=click.IntRange(1, 64), default=1, show_default=True, help="Cores to train on.")
+@click.option("--follow", type=click.IntRange(1, 2**63 - 1), metavar="ID", help="Ask for none; wait for this one.")
 @json_option
 @state_dir_option
-def train(without: tuple[str, ...], trust: tuple[str, ...], cores: int, as_json: bool, state_dir: Path | None) -> None:
-    """Learn a model from leads whose outcome is known, as they were early.
+def train(
+    without: tuple[str, ...], trust: tuple[str, ...], follow: int | None, as_json: bool, state_dir: Path | None
+) -> None:
+    """Have a model learned from leads whose outcome is known, and wait for its card.
 
-    The newest fifth is the test. The model is stored as a candidate with its card; `service6 models promote` puts it
-    in charge. Attributes that were written after the outcome spoil it: leave them out.
+    The newest fifth is the test. The model is a candidate; `service6 models promote` puts it in charge, and where a
+    learned model is in charge already, one that beats it by more than chance is promoted by itself
+    (`learning.promote`). Attributes that were written after the outcome spoil it: leave them out. Ctrl-C leaves the
+    training going.
     """
     from workers.desk import model_table, trainer
 
-    made = trainer.train(_settings(state_dir), without=without, trusted=trust, cores=cores)
-    told = {"version": made.version, "card": made.card.model_dump(mode="json")}
-    click.echo(json.dumps(told, indent=2) if as_json else model_table.card_text(made.version, made.card))
+    if follow is not None and (without or trust):
+        raise click.UsageError("--follow waits for a training as it was asked for; leave --without and --trust out")
+    settings = _settings(state_dir)
+    training_id = follow or trainer.ask(settings, _wishes(without, trust))
+    say = partial(click.echo, err=True)
+    with trainer.leaving(training_id, say):
+        done = trainer.follow(settings, training_id, say)
+    version = str(done.version)
+    card = trainer.card(settings, version)
+    if as_json:
+        told = {"version": version, "card": card.model_dump(mode="json"), "training": done.model_dump(mode="json")}
+        click.echo(json.dumps(told, indent=2))
+    else:
+        click.echo(f"{model_table.card_text(version, card)}\n{trainer.verdict(done)}")
+
+
+def _wishes(without: tuple[str, ...], trust: tuple[str, ...]) -> Any:
+    from pydantic import ValidationError
+
+    from schemas.training import TrainingWishes
+
+    try:
+        return TrainingWishes(without=without, trusted=trust)
+    except ValidationError as error:
+        raise click.UsageError(f"--without, --trust: {error.errors()[0]['msg']}") from None
 
 
 @main.group()
@@ -314,6 +341,18 @@ def models_list(as_json: bool, state_dir: Path | None) -> None:
     found = model_table.look(_settings(state_dir))
     told = [one._asdict() for one in found]
     click.echo(json.dumps(told, indent=2, default=str) if as_json else model_table.text(found))
+
+
+@models.command("trainings")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="The newest so many.")
+@json_option
+@state_dir_option
+def models_trainings(limit: int, as_json: bool, state_dir: Path | None) -> None:
+    """Show the trainings that were asked for, and what came of them."""
+    from workers.desk import trainer
+
+    found = trainer.look(_settings(state_dir), limit)
+    click.echo(_json(found) if as_json else trainer.text(found))
 
 
 @models.command("show")

@@ -10,6 +10,7 @@ import socket
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, values
 from prometheus_client.multiprocess import mark_process_dead
 
+MINUTES = (1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 10800)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -45,6 +46,14 @@ class Metrics:
         self.requeued = counter("requeued", "Leads that upkeep enqueued again")
 
         self.rescored = counter("rescored", "Leads that runs looked at, by whether their score changed", "result")
+        self.trainings = counter("trainings", "Attempts at trainings, by reason and outcome", "reason", "outcome")
+        self.training_seconds = Histogram(
+            "service6_training_seconds", "Duration of trainings", buckets=MINUTES, registry=registry
+        )
+        self.promotions = counter("promotions", "Models that were put in charge because they won a contest")
+        self.model_drift = self._newest(registry, "model_drift", "Largest population stability index of the champion")
+        self.model_off_by = self._newest(registry, "model_off_by", "Calibration error of the champion on new outcomes")
+        self.model_roc_auc = self._newest(registry, "model_roc_auc", "ROC-AUC of the champion on new outcomes")
 
         self.calls_out = counter(
             "calls_out", "Leads sent to or fetched from a CRM, by outcome", "source", "errand", "outcome"
@@ -67,6 +76,11 @@ class Metrics:
         self.relay_resets = counter("relay_resets", "Subscriptions that had to fetch a snapshot")
         self.relay_slow_closes = counter("relay_slow_closes", "Sockets closed because they read too slowly")
         self.relay_lag_seconds = seconds("relay_lag", "From the event's time to its frame")
+
+    @staticmethod
+    def _newest(registry: CollectorRegistry, name: str, about: str) -> Gauge:
+        """Whichever process looked last."""
+        return Gauge(f"service6_{name}", about, registry=registry, multiprocess_mode="mostrecent")
 
 
 def host() -> str:

@@ -11,7 +11,7 @@ from pipeline.errors import Disturbed, Malformed, Misconfigured, Refused
 from pipeline.merging import Lead, News
 from pipeline.security.privacy import email_in, phone_in
 from pipeline.security.vault import Vault
-from pipeline.storage import consequences, contacts, deliveries, leads, outreach, timeline
+from pipeline.storage import consequences, contacts, deliveries, leads, outcomes, outreach, timeline
 from pipeline.storage.leads import Key, LeadRow
 from pipeline.wiring import Services
 from schemas.example import Early
@@ -80,6 +80,9 @@ class Saver:
             received_at=received_at,
             due=self.due(received_at),
         )
+        decided = {lead.id for lead, news in told if news.outcome is not None}
+        if decided:
+            outcomes.note(db, [_decided(lead) for lead in touched if lead.id in decided], received_at)
         return [lead.id for lead in touched]
 
     def sealed(self, stored: Sequence[Lead]) -> list[contacts.SealedContact]:
@@ -170,6 +173,10 @@ def _lead(row: LeadRow) -> Lead:
 
 def _entry(lead: Lead, news: News) -> timeline.Entry:
     return timeline.Entry(lead.id, news.at, news.attributes, news.contacts, news.stage, news.owner, news.outcome)
+
+
+def _decided(lead: Lead) -> outcomes.Decided:
+    return outcomes.Decided(lead.id, lead.outcome or "", lead.outcome_at or lead.active_at)
 
 
 def captured(stored: Sequence[Lead]) -> list[tuple[int, Early]]:

@@ -1,6 +1,7 @@
 """The sections of `unified_config.yaml`, one class each."""
 
 from datetime import time
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -127,3 +128,14 @@ class TokenSettings(Section):
 class LearningSettings(Section):
     capture_after_s: float = Field(gt=0)
     segments: tuple[str, ...]
+    promote: Literal["better", "never"]
+    cores: int = Field(ge=1, le=64)
+    lease_s: float = Field(gt=0)
+    retry_s: float = Field(ge=0)
+    max_attempts: int = Field(ge=1)
+    outcomes: int = Field(ge=1)
+    watch_s: float = Field(gt=0)
+    drift: float = Field(gt=0)
+    drift_leads: int = Field(ge=1)
+    off_by: float = Field(gt=0, lt=1)
+    off_leads: int = Field(ge=1)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from time import monotonic
@@ -15,6 +15,7 @@ from pipeline.errors import GiveUp
 from pipeline.limits import Limiter
 from pipeline.mapping import SourceMap
 from pipeline.metrics import Metrics
+from pipeline.outcome_stream import OutcomeStream
 from pipeline.outreach.zoho import AccessToken
 from pipeline.scoring.glassbox import opened
 from pipeline.scoring.scorecard import Scorecard
@@ -53,6 +54,7 @@ class Services:
         self.access_tokens: dict[str, AccessToken] = {}
         self._champion: Champion | None = None
         self._champion_read = 0.0
+        self.damaged: str | None = None  # the version that is promoted and cannot be used
         self.scorer_of = lru_cache(maxsize=MODELS_KEPT)(self._scorer_of)
 
     @cached_property
@@ -83,6 +85,10 @@ class Services:
     @cached_property
     def stream(self) -> Stream:
         return Stream(self.redis, self.settings.stream.key, self.settings.stream.length)
+
+    @cached_property
+    def outcomes(self) -> OutcomeStream:
+        return OutcomeStream(self.redis)
 
     @cached_property
     def score_lead_budget(self) -> Limiter:
@@ -123,13 +129,30 @@ class Services:
         with self.reading() as db:
             model_id = champions.champion(db)
         if model_id is None:
+            self.damaged = None
             return self._card
         try:
-            return Champion(self.scorer_of(model_id), model_id)
-        except GiveUp:
-            # A damaged model must not stop the scoring of leads.
-            logger.exception("the promoted model cannot be used", extra={"model_id": model_id})
-            return self._champion or self._card
+            found = Champion(self.scorer_of(model_id), model_id)
+        except GiveUp as error:
+            # A damaged model must not stop the scoring of leads. Upkeep raises the alarm.
+            logger.error("the promoted model cannot be used: %s", error, extra={"model_id": model_id})
+            self.damaged = self._version(model_id)
+            return self._champion or self._before(model_id)
+        self.damaged = None
+        return found
+
+    def _before(self, model_id: int) -> Champion:
+        """Who was in charge before it, as far as it can be used."""
+        with self.reading() as db:
+            earlier = champions.earlier(db, model_id)
+        for each in earlier:
+            with suppress(GiveUp):
+                return Champion(self.scorer_of(each), each)
+        return self._card
+
+    def _version(self, model_id: int) -> str:
+        with self.reading() as db:
+            return models.load(db, model_id).version
 
     def source_map(self, name: str) -> SourceMap:
         return SourceMap(name, self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE]), self.vault)

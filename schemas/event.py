@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from schemas.alarm import Alarm
 from schemas.frozen import Frozen
 from schemas.lead import ScoredLead
 from schemas.run import Run
@@ -68,7 +69,14 @@ class RunChanged(Change):
     body: Run
 
 
-Event = Annotated[ScoreChanged | LeadRemoved | LeadRescored | RunChanged, Field(discriminator="kind")]
+class AlarmChanged(Change):
+    """An alarm was raised or cleared; for roles that see every lead with its attributes."""
+
+    kind: Literal["alarm"] = "alarm"
+    body: Alarm
+
+
+Event = Annotated[ScoreChanged | LeadRemoved | LeadRescored | RunChanged | AlarmChanged, Field(discriminator="kind")]
 
 
 class Routing(Frozen):

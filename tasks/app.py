@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from celery import Celery
@@ -10,7 +11,8 @@ from kombu.entity import Queue
 from pipeline.settings import Settings
 from pipeline.wiring import Services
 
-QUEUES = ("scoring", "upkeep", "rescoring", "outreach")
+QUEUES = ("scoring", "upkeep", "rescoring", "learning", "outreach")
+TRAINING_LIBRARIES = ("interpret", "sklearn")  # of the extra `training`
 # When a message was enqueued, in seconds since 1970: how old a queue is, and what it cannot hold any more.
 ENQUEUED_AT = "enqueued_at"
 
@@ -34,6 +36,12 @@ def connect(settings: Settings) -> None:
         # A tick that nobody took before the next is of no use.
         "upkeep.sweep": {"task": "upkeep.sweep", "schedule": tick, "options": {"expires": tick}},
         "upkeep.keep_runs": {"task": "upkeep.keep_runs", "schedule": tick, "options": {"expires": tick}},
+        "upkeep.keep_trainings": {"task": "upkeep.keep_trainings", "schedule": tick, "options": {"expires": tick}},
+        "upkeep.watch": {
+            "task": "upkeep.watch",
+            "schedule": settings.learning.watch_s,
+            "options": {"expires": settings.learning.watch_s},
+        },
         "upkeep.prune": {"task": "upkeep.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     }
     if settings.calls_out:
@@ -44,8 +52,14 @@ def connect(settings: Settings) -> None:
 
 
 def needed(settings: Settings) -> tuple[str, ...]:
-    """The queues that must have a worker."""
-    return QUEUES if settings.calls_out else tuple(queue for queue in QUEUES if queue != "outreach")
+    """The queues that must have a worker, as far as one can tell here."""
+    optional = {"outreach": settings.calls_out, "learning": can_train()}
+    return tuple(queue for queue in QUEUES if optional.get(queue, True))
+
+
+def can_train() -> bool:
+    """Whether what trainings need is installed; looked for, not imported."""
+    return all(find_spec(name) for name in TRAINING_LIBRARIES)
 
 
 def serve(made: Services) -> None:
@@ -68,8 +82,9 @@ def enqueue_errand(task: Any, source: str, *more: str) -> None:
     _send(task, (source, *more), f"({', '.join((source, *more))})")
 
 
-def enqueue_run(task: Any, run_id: int) -> None:
-    _send(task, (run_id,), f"(run {run_id})")
+def enqueue_id(task: Any, what: str, row_id: int) -> None:
+    """That there is something to be done about a row of that kind."""
+    _send(task, (row_id,), f"({what} {row_id})")
 
 
 def _send(task: Any, arguments: tuple[Any, ...], shown: str) -> None:

@@ -19,7 +19,7 @@ from pipeline.storage import rescoring
 from pipeline.storage.rescoring import Brief, Progress, Slice, Step
 from pipeline.wiring import Services
 from schemas.run import RunState
-from tasks.app import app, enqueue_run, services
+from tasks.app import app, enqueue_id, services
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def rescore(run_id: int) -> None:
         raise GiveUp("a slice could not be rescored; `service6 runs show` tells why") from None
     if goes_on:
         with suppress(OperationalError, OSError):  # upkeep enqueues
-            enqueue_run(rescore, run_id)
+            enqueue_id(rescore, "run", run_id)
 
 
 class Job:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from pipeline.storage import rescoring
 from pipeline.wiring import Services
-from tasks.app import enqueue_run
+from tasks.app import enqueue_id
 from tasks.rescoring import rescore
 
 
@@ -13,4 +13,4 @@ def enqueue_slices(own: Services, run_id: int) -> None:
     with own.reading() as db:
         count = rescoring.available(db, run_id, datetime.now(UTC), own.settings.rescoring.window)
     for _ in range(count):
-        enqueue_run(rescore, run_id)
+        enqueue_id(rescore, "run", run_id)

@@ -4,23 +4,28 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from pipeline import retraining
 from pipeline.runs import open_scheduled
 from pipeline.storage import (
     dead_letters,
     deliveries,
     idempotency,
+    outcomes,
     outreach,
     partitions,
     rescoring,
     timeline,
+    trainings,
     unscored,
 )
 from pipeline.storage.outreach import FETCH
 from pipeline.wiring import Services
 from schemas.run import RunState
-from tasks import presence
+from tasks import presence, watch
 from tasks.app import app, enqueue, enqueue_errand, services
 from tasks.errand import QUEUE, bury
+from tasks.learning import QUEUE as LEARNING
+from tasks.learning import hint, train_model
 from tasks.outreach import fetch_back, write_back
 from tasks.queues import oldest
 from tasks.runs import enqueue_slices
@@ -99,6 +104,42 @@ def keep_runs() -> None:
         running = [run for run in rescoring.active(db) if run.state == RunState.RUNNING]
     for run in running:
         enqueue_slices(own, int(run.id))
+
+
+@app.task(name="upkeep.keep_trainings")
+def keep_trainings() -> None:
+    """Judges outcomes, asks for a training where enough came in, and brings back the one that is due."""
+    own = services()
+    now = datetime.now(UTC)
+    watch.look_at_model(own, now)
+    with own.session() as db:
+        outcomes.judge(db, own.settings.upkeep.batch)
+        deaths = trainings.give_up(db, now=now, most=own.settings.learning.max_attempts)
+        if deaths:
+            dead_letters.bury(db, queue=LEARNING, task=train_model.name, deaths=deaths)
+    own.metrics.dead.inc(len(deaths))
+    heard = own.outcomes.read()
+    if heard:
+        with own.session() as db:
+            retraining.ask_if_due(db, own.settings.learning.outcomes)
+        own.outcomes.acknowledge(heard)
+    if own.redis.llen(LEARNING):
+        return
+    with own.reading() as db:
+        due = trainings.due(db, now)
+    if due is not None:
+        hint(due)
+
+
+@app.task(name="upkeep.watch")
+def watch_champion() -> None:
+    """Looks at the model in charge, and counts the outcomes of which no hint came."""
+    own = services()
+    watch.look(own, datetime.now(UTC))
+    with own.session() as db:
+        asked = retraining.ask_if_due(db, own.settings.learning.outcomes)
+    if asked is not None:
+        hint(asked)
 
 
 @app.task(name="upkeep.prune")

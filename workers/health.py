@@ -12,8 +12,9 @@ from sqlalchemy import text
 from starlette.responses import PlainTextResponse
 
 from pipeline.errors import Service6Error, TryAgain
-from pipeline.storage import dead_letters, outbox, unscored
+from pipeline.storage import alarms, dead_letters, outbox, trainings, unscored
 from pipeline.wiring import Services
+from schemas.alarm import AlarmName
 from schemas.api import Check, Health
 from tasks import presence, queues
 from tasks.app import needed
@@ -131,7 +132,14 @@ def _exposition(own: Services) -> bytes:
         for queue in queues.depths(own.redis):
             depth.labels(queue.name).set(queue.waiting)
             age.labels(queue.name).set(queue.oldest_s or 0)
+    alarm = Gauge("service6_alarm", "1 while the alarm rings", ["name"], registry=now)
+    asked = Gauge("service6_trainings_open", "Trainings that wait or run", ["state"], registry=now)
     with suppress(TryAgain), own.reading() as db:
+        rings = {one.name for one in alarms.ringing(db)}
+        for name in AlarmName:
+            alarm.labels(name).set(name in rings)
+        for state, number in trainings.open_by_state(db).items():
+            asked.labels(state).set(number)
         work = unscored.owed(db)
         owed.labels("waiting").set(work.leads)
         owed.labels("dead").set(work.dead)

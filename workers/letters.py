@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from pipeline.storage import audit, dead_letters, outreach, unscored
+from pipeline.storage import audit, dead_letters, outreach, trainings, unscored
 from pipeline.storage.dead_letters import Letter
 from schemas.dead_letter import DeadLetter, Settlement
 from tasks.errand import FETCH_BACK, WRITE_BACK
+from tasks.learning import train_model
 from tasks.scoring import score_leads
 
 
@@ -21,11 +22,20 @@ class Debt(NamedTuple):
     abandon: Callable[[Session, Sequence[Any]], None]
 
 
+def reopen_trainings(db: Session, ids: Sequence[int], _: datetime) -> list[int]:
+    return trainings.reopen(db, list(ids))
+
+
+def leave_trainings(_: Session, __: Sequence[int]) -> None:
+    """It has failed, and stays so."""
+
+
 CALL_OUT = Debt(lambda told: (int(told["lead_id"]), str(told["target"])), outreach.reopen, outreach.abandon)
 DEBTS = {
     score_leads.name: Debt(lambda told: int(told["lead_id"]), unscored.reopen, unscored.abandon),
     WRITE_BACK: CALL_OUT,
     FETCH_BACK: CALL_OUT,
+    train_model.name: Debt(lambda told: int(told["training_id"]), reopen_trainings, leave_trainings),
 }
 
 

@@ -15,6 +15,7 @@ from pipeline.storage.champions import Handover
 from pipeline.wiring import Services
 from schemas.model import Drift, ModelDetail, ModelList, Promotion, PromotionRequest
 from schemas.model_card import ModelCard
+from tasks.watch import accuracy_of
 from workers import training_views
 from workers.contract.told import problems
 from workers.once import Key, once
@@ -56,13 +57,14 @@ def show_model(version: Version, own: Own, _: Overseer) -> ModelDetail:
         standing = champions.find(db, version)
         artefact = models.load(db, standing.id).artefact
         made_by = trainings.maker(db, version)
+        found = accuracy_of(db, standing.id)
     card = ModelCard.model_validate(standing.card)
     return ModelDetail(
         model=training_views.summary_of(standing, card),
         card=card,
         shapes=shapes(opened(artefact).tables),
         training=None if made_by is None else training_views.training(made_by),
-        accuracy=None,
+        accuracy=found,
         drift=None if standing.drift is None else Drift.model_validate(standing.drift),
     )
 

@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from pipeline import log, stream
 from pipeline.errors import GiveUp, Service6Error
 from pipeline.metrics import Metrics
+from pipeline.outcome_stream import OutcomeStream
 from pipeline.sections import PublisherSettings
 from pipeline.settings import load
 from pipeline.sources import Target
@@ -31,7 +32,8 @@ from workers.notes import notes
 
 # Their transactions do not wait for the disk; what dashboards have seen must not be lost with a server.
 HASTY = frozenset({"run", "slice"})
-KINDS = HASTY  # beside scores
+KINDS = HASTY | {"alarm"}  # beside scores
+DECIDED = "outcome"  # for those who learn; no dashboard is told
 STANDBY_S = 1.0  # how often a standby tries for the lead
 FIRST_BACKOFF_S = 0.2
 LONGEST_BACKOFF_S = 5.0
@@ -46,6 +48,7 @@ class Publisher:
         self,
         connections: Engine,
         feed: Stream,
+        outcomes: OutcomeStream,
         settings: PublisherSettings,
         metrics: Metrics,
         heartbeat: Path,
@@ -53,6 +56,7 @@ class Publisher:
     ) -> None:
         self._connections = connections
         self._feed = feed
+        self._outcomes = outcomes
         self._settings = settings
         self._metrics = metrics
         self._heartbeat = heartbeat
@@ -82,8 +86,12 @@ class Publisher:
                 outbox.make_durable(db)
         if not rows:
             return 0
-        entries = list(_entries(rows))
-        self._feed.append(entries)
+        decided = [row.key for row in rows if row.kind == DECIDED]
+        if decided:
+            self._outcomes.append(decided)
+        entries = list(_entries(row for row in rows if row.kind != DECIDED))
+        if entries:
+            self._feed.append(entries)
         with statements(self._connections) as db:
             self._discard(db, rows, entries)
         self._published_at = time.monotonic()
@@ -118,7 +126,7 @@ class Publisher:
             hints.forget()
 
 
-def _entries(rows: list[OutboxRow]) -> Iterator[Entry]:
+def _entries(rows: Iterable[OutboxRow]) -> Iterator[Entry]:
     for row in rows:
         try:
             yield entry(row)
@@ -156,7 +164,9 @@ def main() -> None:
     connections = engine(settings.database_url, pool_size=1, statement_timeout_s=timeout_s, autocommit=True)
     with stream.connect(settings.redis_url) as client:
         feed = Stream(client, settings.stream.key, settings.stream.length)
-        Publisher(connections, feed, settings.publisher, Metrics(), heartbeat, settings.told).run()
+        Publisher(
+            connections, feed, OutcomeStream(client), settings.publisher, Metrics(), heartbeat, settings.told
+        ).run()
 
 
 if __name__ == "__main__":

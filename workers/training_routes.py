@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query
 from pipeline.errors import Conflict
 from pipeline.storage import trainings
 from schemas.training import Reason, Training, TrainingPage, TrainingWishes
+from tasks.learning import hint
 from workers import training_views
 from workers.contract.told import problems
 from workers.once import Key, once
@@ -47,4 +48,6 @@ def ask_for_training(wishes: TrainingWishes, own: Own, who: Admin, key: Key = No
                 raise Conflict("a training with other wishes waits already; ask again once it has begun")
             return training_views.training(trainings.find(db, asked.id) or {})
 
-        return once(db, who.sub, key, f"train {wishes.model_dump_json()}", act, Training)
+        answer = once(db, who.sub, key, f"train {wishes.model_dump_json()}", act, Training)
+    hint(int(answer.id))
+    return answer

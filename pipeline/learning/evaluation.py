@@ -7,18 +7,17 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from pipeline.learning.additive import Floats
+from pipeline.monitoring.accuracy import FEW, calibration, calibration_error
 from pipeline.scoring.tier import tiers
-from schemas.model_card import Bucket, LiftPoint, Quality, Segment, TierOutcome
+from schemas.model_card import LiftPoint, Quality, Segment, TierOutcome
 from schemas.score import Tier, Value
 from schemas.scorecard import TierCuts
 
-BUCKETS = 10
 RESAMPLES = 200
 LOW = 0.05
 DECIMALS = 4
 LIFT_POINTS = 20
 SEGMENTS_KEPT = 20  # values of one attribute
-FEW = 10  # of either outcome: an AUC of fewer is chance
 
 Won = NDArray[np.bool_]
 
@@ -38,22 +37,6 @@ def quality(chance: Floats, won: Won, cuts: TierCuts, seed: int) -> Quality:
         calibration=buckets,
         tiers=_tiers(chance, won, cuts),
     )
-
-
-def calibration(chance: Floats, won: Won) -> tuple[Bucket, ...]:
-    """The buckets that have leads, by rising score."""
-    bucket = np.minimum((chance * BUCKETS).astype(int), BUCKETS - 1)
-    return tuple(
-        Bucket(leads=int(there.sum()), promised=_round(chance[there].mean()), came=_round(won[there].mean()))
-        for there in (bucket == n for n in range(BUCKETS))
-        if there.any()
-    )
-
-
-def calibration_error(buckets: Sequence[Bucket]) -> float:
-    """Expected calibration error (Naeini 2015)."""
-    leads = sum(bucket.leads for bucket in buckets)
-    return sum(bucket.leads * abs(bucket.promised - bucket.came) for bucket in buckets) / leads
 
 
 def lift(chance: Floats, won: Won, share: float = 0.1) -> float:

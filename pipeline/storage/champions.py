@@ -88,9 +88,14 @@ def earlier(db: Session, model_id: int) -> list[int]:
     return list(db.execute(EARLIER, {"id": model_id}).scalars())
 
 
+def alone(db: Session) -> None:
+    """Nobody else promotes or adds until the end of this transaction."""
+    db.execute(ALONE)
+
+
 def promote(db: Session, version: str) -> Handover:
     """Puts that version in charge. Whoever promotes at the same moment waits."""
-    db.execute(ALONE)
+    alone(db)
     chosen = find(db, version)
     before = in_charge(db)
     if before is None or before.id != chosen.id:
@@ -101,7 +106,7 @@ def promote(db: Session, version: str) -> Handover:
 
 def revert(db: Session) -> Handover:
     """Puts back what was in charge before. Raises Conflict if the scorecard is in charge."""
-    db.execute(ALONE)
+    alone(db)
     now = in_charge(db)
     if now is None:
         raise Conflict("no learned model is in charge; there is nothing to revert")

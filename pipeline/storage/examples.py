@@ -1,7 +1,8 @@
 """Leads whose outcome is known, as they were early, to learn from."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import text
@@ -10,12 +11,21 @@ from sqlalchemy.orm import Session
 from schemas.example import Early, Example, Split
 from schemas.lead import Outcome
 from schemas.model_card import Window
+from schemas.score import Value
 
 NEWEST = 0.2  # part of the leads that is the test
 MOST = 200_000  # leads that are learned from; more cost hours and gain nothing
 MOST_TESTED = 100_000
 STREAMED = {"yield_per": 2000}  # rows held at once besides what was made of them
 WINDOW = ("leads", "won", "since", "until", "imported")
+
+
+class Recent(NamedTuple):
+    """A lead of late as it was early; its outcome may not be known."""
+
+    attributes: dict[str, Value]
+    as_of: datetime
+    received_at: datetime
 
 
 def capture(db: Session, leads: Sequence[tuple[int, Early]]) -> None:
@@ -47,6 +57,11 @@ def split(
             windows[newer] = Window(**dict(zip(WINDOW, window, strict=True)))
         found[newer].append(Example(lead_id, attributes, as_of, won))
     return Split(*found, *windows)
+
+
+def recent(db: Session, since: datetime, limit: int) -> list[Recent]:
+    """The newest leads that came in since, as they were early; those of which that is not known are left out."""
+    return [Recent(*row) for row in db.execute(RECENT, {"since": since, "limit": limit})]
 
 
 CAPTURE = """
@@ -85,4 +100,12 @@ SPLIT = text("""
       LEFT JOIN training_examples e ON e.lead_id = d.id
      WHERE d.turn <= CASE WHEN d.newer THEN :most_tested ELSE :most END
      ORDER BY d.as_of, d.id
+""")
+
+# The newest by id: leads come in by rising ids, nearly.
+RECENT = text("""
+    SELECT COALESCE(e.attributes, l.attributes), COALESCE(e.as_of, l.active_at), l.received_at
+      FROM (SELECT * FROM leads ORDER BY id DESC LIMIT :limit) l
+      LEFT JOIN training_examples e ON e.lead_id = l.id
+     WHERE l.received_at > :since AND (e.lead_id IS NOT NULL OR NOT l.attribute_times ? '$early')
 """)

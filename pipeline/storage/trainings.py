@@ -88,6 +88,12 @@ def reopen(db: Session, ids: list[int]) -> list[int]:
     return list(db.execute(REOPEN, {"ids": ids}).scalars())
 
 
+def open_by_state(db: Session) -> dict[str, int]:
+    """How many wait, and how many run: one at most of each."""
+    found = {str(row.state): int(row.number) for row in db.execute(OPEN)}
+    return {state: found.get(state, 0) for state in (TrainingState.WAITING, TrainingState.RUNNING)}
+
+
 def find(db: Session, training_id: int) -> Row | None:
     row = db.execute(FIND, {"id": training_id}).mappings().one_or_none()
     return dict(row) if row else None
@@ -163,6 +169,8 @@ REOPEN = text("""
        AND NOT EXISTS (SELECT FROM trainings WHERE state = 'waiting')
     RETURNING id
 """)
+
+OPEN = text("SELECT state, count(*) AS number FROM trainings WHERE state IN ('waiting', 'running') GROUP BY state")
 
 FIND = text(f"SELECT {COLUMNS} FROM trainings WHERE id = :id")  # noqa: S608
 

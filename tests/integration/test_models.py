@@ -15,7 +15,9 @@ from pipeline.storage.champions import Handover
 from pipeline.wiring import Services
 from schemas.score import Engine
 from tasks.scoring import score_leads
-from tests.integration.rows import aside, blocked, execute, leads_saved, rows, save, told
+from tests.integration.learned import learned
+from tests.integration.rows import aside, blocked, execute, rows, save, told
+from tests.serving import in_this_process
 from tests.unit.pipeline.learning.leads import examples
 from tests.waiting import eventually
 
@@ -42,15 +44,15 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def candidate(own: Services, settings: Settings, table: Path) -> str:
-    """The version of a model that was learned from an import, all by the command."""
+    """The version of a model that was learned from an import."""
     layout = ["--id", "code", "--created", "since", "--outcome", "closed", "--won", "deal"]
     assert service6("import", "leads", str(table), "--source", "other", *layout).exit_code == 0
-    made = service6("train", "--json")
-    assert made.exit_code == 0, made.output
-    told = json.loads(made.stdout)
-    assert told["card"]["trained_on"]["leads"] + told["card"]["tested_on"]["leads"] == LEADS
-    assert {"source", "visits"} <= {term["attribute"] for term in told["card"]["importances"]}
-    return str(told["version"])
+    with in_this_process(own):
+        version = learned(own).version
+    told = json.loads(service6("models", "show", str(version), "--json").stdout)
+    assert told["trained_on"]["leads"] + told["tested_on"]["leads"] == LEADS
+    assert {"source", "visits"} <= {term["attribute"] for term in told["importances"]}
+    return str(version)
 
 
 def engine_in_charge(own: Services) -> Engine:
@@ -132,20 +134,6 @@ def test_the_database_itself_refuses_a_second_champion(own: Services) -> None:
     execute(own, "UPDATE model_versions SET stage = 'champion' WHERE version = 'a'")
     with pytest.raises(GiveUp, match="23505"):
         execute(own, "UPDATE model_versions SET stage = 'champion' WHERE version = 'b'")
-
-
-def test_too_few_outcomes_are_told_with_their_counts(own: Services) -> None:
-    leads_saved(own, 3)
-    failed = service6("train")
-    assert (failed.exit_code, failed.stdout) == (1, "")
-    assert failed.stderr == "service6: 0 leads were won and 0 lost; a model needs at least 40 of each\n"
-
-
-def test_outcomes_of_one_kind_alone_are_told_with_their_counts(own: Services) -> None:
-    leads_saved(own, 90, outcome="won")
-    failed = service6("train")
-    assert failed.exit_code == 1
-    assert failed.stderr == "service6: 90 leads were won and 0 lost; a model needs at least 40 of each\n"
 
 
 def test_without_a_learned_model_the_list_says_so(own: Services) -> None:

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from schemas import feed
-from schemas.event import LeadRemoved, LeadRescored, RunChanged, ScoreChanged
+from schemas.event import AlarmChanged, LeadRemoved, LeadRescored, RunChanged, ScoreChanged
 from tasks.app import ENQUEUED_AT
 
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ SAID_BY_THE_RELAY: dict[str, type[BaseModel]] = {
     "heartbeat": feed.Heartbeat,
     "error": feed.Farewell,
 }
-EVENTS = (ScoreChanged, LeadRemoved, LeadRescored, RunChanged)
+EVENTS = (ScoreChanged, LeadRemoved, LeadRescored, RunChanged, AlarmChanged)
 
 SCORE_LEADS: Json = {
     "type": "array",
@@ -81,23 +81,26 @@ SOURCE: Json = {
         *SCORE_LEADS["prefixItems"][1:],
     ],
 }
-RUN: Json = {
-    **SCORE_LEADS,
-    "prefixItems": [
-        {
-            "type": "array",
-            "prefixItems": [{"type": "integer", "minimum": 1, "description": "a run's id"}],
-            "minItems": 1,
-            "maxItems": 1,
-        },
-        *SCORE_LEADS["prefixItems"][1:],
-    ],
-}
+
+
+def _one_id(what: str) -> Json:
+    arguments = {
+        "type": "array",
+        "prefixItems": [{"type": "integer", "minimum": 1, "description": f"a {what}'s id"}],
+        "minItems": 1,
+        "maxItems": 1,
+    }
+    return {**SCORE_LEADS, "prefixItems": [arguments, *SCORE_LEADS["prefixItems"][1:]]}
+
+
 TASKS = {
     "scoring.score_leads": ("scoring", "Those of the leads that still need a score get one.", SCORE_LEADS),
     "upkeep.sweep": ("upkeep", "Finds work whose message was lost.", NO_ARGUMENTS),
     "upkeep.keep_runs": ("upkeep", "Begins runs that are due, and finds those whose messages were lost.", NO_ARGUMENTS),
-    "rescoring.rescore": ("rescoring", "One slice of the run is scored anew.", RUN),
+    "rescoring.rescore": ("rescoring", "One slice of the run is scored anew.", _one_id("run")),
+    "upkeep.keep_trainings": ("upkeep", "Counts outcomes, and finds trainings that are due.", NO_ARGUMENTS),
+    "upkeep.watch": ("upkeep", "Looks at drift and accuracy of the champion.", NO_ARGUMENTS),
+    "learning.train_model": ("learning", "The training is done, if it still waits.", _one_id("training")),
     "upkeep.call_out": ("upkeep", "Finds what is owed to CRMs; enqueued only where one is configured.", NO_ARGUMENTS),
     "outreach.write_back": ("outreach", "Tells a CRM the scores that are owed to it.", ERRAND),
     "outreach.fetch_back": ("outreach", "Asks a CRM for the records of which little is known.", SOURCE),

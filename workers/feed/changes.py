@@ -129,6 +129,15 @@ class OperationsChange(Change):
         return self.whole if view is View.WHOLE else None
 
 
+class AlarmChange(OperationsChange):
+    """An alarm was raised or cleared."""
+
+    __slots__ = ()
+
+    def __init__(self, arrival: Arrival, event: dict[str, Any]) -> None:
+        super().__init__(arrival, event, Topic.METRICS)
+
+
 def message(epoch: str, until: Order, events: Iterable[bytes]) -> bytes:
     """A batch of events; whoever resumes after `until` misses none that came before it."""
     return b'{"t":"changes","position":%b,"events":[%b]}' % (

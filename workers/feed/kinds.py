@@ -7,13 +7,14 @@ from typing import Any
 import orjson
 
 from pipeline.stream import Arrival
-from workers.feed.changes import Change, ScoreChange
+from workers.feed.changes import AlarmChange, Change, ScoreChange
 from workers.feed.slices import RunChange, Slice
 
 # One entry may tell of several things.
 KINDS: dict[str, tuple[Callable[[Arrival, dict[str, Any]], Change], ...]] = {
     "score": (ScoreChange,),
     "run": (RunChange,),
+    "alarm": (AlarmChange,),
     "slice": (RunChange, Slice),
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.settings import Settings
+from tasks.app import can_train
 from workers.supervision.program import Program
 from workers.supervision.state_dir import log_of
 
@@ -16,12 +17,12 @@ STOP_ORDER = (
     ("simulator",),
     ("api",),
     ("beat", "publisher", "flower"),
-    ("scoring", "upkeep", "rescoring", "outreach"),
+    ("scoring", "upkeep", "rescoring", "learning", "outreach"),
     ("valkey",),
     ("postgres",),
 )
 # Together with those of the servers 30 s, the longest that Ctrl-C may take. Sockets are sent away within DRAIN_S.
-WORKERS_S = dict.fromkeys(("scoring", "upkeep", "rescoring", "outreach"), 9)
+WORKERS_S = dict.fromkeys(("scoring", "upkeep", "rescoring", "learning", "outreach"), 9)
 GRACE_S = {"simulator": 2, "api": 8, "beat": 4, "publisher": 4, "flower": 4, **WORKERS_S}
 DRAIN_S = 4
 
@@ -55,6 +56,8 @@ def applications(
         # An argument could be read by every user of the machine.
         program("flower", *_flower(settings.flower.port), FLOWER_BASIC_AUTH=f"service6:{flower_password}"),
     ]
+    if can_train():
+        programs.append(program("learning", *worker("learning", 1)))
     if settings.calls_out:
         programs.append(program("outreach", *worker("outreach", 1)))
     if sample:

@@ -58,7 +58,9 @@ def own(calling: Settings) -> Iterator[Services]:
 @pytest.fixture
 def crowd(own: Services, calling: Settings, tmp_path: Path) -> Iterator[Crowd]:
     connections = engine(calling.database_url, pool_size=1, statement_timeout_s=15, autocommit=True)
-    made = Publisher(connections, own.stream, calling.publisher, own.metrics, tmp_path / "heartbeat", calling.told)
+    made = Publisher(
+        connections, own.stream, own.outcomes, calling.publisher, own.metrics, tmp_path / "heartbeat", calling.told
+    )
     yield Crowd(own, made)
     connections.dispose()
 

@@ -1,0 +1,67 @@
+"""A candidate against the champion, on leads from which neither has learned."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.learning.additive import Floats
+from pipeline.learning.training import chances, outcomes
+from schemas.baseline import Baseline
+from schemas.example import Example
+from schemas.glassbox import Glassbox
+from schemas.training import Contest
+
+FEWEST = 25  # of either outcome; fewer say nothing of two models that are nearly as good
+RESAMPLES = 500
+LOW = 0.05
+SURE = 0.001  # no score counts as surer than this: one lead must not decide a contest
+DECIMALS = 5
+
+
+def compete(
+    champion: Glassbox, version: str, seen: Baseline, candidate: Glassbox, newer: Sequence[Example], seed: int = 0
+) -> Contest:
+    """`newer` are the leads that the candidate was tested with; those that the champion had `seen` are left out.
+
+    Whoever promises better has the smaller log loss, which asks for the right order and for honest percentages alike.
+    """
+    fresh = [one for one in newer if (one.as_of, one.lead_id) > (seen.until, seen.last_lead_id)]
+    won = outcomes(fresh)
+    wins = int(won.sum())
+    if min(wins, len(fresh) - wins) < FEWEST:
+        told = f"of the leads that both have never seen {wins} were won and {len(fresh) - wins} lost"
+        return _contest(version, len(fresh), wins, f"{told}; a contest needs {FEWEST} of each")
+    old, new = (_losses(chances(model, fresh), won) for model in (champion, candidate))
+    low = float(np.quantile(_means(old - new, seed), LOW))
+    figures = (round(float(new.mean()), DECIMALS), round(float(old.mean()), DECIMALS), round(low, DECIMALS))
+    if low > 0:
+        return _contest(version, len(fresh), wins, f"it is better than {version} by more than chance", figures)
+    told = f"it is not better than {version} by more than chance" if new.mean() < old.mean() else f"{version} is better"
+    return _contest(version, len(fresh), wins, told, figures)
+
+
+def _contest(
+    against: str, leads: int, won: int, reason: str, figures: tuple[float, float, float] | None = None
+) -> Contest:
+    new, old, low = figures or (None, None, None)
+    better = low is not None and low > 0
+    return Contest(
+        against=against,
+        leads=leads,
+        won=won,
+        loss=new,
+        loss_of_champion=old,
+        gain_low=low,
+        promoted=better,
+        reason=reason,
+    )
+
+
+def _losses(chance: Floats, won: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+    sure = np.clip(chance, SURE, 1 - SURE)
+    return np.where(won, -np.log(sure), -np.log1p(-sure))
+
+
+def _means(gains: Floats, seed: int) -> list[float]:
+    drawing = np.random.default_rng(seed)
+    return [float(gains[drawing.integers(0, len(gains), len(gains))].mean()) for _ in range(RESAMPLES)]

@@ -1,0 +1,62 @@
+"""How far the leads of late are from those that a model learned from: the population stability index of each feature.
+
+The index is the sum of (now − then) × ln(now ÷ then) over groups of bins; from 0.25 on it is another population.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.scoring.encoding import Feature
+from pipeline.scoring.features import MISSING_BIN, Bins
+from schemas.baseline import Spread
+
+GROUPS = 10  # about so many of known values: of finer ones the index measures noise
+HALF = 0.5  # of a lead in every group, so that an empty one is no infinity
+DECIMALS = 4
+
+
+def spreads(features: Sequence[Feature], bins: Bins) -> tuple[Spread, ...]:
+    """`bins` (leads, features) of the leads that a model learns from."""
+    return tuple(_spread(feature, bins[:, column]) for column, feature in enumerate(features))
+
+
+def indices(then: Sequence[Spread], bins: Bins) -> list[tuple[str, float]]:
+    """Attribute and index, the largest first; `bins` (leads, features) of the leads of late, by the same features."""
+    found = [(spread.attribute, _index(spread, bins[:, column])) for column, spread in enumerate(then)]
+    return sorted(found, key=lambda one: -one[1])
+
+
+def _spread(feature: Feature, bins: NDArray[np.intp]) -> Spread:
+    groups = _groups(feature, np.bincount(bins, minlength=feature.bin_count))
+    shares = _shares(groups, int(groups.max()) + 1, bins)
+    return Spread(attribute=feature.name, groups=tuple(groups.tolist()), shares=tuple(shares.tolist()))
+
+
+def _groups(feature: Feature, counts: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Missing is a group of its own, unknown words are another; between them neighbours that are as many together."""
+    known = slice(MISSING_BIN + 1, len(counts) - (feature.kind == "category"))
+    full = max(1.0, counts[known].sum() / GROUPS)
+    groups = np.zeros(len(counts), np.intp)
+    group, held = 1, 0
+    for place in range(known.start, known.stop):
+        groups[place] = group
+        held += int(counts[place])
+        if held >= full:
+            group, held = group + 1, 0
+    if feature.kind == "category":
+        groups[-1] = groups.max() + 1
+    return groups
+
+
+def _shares(groups: NDArray[np.intp], number: int, bins: NDArray[np.intp]) -> NDArray[np.float64]:
+    counts = np.bincount(groups[bins], minlength=number) + HALF
+    shares: NDArray[np.float64] = np.round(counts / counts.sum(), 6)
+    return shares
+
+
+def _index(then: Spread, bins: NDArray[np.intp]) -> float:
+    before = np.array(then.shares)
+    now = _shares(np.array(then.groups, np.intp), len(before), bins)
+    return round(float(((now - before) * np.log(now / before)).sum()), DECIMALS)

@@ -1,0 +1,206 @@
+"""Queue `learning`: a training that was asked for, and the contest of what it makes with the champion."""
+
+import logging
+import secrets
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+from kombu.exceptions import OperationalError
+from sqlalchemy.orm import Session
+
+from pipeline import promotion
+from pipeline.errors import GiveUp, Misconfigured, Service6Error
+from pipeline.log import trace
+from pipeline.monitoring.drift import spreads
+from pipeline.scoring.encoding import days
+from pipeline.scoring.glassbox import GlassBox, opened
+from pipeline.storage import champions, examples, models, trainings
+from pipeline.storage.trainings import Taken
+from pipeline.wiring import Services
+from schemas.baseline import Baseline
+from schemas.example import Split
+from schemas.model_card import ModelCard, Readiness
+from schemas.training import Contest, TrainingState
+from tasks.app import app, enqueue_id, services
+from tasks.lease import renewed
+
+logger = logging.getLogger(__name__)
+
+QUEUE = "learning"
+LONGEST_S = 3 * 3600
+ACTOR = "service6"
+
+
+class Made(NamedTuple):
+    model: GlassBox
+    card: ModelCard
+    baseline: Baseline
+    contest: Contest
+
+
+class Overtaken(GiveUp):
+    """The lease ran out, and the training is somebody else's: nothing of this one may be kept."""
+
+
+# Acknowledged when it is taken, because no visibility timeout is as long as a training: if its worker dies, the lease
+# runs out, and upkeep sends another message.
+@app.task(name="learning.train_model", acks_late=False, soft_time_limit=LONGEST_S, time_limit=LONGEST_S + 60)
+def train_model(training_id: int) -> None:
+    own = services()
+    lease, lease_s = secrets.token_hex(8), own.settings.learning.lease_s
+
+    def until() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=lease_s)
+
+    def renew() -> bool:
+        with own.session() as db:
+            return trainings.renew(db, training_id, lease, until())
+
+    with own.session() as db:
+        taken = trainings.take(db, training_id, lease=lease, now=datetime.now(UTC), until=until())
+    if taken is None:
+        return
+    began = time.monotonic()
+    with renewed(renew, lease_s):
+        state = _attempt(own, taken, lease)
+    own.metrics.trainings.labels(taken.reason, state).inc()
+    own.metrics.training_seconds.observe(time.monotonic() - began)
+
+
+def hint(training_id: int) -> None:
+    """Tells the worker that a training waits; where Redis is away, upkeep tells it."""
+    with suppress(OperationalError, OSError):
+        enqueue_id(train_model, "training", training_id)
+
+
+def _attempt(own: Services, taken: Taken, lease: str) -> TrainingState:
+    try:
+        made = _make(own, taken)
+        _save(own, taken, lease, made)
+    except Overtaken:
+        logger.warning("a training was overtaken", extra={"training_id": taken.id})
+        return TrainingState.RUNNING
+    except Misconfigured as error:
+        return _end(own, taken, lease, TrainingState.FAILED, str(error))
+    except GiveUp as error:
+        return _end(own, taken, lease, TrainingState.REFUSED, str(error))
+    except Exception as error:
+        kind, _, frames = trace(error).partition("\n")
+        words = str(error) if isinstance(error, Service6Error) else ""
+        again = datetime.now(UTC) + timedelta(seconds=own.settings.learning.retry_s)
+        with own.session() as db:
+            trainings.put_off(db, taken.id, lease, f"{kind}: {words}\n{frames}", again)
+        raise GiveUp("the training failed; its row holds the reason") from None
+    return TrainingState.DONE
+
+
+def _end(own: Services, taken: Taken, lease: str, state: TrainingState, error: str) -> TrainingState:
+    with own.session() as db:
+        trainings.settle(db, taken.id, lease, state, error=error)
+    logger.warning("a training was not done", extra={"training_id": taken.id, "state": state, "error": error})
+    return state
+
+
+def _make(own: Services, taken: Taken) -> Made:
+    training = _trainer()
+    learning = own.settings.learning
+    with own.session() as db:
+        split = examples.split(db)
+    wishes = training.Wishes(
+        own.settings.tiers,
+        without=taken.wishes.without,
+        trusted=taken.wishes.trusted,
+        segments=learning.segments,
+        cores=learning.cores,
+    )
+    trained = training.train(split, wishes)
+    model = GlassBox(trained.model)
+    return Made(model, trained.card, _baseline(model, split), _compete(own, model, trained.card, split))
+
+
+def _trainer() -> Any:
+    """Imported when it is needed, and by this worker alone: no other has the libraries."""
+    try:
+        from pipeline.learning import training
+    except ModuleNotFoundError as error:
+        raise Misconfigured(
+            f"{error.name} is not installed where trainings run; there: pip install 'service6[training]'"
+        ) from None
+    return training
+
+
+def _baseline(model: GlassBox, split: Split) -> Baseline:
+    features = model.features
+    matrix = features.matrix([features.values(one.attributes, one.as_of) for one in split.older])
+    clocks = np.array([days(one.as_of) for one in split.older], np.float32)
+    newest = split.older[-1]
+    return Baseline(
+        until=newest.as_of,
+        last_lead_id=newest.lead_id,
+        spreads=spreads(features.features, features.bins(matrix, clocks)),
+    )
+
+
+def _compete(own: Services, model: GlassBox, card: ModelCard, split: Split) -> Contest:
+    """`promoted` then says what is to be done."""
+    from pipeline.learning.contest import compete
+
+    with own.reading() as db:
+        champion = champions.in_charge(db)
+        artefact = None if champion is None else models.load(db, champion.id).artefact
+    if champion is None or artefact is None:
+        return _unfought(None, "no learned model is in charge: the first one is a person's decision")
+    if champion.version == model.version:
+        return _unfought(champion.version, "it is the champion itself, learned once more")
+    if champion.baseline is None:
+        return _unfought(champion.version, f"what {champion.version} has learned from is not known any more")
+    try:
+        tables = opened(artefact).tables
+    except GiveUp as error:
+        return _unfought(champion.version, str(error))
+    found = compete(tables, champion.version, Baseline.model_validate(champion.baseline), model.tables, split.newer)
+    if found.promoted and card.readiness == Readiness.NOT_READY:
+        return found.model_copy(update={"promoted": False, "reason": "its card says that it is not ready"})
+    if found.promoted and own.settings.learning.promote == "never":
+        return found.model_copy(update={"promoted": False, "reason": f"{found.reason}; a person decides"})
+    return found
+
+
+def _unfought(against: str | None, reason: str) -> Contest:
+    nothing = {"leads": 0, "won": 0, "loss": None, "loss_of_champion": None, "gain_low": None}
+    return Contest.model_validate({"against": against, **nothing, "promoted": False, "reason": reason})
+
+
+def _save(own: Services, taken: Taken, lease: str, made: Made) -> None:
+    """Model, promotion and the end of the training, or nothing of them. Raises Overtaken."""
+    model, version = made.model, made.model.version
+    with own.session() as db:
+        champions.alone(db)
+        champions.add(
+            db,
+            version,
+            model.engine,
+            model.artefact(),
+            made.card.model_dump(mode="json"),
+            made.baseline.model_dump(mode="json"),
+        )
+        contest = _decided(db, version, made.contest)
+        if not trainings.settle(db, taken.id, lease, TrainingState.DONE, version=version, contest=contest):
+            raise Overtaken("the lease is somebody else's")
+    own.metrics.promotions.inc(contest.promoted)
+    logger.info("a model was learned", extra={"version": version, "promoted": contest.promoted, "why": contest.reason})
+
+
+def _decided(db: Session, version: str, contest: Contest) -> Contest:
+    """In charge may be another one by now than the one it was compared with."""
+    if not contest.promoted:
+        return contest
+    champion = champions.in_charge(db)
+    if champion is None or champion.version != contest.against:
+        told = f"{contest.against} was not in charge any more when the contest was over"
+        return contest.model_copy(update={"promoted": False, "reason": told})
+    promotion.promote(db, version, actor=ACTOR, anyway=False)
+    return contest
