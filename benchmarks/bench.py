@@ -65,10 +65,10 @@ def scoring_worker(own: Services, processes: int) -> AbstractContextManager["sub
     return process(own, *module)
 
 
-def fill(own: Services, count: int) -> list[int]:
+def fill(own: Services, count: int, *, first: int = 1) -> list[int]:
     """Leads with 20 attributes each, of which the default scorecard knows 14; ids ascend."""
     with own.session() as db:
-        db.execute(FILL, {"count": count})
+        db.execute(FILL, {"first": first, "last": first + count - 1})
         ids = list(db.execute(text("SELECT id FROM leads ORDER BY id")).scalars())
     with own.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE leads"))
@@ -109,5 +109,5 @@ FILL = text("""
                'language', 'en', 'campaign', 'Campaign ' || (random() * 90)::int,
                'form', 'Form ' || (random() * 9)::int, 'bedrooms', (random() * 5)::int),
            '{"*": [1767225600000000, "bench"]}', 'new', 'owner-' || n % 20, now() - random() * interval '120 days'
-      FROM generate_series(1, :count) AS n
+      FROM generate_series(:first, :last) AS n
 """)

@@ -14,7 +14,8 @@ from pipeline.changed_leads import ChangedLeads
 from pipeline.scoring.features import Matrix
 from pipeline.scoring.matrix import Verdicts, differ, read, reasons, verdicts
 from pipeline.scoring.scorer import Scorer
-from pipeline.storage import leads, packed, rescored
+from pipeline.storage import leads, outbox, packed, rescored
+from pipeline.storage.outbox import Announcement
 from pipeline.storage.packed import Records
 from pipeline.storage.selection import Selection, selection
 from pipeline.wiring import Services
@@ -76,8 +77,22 @@ class Rescorer:
             rescored.store_vectors(db, encoded.ids, encoded.revisions, encoded.vectors, model_id=self._model_id)
         if not len(judged.changed):
             return None
-        written = rescored.save(db, _columns(judged), model_id=self._model_id)
+        written = rescored.save(db, columns(judged), model_id=self._model_id)
         return _told(judged, written)
+
+    def announce(self, db: Session, changed: ChangedLeads, sources: Sequence[str]) -> None:
+        """Events of their own for leads of these sources, whose CRMs are told each score in words."""
+        waiting = leads.of_sources(db, changed.ids.tolist(), sources)
+        rows = self._scorer.score(waiting, self._as_of)
+        places = np.searchsorted(changed.ids, [row.lead_id for row in rows])
+        told = [
+            Announcement(row.lead_id, int(changed.revs[at]), float(changed.previous[at]), row.owner, row.body)
+            for row, at in zip(rows, places, strict=True)
+            # One that has changed since is scored, and told, by real time.
+            if np.float32(row.score) == changed.scores[at]
+        ]
+        if told:
+            outbox.announce_scores(db, told)
 
     def _encode(self, db: Session, saved: Records, matrix: Matrix, revisions: NDArray[np.int64]) -> Encoded | None:
         """Fills what is not fresh into `matrix` and `revisions`."""
@@ -128,7 +143,8 @@ def preview(
     )
 
 
-def _columns(judged: Judged) -> Sequence[tuple[str, str, NDArray[Any]]]:
+def columns(judged: Judged) -> Sequence[tuple[str, str, NDArray[Any]]]:
+    """What changed, as `rescored_leads` has it."""
     at = judged.changed
     why = reasons(judged.found, at)
     return (

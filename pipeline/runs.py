@@ -17,6 +17,10 @@ from schemas.run import LeadFilter, Preview, Run, RunRequest
 logger = logging.getLogger(__name__)
 
 NAMES_TOLD = 20
+# A worker notices within seconds, or was at work on a bundle: that ends within Celery's limit for a task.
+SWEEPS = (timedelta(seconds=15), timedelta(seconds=120))
+SWEPT_WITHIN = timedelta(hours=6)
+MARGIN = timedelta(seconds=60)
 SCHEDULER = "schedule"
 
 
@@ -81,6 +85,22 @@ def preview(own: Services, asked: RunRequest, step: Callable[[int], None]) -> Pr
         model_id = chosen_model(own, db, asked.model_version, force=asked.force)
     width = own.settings.rescoring.step_ids
     return rescored_preview(own, where, model_id=model_id, as_of=datetime.now(UTC), width=width, step=step)
+
+
+def open_sweep(own: Services, now: datetime) -> None:
+    """Scores that a worker saved by the model before, because it had not noticed a promotion yet, are scored anew."""
+    with own.session() as db:
+        champion = next((one for one in champions.listed(db) if one.stage == "champion"), None)
+        if champion is None or champion.promoted_at is None:
+            return
+        for after in SWEEPS:
+            due = champion.promoted_at + after
+            if due <= now < due + SWEPT_WITHIN and rescoring.occur(db, f"sweep:{champion.version}", due):
+                where = LeadFilter(other_model=True, changed_since=champion.promoted_at - MARGIN)
+                asked = RunRequest(filter=where, model_version=champion.version, force=True)
+                # Raises where another run is at work: then the occurrence is not kept, and comes again.
+                run = open_run(own, db, asked, actor="upkeep", reason="sweep")
+                rescoring.remember_run(db, f"sweep:{champion.version}", due, int(run.id))
 
 
 def newest(schedule: ScheduleSettings, now: datetime) -> datetime:

@@ -64,6 +64,7 @@ class Job:
         self._settings = own.settings.rescoring
         self._lease = lease
         self._rate = told.rate
+        self._told = tuple(own.settings.told)
         self._rescorer = Rescorer(own.scorer_of(told.model_id), told.model_id, told.as_of, told.filter)
 
     def run(self) -> bool:
@@ -96,6 +97,8 @@ class Job:
             judged = self._rescorer.judge(db, first, last)
         with self._own.session() as db:
             changed = self._rescorer.save(db, judged)
+            if changed and self._told:
+                self._rescorer.announce(db, changed, self._told)
             step = Step(last + 1, len(judged), len(changed.ids) if changed else 0, judged.tiers_changed)
             until = datetime.now(UTC) + timedelta(seconds=self._settings.lease_s)
             progress = rescoring.advance(db, self.slice, step, lease=self._lease, until=until)

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from pipeline import retraining
-from pipeline.runs import open_scheduled
+from pipeline.runs import Overlaps, open_scheduled, open_sweep
 from pipeline.storage import (
     dead_letters,
     deliveries,
@@ -92,6 +93,8 @@ def keep_runs() -> None:
     now = datetime.now(UTC)
     for name, schedule in own.settings.rescoring.schedules.items():
         open_scheduled(own, name, schedule, now)
+    with suppress(Overlaps):
+        open_sweep(own, now)
     with own.session() as db:
         failed = rescoring.fail_the_hopeless(db, now=now, most=own.settings.rescoring.max_attempts)
         for run in failed:

@@ -26,12 +26,15 @@ class Gate(ThreadingTCPServer):
         self.beyond = (str(parts.hostname), int(parts.port or 0))
         self._changed = Condition()
         self._open = True
+        self._text = b""
         self._held: list[bytes] = []
         self.passages: set[socket.socket] = set()
 
-    def shut(self) -> None:
+    def shut(self, text: bytes = b"") -> None:
+        """What holds that text waits from now on, and what its sender says after it."""
         with self._changed:
             self._open = False
+            self._text = text
 
     def open(self) -> None:
         with self._changed:
@@ -45,6 +48,8 @@ class Gate(ThreadingTCPServer):
 
     def wait(self, part: bytes) -> None:
         with self._changed:
+            if self._text not in part:
+                return
             self._held.append(part)
             self._changed.wait_for(lambda: self._open)
             self._held.remove(part)

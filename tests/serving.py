@@ -172,8 +172,10 @@ def _answers(served: Api) -> bool:
 
 
 @contextmanager
-def worker(settings: Settings, queues: str = "scoring,upkeep", **environment: str) -> Iterator[Run]:
+def worker(
+    settings: Settings, queues: str = "scoring,upkeep", name: str = "worker", **environment: str
+) -> Iterator[Run]:
     quiet = ("--without-gossip", "--without-mingle", "--disable-prefetch")
-    argv = (*CELERY[2:], "worker", "-Q", queues, "-n", "test@%h", "-c", "1", *quiet)
-    with process("worker", argv, settings, **environment) as run:
+    argv = (*CELERY[2:], "worker", "-Q", queues, "-n", f"{name}@%h", "-c", "1", *quiet)
+    with process(name, argv, settings, **environment) as run:
         yield run

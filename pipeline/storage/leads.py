@@ -69,6 +69,11 @@ def known(db: Session, lead_ids: Sequence[int]) -> list[KnownLead]:
     return [KnownLead(*row) for row in db.execute(KNOWN_BY_ID, {"ids": list(lead_ids)})]
 
 
+def of_sources(db: Session, lead_ids: Sequence[int], sources: Sequence[str]) -> list[WaitingLead]:
+    """Those of the leads that come from one of the sources, as they are now."""
+    return [WaitingLead(*row) for row in db.execute(OF_SOURCES, {"ids": list(lead_ids), "sources": list(sources)})]
+
+
 def _parameters(rows: Sequence[LeadRow]) -> dict[str, Any]:
     columns = list(zip(*rows, strict=True))
     return {
@@ -138,4 +143,11 @@ WAITING = text("""
 
 KNOWN_BY_ID = text("""
     SELECT id, revision, attributes, active_at FROM leads WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id
+""")
+
+OF_SOURCES = text("""
+    SELECT id, source, external_id, revision, attributes, stage, owner, outcome, active_at
+      FROM leads
+     WHERE id = ANY(CAST(:ids AS bigint[])) AND source = ANY(CAST(:sources AS text[]))
+     ORDER BY id
 """)

@@ -47,6 +47,13 @@ DISCARD = text("DELETE FROM outbox WHERE id = ANY(:ids)").bindparams(bindparam("
 # The log is flushed in its order, so one commit that waits for the disk waits for all before it.
 MAKE_DURABLE = text("SELECT pg_logical_emit_message(true, 'service6', '')")
 
+ANNOUNCE_SCORES = text("""
+    INSERT INTO outbox (kind, key, rev, previous_score, owner, previous_owner, body)
+    SELECT 'score', 'lead:' || lead_id, rev, previous_score, owner, owner, body
+      FROM unnest(CAST(:lead_id AS bigint[]), CAST(:rev AS bigint[]), CAST(:previous_score AS real[]),
+                  CAST(:owner AS text[]), CAST(:body AS text[])) AS v (lead_id, rev, previous_score, owner, body)
+""")
+
 WAITING = text("""
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)
       FROM outbox
@@ -66,6 +73,21 @@ LEAD = text("SELECT pg_try_advisory_lock(:lock)")
 def take(db: Session, limit: int) -> list[OutboxRow]:
     """The oldest rows by id; they stay until they are discarded."""
     return [OutboxRow(*row) for row in db.execute(TAKE, {"limit": limit})]
+
+
+class Announcement(NamedTuple):
+    """A saved score as an event of its own."""
+
+    lead_id: int
+    rev: int
+    previous_score: float
+    owner: str | None
+    body: str
+
+
+def announce_scores(db: Session, told: Sequence[Announcement]) -> None:
+    columns = [list(column) for column in zip(*told, strict=True)]
+    db.execute(ANNOUNCE_SCORES, dict(zip(Announcement._fields, columns, strict=True)))
 
 
 def discard(db: Session, ids: Sequence[int]) -> None:

@@ -310,7 +310,7 @@ FAIL = text(f"""
 
 AVAILABLE = text("""
     SELECT count(*) FROM (SELECT FROM rescore_slices
-                           WHERE run_id = :run AND state = 'waiting' AND due <= :now LIMIT :limit) AS some
+                           WHERE run_id = :run AND state = 'waiting' AND due <= :now LIMIT :limit) AS few
 """)
 
 CHANGE_STATE = text(f"""

@@ -4,16 +4,18 @@ A row in the middle is held: the writer that stops at it must have those below a
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from pipeline.errors import TryAgain
+from pipeline.rescoring import Rescorer
 from pipeline.storage import consequences, deliveries, leads, unscored
 from pipeline.storage.leads import LeadRow
 from pipeline.wiring import Services
+from schemas.run import LeadFilter
 from tests.integration.rows import aside, blocked, execute, rows, save, save_scores, scored, told
 
 NOW = datetime.now(UTC)
@@ -35,11 +37,21 @@ def _settle(own: Services, db: Session, ids: list[int]) -> object:
 
 def _owe(_: Services, db: Session, ids: list[int]) -> None:
     revisions = [(lead, 3) for lead in reversed(ids)]
-    consequences.save(db, sealed=[], told=[], revisions=revisions, received_at=NOW, due=NOW)
+    consequences.save(db, sealed=[], told=[], captured=[], revisions=revisions, received_at=NOW, due=NOW)
 
 
 def _note(_: Services, db: Session, ids: list[int]) -> None:
     unscored.note_error(db, ids[::-1], "an error")
+
+
+def _rescore(own: Services, db: Session, ids: list[int]) -> None:
+    champion = own.champion
+    later = NOW + timedelta(days=200)
+    rescorer = Rescorer(champion.scorer, champion.model_id, later, LeadFilter())
+    with own.reading() as reading:
+        judged = rescorer.judge(reading, ids[0], ids[-1])
+    assert len(judged.changed) == len(ids)
+    rescorer.save(db, judged)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +59,7 @@ def _note(_: Services, db: Session, ids: list[int]) -> None:
     [
         ("leads", "id", "stage", _lock_leads),
         ("scores", "lead_id", "owner", _save_scores),
+        ("scores", "lead_id", "owner", _rescore),
         ("feature_vectors", "lead_id", "feature_set", _save_scores),
         ("unscored", "lead_id", "error", _settle),
         ("unscored", "lead_id", "error", _owe),

@@ -10,6 +10,7 @@ from pipeline.settings import Settings
 from pipeline.storage import rescoring
 from pipeline.wiring import Services
 from schemas.run import ACTIVE, Comparison, Deed, LeadFilter, Preview, Run, RunRequest, RunState
+from tasks import app as tasks_app
 from tasks import presence
 from workers import steering
 from workers.desk.actor import actor
@@ -40,6 +41,7 @@ def begin(settings: Settings, asked: RunRequest) -> tuple[Run, bool]:
     with errand(settings) as own:
         with own.session() as db:
             run = steering.begin(own, db, asked, actor())
+        tasks_app.connect(settings)
         steering.tell_workers(own, run)
         return run, "rescoring" in presence.seen(own.redis)
 
@@ -79,6 +81,7 @@ def steer(settings: Settings, run_id: int, deed: Deed) -> Run:
     with errand(settings) as own:
         with own.session() as db:
             run = steering.steer(db, run_id, deed, actor())
+        tasks_app.connect(settings)
         steering.tell_workers(own, run)
         return run
 

@@ -1,0 +1,232 @@
+"""A million leads scored anew by the workers of a run, beside what the database alone can do, and beside naive Celery.
+
+The ceiling reads and writes the same rows in the same way (packed COPY, UPDATE … FROM, history) on as many connections,
+without scoring, slices, leases and events.
+
+    python -m benchmarks.rescore [--leads 1000000]
+"""
+
+import argparse
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import psutil
+from sqlalchemy import text
+
+from benchmarks.bench import fill, process, services
+from benchmarks.drain import naive
+from benchmarks.record import record
+from pipeline import settings
+from pipeline.rescoring import Rescorer, columns
+from pipeline.storage import packed, rescored, rescoring
+from pipeline.storage.selection import selection
+from pipeline.wiring import Services
+from schemas.run import LeadFilter, Run, RunState
+from tasks.app import app, connect
+from tasks.runs import enqueue_slices
+from workers.supervision.programs import worker
+
+LEADS = 1_000_000
+NAIVE_LEADS = 2_000
+PROCESSES = 2
+TENTH = 10
+BLOAT_RUNS = 20
+STRIDE = 20_000
+MEMORY = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
+
+
+class Timed(NamedTuple):
+    run: Run
+    seconds: float
+    memory_mib: int
+
+    @property
+    def rate(self) -> float:
+        return self.run.leads_done / self.seconds
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--leads", type=int, default=LEADS)
+    count = arguments.parse_args().leads
+    with services(MEMORY) as own:
+        connect(own.settings)
+        with workers(own):
+            figures = {"leads": count, "processes": PROCESSES, **measured(own, count)}
+        figures["naive_leads_s"] = round(naive(own, list(range(1, NAIVE_LEADS + 1))))
+    figures["times_naive_celery"] = round(figures["all_changed"]["leads_s"] / figures["naive_leads_s"])
+    record("rescore", figures)
+
+
+def measured(own: Services, count: int) -> dict[str, Any]:
+    add(own, 1, count // TENTH)
+    encoded_few = rescore(own)
+    spoil(own, 1)
+    small = rescore(own)
+    grown = bloat(own)
+    add(own, 1 + count // TENTH, count)
+    encoded = rescore(own)
+    spoil(own, 1)
+    most = ceiling(own)
+    spoil(own, 1)
+    all_changed = rescore(own)
+    spoil(own, 1)
+    again = rescore(own)
+    spoil(own, TENTH)
+    few_ceiling = ceiling(own)
+    spoil(own, TENTH)
+    few = rescore(own)
+    return {
+        "new_feature_set": shown(encoded),
+        "all_changed": shown(all_changed),
+        "all_changed_again": shown(again),
+        "a_tenth_changed": shown(few),
+        "a_tenth_of_the_leads": shown(small),
+        "ceiling": {"all_changed_leads_s": round(most), "a_tenth_changed_leads_s": round(few_ceiling)},
+        "of_ceiling": {
+            "all_changed": round(max(all_changed.rate, again.rate) / most, 3),
+            "a_tenth_changed": round(few.rate / few_ceiling, 3),
+        },
+        "seconds_over_ten_times_a_tenth": round(all_changed.seconds / (TENTH * small.seconds), 3),
+        "memory_mib": {"a_tenth_of_the_leads": max(small.memory_mib, encoded_few.memory_mib), "all": again.memory_mib},
+        "size_of_scores_mib": grown,
+    }
+
+
+@contextmanager
+def workers(own: Services) -> Iterator[None]:
+    """As `service6 up` starts them, but for their number."""
+    _, _, *module = worker("rescoring", PROCESSES)
+    app.control.purge()
+    with process(own, *module):
+        yield
+
+
+def add(own: Services, first: int, last: int) -> None:
+    """Leads with a score of nought, and no vector yet."""
+    fill(own, last - first + 1, first=first)
+    with own.session() as db:
+        db.execute(PLACE, {"model_id": own.champion.model_id})
+    vacuum(own)
+
+
+def spoil(own: Services, one_in: int) -> None:
+    """One score in so many is off by a point; of the others each is as a run would have it."""
+    with own.session() as db:
+        db.execute(text("UPDATE scores SET score = score - 1 WHERE lead_id % :n = 0"), {"n": one_in})
+        db.execute(text("TRUNCATE score_history, outbox"))
+    vacuum(own)
+
+
+def vacuum(own: Services) -> None:
+    with own.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE scores, feature_vectors, leads"))
+        connection.execute(text("CHECKPOINT"))
+
+
+def rescore(own: Services, as_of: datetime | None = None) -> Timed:
+    with own.session() as db:
+        where, model_id = LeadFilter(), own.champion.model_id
+        run = rescoring.open_run(
+            db,
+            where,
+            model_id=model_id,
+            as_of=as_of or CLOCK,
+            rate=None,
+            leads=rescoring.count(db, where, model_id),
+            slice_ids=own.settings.rescoring.slice_ids,
+            reason="benchmark",
+            actor="benchmark",
+        )
+    began = time.perf_counter()
+    enqueue_slices(own, int(run.id))
+    memory = 0
+    while run.state == RunState.RUNNING:
+        time.sleep(0.02)
+        memory = max(memory, largest())
+        with own.reading() as db:
+            run = rescoring.find(db, int(run.id)) or run
+    if run.state != RunState.DONE:
+        raise SystemExit(f"run {run.id}: {run.state}, {run.error}")
+    return Timed(run, time.perf_counter() - began, memory >> 20)
+
+
+def largest() -> int:
+    """Bytes of the largest worker process, what it shares with its parent included."""
+    children = psutil.Process().children(recursive=True)
+    return max((child.memory_info().rss for child in children if "rescoring" in child.cmdline()), default=0)
+
+
+def bloat(own: Services) -> dict[str, object]:
+    """The clock goes to and fro by two months, so that about half of the scores change with every run."""
+    sizes = [size(own)]
+    for n in range(BLOAT_RUNS):
+        rescore(own, CLOCK + timedelta(days=60 * (n % 2 == 0)))
+        sizes.append(size(own))
+    return {"before": sizes[0], "after_1_run": sizes[1], f"after_{BLOAT_RUNS}_runs": sizes[-1], "largest": max(sizes)}
+
+
+def size(own: Services) -> float:
+    with own.reading() as db:
+        return round(db.execute(text("SELECT pg_table_size('scores')")).scalar_one() / 2**20, 1)
+
+
+def ceiling(own: Services) -> float:
+    """Leads a second; what is off by a point is put right."""
+    state = str(own.settings.state_dir)
+    with own.reading() as db:
+        first, last = packed.bounds(db)
+    parts = list(range(first, last + 1, STRIDE))
+    spawning = multiprocessing.get_context("spawn")
+    ready = spawning.Barrier(PROCESSES + 1)
+    loops = [spawning.Process(target=ceiling_loop, args=(state, parts[n::PROCESSES], ready)) for n in range(PROCESSES)]
+    for loop in loops:
+        loop.start()
+    ready.wait()
+    began = time.perf_counter()
+    for loop in loops:
+        loop.join()
+    return (last - first + 1) / (time.perf_counter() - began)
+
+
+def ceiling_loop(state: str, parts: Sequence[int], ready: Any) -> None:
+    """What is written was computed before the clock starts."""
+    os.environ["SERVICE6_STATE_DIR"] = state
+    own = Services(settings.load())
+    champion = own.champion
+    rescorer = Rescorer(champion.scorer, champion.model_id, CLOCK, LeadFilter())
+    with own.reading() as db:
+        written = [columns(rescorer.judge(db, first, first + STRIDE - 1)) for first in parts]
+    everyone, width = selection(LeadFilter(), champion.model_id), len(champion.scorer.model.features.features)
+    ready.wait()
+    for first, rows in zip(parts, written, strict=True):
+        with own.reading() as db:
+            packed.read(db, everyone, first, first + STRIDE - 1, model_id=champion.model_id, width=width)
+        with own.session() as db:
+            rescored.save(db, rows, model_id=champion.model_id)
+
+
+def shown(timed: Timed) -> dict[str, object]:
+    return {
+        "leads_s": round(timed.rate),
+        "seconds": round(timed.seconds, 2),
+        "changed": timed.run.leads_changed,
+        "tiers_changed": timed.run.tiers_changed,
+    }
+
+
+CLOCK = datetime.now(UTC)
+
+PLACE = text("""
+    INSERT INTO scores (lead_id, score, confidence, tier, factors, model_id, lead_revision, owner)
+    SELECT id, 0, 0, 'D', '', :model_id, revision, owner FROM leads l
+     WHERE NOT EXISTS (SELECT FROM scores s WHERE s.lead_id = l.id)
+""")
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""Runs from beginning to end, by real workers: shared, paused, failed, scheduled, told."""
+
+import os
+import signal
+from contextlib import ExitStack
+from datetime import UTC, datetime, time, timedelta
+
+import psutil
+import pytest
+
+from pipeline import runs
+from pipeline.errors import Conflict, Malformed
+from pipeline.sections import ScheduleSettings
+from pipeline.storage import rescoring
+from pipeline.wiring import Services
+from schemas.run import LeadFilter, Run, RunRequest, RunState
+from tasks.runs import enqueue_slices
+from tasks.upkeep import keep_runs
+from tests.integration.rescoring.conftest import Begin, expected, leads_with_scores, narrow
+from tests.integration.rows import aside, blocked, execute, rows, told, value
+from tests.integration.rows import save as save_leads
+from tests.serving import worker
+from tests.waiting import eventually
+from workers import steering
+
+SAVED = "SELECT lead_id, score, tier FROM scores ORDER BY lead_id"
+ENDED_S = 60.0
+
+
+def state(own: Services, run: Run) -> Run:
+    with own.reading() as db:
+        found = rescoring.find(db, int(run.id))
+    assert found
+    return found
+
+
+def ended(own: Services, run: Run, within_s: float = ENDED_S) -> Run:
+    def look() -> Run | None:
+        now = state(own, run)
+        return now if now.state not in (RunState.RUNNING, RunState.PAUSED) else None
+
+    return eventually(look, within_s=within_s)
+
+
+def saved_scores(own: Services) -> dict[int, tuple[float, str]]:
+    return {row["lead_id"]: (round(row["score"], 1), row["tier"]) for row in rows(own, SAVED)}
+
+
+def steer(own: Services, run: Run, deed: str) -> Run:
+    with own.session() as db:
+        return steering.steer(db, int(run.id), deed, "test")  # type: ignore[arg-type]
+
+
+def test_four_workers_share_a_run_and_killing_them_only_delays_it(celery: Services, begin: Begin) -> None:
+    ids = leads_with_scores(celery, 2000)
+    run = begin(slice_ids=25)
+    environment = {"SERVICE6_RESCORING__LEASE_S": "1", "SERVICE6_RESCORING__STEP_IDS": "5"}
+    with ExitStack() as workers:
+        names = ("one", "two", "three", "four")
+        started = [
+            workers.enter_context(worker(celery.settings, "rescoring", name=name, **environment)) for name in names
+        ]
+        enqueue_slices(celery, int(run.id))
+        for one in started[:2]:
+            eventually(lambda: state(celery, run).leads_done > 0, within_s=ENDED_S)
+            for child in psutil.Process(one.pid).children(recursive=True):
+                child.kill()
+            os.killpg(one.pid, signal.SIGKILL)
+
+        def kept() -> bool:
+            keep_runs()
+            return state(celery, run).state != RunState.RUNNING
+
+        eventually(kept, within_s=ENDED_S, every_s=0.5)
+    done = state(celery, run)
+    assert (done.state, done.leads_done, done.error) == (RunState.DONE, len(ids), None)
+    assert saved_scores(celery) == expected(celery, ids, done.as_of)
+    assert value(celery, "SELECT count(*) FROM score_history") == len(ids)
+    assert value(celery, "SELECT count(*) - count(DISTINCT (lead_id, rev)) FROM score_history") == 0
+
+
+def test_a_paused_run_waits_and_a_resumed_one_goes_on(celery: Services, begin: Begin) -> None:
+    leads_with_scores(celery, 60)
+    run = begin(slice_ids=5, rate=20)
+    with worker(celery.settings, "rescoring"):
+        enqueue_slices(celery, int(run.id))
+        eventually(lambda: state(celery, run).leads_done, within_s=ENDED_S)
+        paused = steer(celery, run, "pause")
+        assert paused.state == RunState.PAUSED
+        eventually(lambda: not celery.redis.llen("rescoring") and not celery.redis.hlen("unacked"), within_s=ENDED_S)
+        stopped = state(celery, run)
+        assert stopped.leads_done < 60
+        keep_runs()
+        assert state(celery, run).leads_done == stopped.leads_done
+        execute(celery, "UPDATE rescore_runs SET rate = NULL")
+        steering.tell_workers(celery, steer(celery, run, "resume"))
+        assert ended(celery, run).leads_done == 60
+
+
+def test_a_cancelled_run_stays_cancelled(celery: Services, begin: Begin) -> None:
+    leads_with_scores(celery, 10)
+    run = begin()
+    steer(celery, run, "cancel")
+    with pytest.raises(Conflict, match="is cancelled: it cannot resume"):
+        steer(celery, run, "resume")
+    keep_runs()
+    assert not celery.redis.llen("rescoring")
+    begin()  # and no longer stands in another's way
+    actions = [row["action"] for row in rows(celery, "SELECT action FROM audit_log ORDER BY id")]
+    assert actions == ["run.cancel"]
+
+
+def test_a_slice_that_nobody_can_do_fails_the_run_with_the_reason_until_it_is_retried(
+    celery: Services, begin: Begin
+) -> None:
+    leads_with_scores(celery, 10)
+    celery.settings = narrow(celery.settings, max_attempts=2)
+    run = begin()
+    # As a disk that is full: what a step writes is refused.
+    execute(celery, "ALTER TABLE score_history ADD CONSTRAINT full_disk CHECK (score < 0) NOT VALID")
+    environment = {"SERVICE6_RESCORING__BACKOFF_S": "0.01", "SERVICE6_RESCORING__MAX_ATTEMPTS": "2"}
+    with worker(celery.settings, "rescoring", **environment):
+
+        def failed() -> bool:
+            keep_runs()
+            return state(celery, run).state == RunState.FAILED
+
+        eventually(failed, within_s=ENDED_S, every_s=0.2)
+        told_why = state(celery, run).error
+        assert told_why
+        assert "23514" in told_why
+        execute(celery, "ALTER TABLE score_history DROP CONSTRAINT full_disk")
+        steering.tell_workers(celery, steer(celery, run, "retry"))
+        assert ended(celery, run).state == RunState.DONE
+
+
+def test_a_run_whose_messages_were_lost_is_taken_up_again(celery: Services, begin: Begin) -> None:
+    leads_with_scores(celery, 10)
+    run = begin(slice_ids=3)
+    assert not celery.redis.llen("rescoring")
+    keep_runs()
+    assert celery.redis.llen("rescoring") == 4
+    keep_runs()
+    assert celery.redis.llen("rescoring") == 4
+    with worker(celery.settings, "rescoring"):
+        assert ended(celery, run).state == RunState.DONE
+
+
+# Two at once.
+
+
+def test_the_second_of_two_that_open_a_run_at_once_is_told_of_the_first(own: Services) -> None:
+    leads_with_scores(own, 3)
+    own.champion  # noqa: B018 - stored before two ask for it
+    asked = RunRequest()
+
+    def second() -> Run:
+        with own.session() as db:
+            return runs.open_run(own, db, asked, actor="test", reason="operator")
+
+    with own.session() as first:
+        run = runs.open_run(own, first, asked, actor="test", reason="operator")
+        with aside(second) as opening:
+            blocked(own.engine)
+            first.commit()
+            with pytest.raises(runs.Overlaps, match=f"run {run.id} is running"):
+                opening.result()
+
+
+def test_runs_of_different_sources_do_not_overlap(own: Services, begin: Begin) -> None:
+    leads_with_scores(own, 3)
+    begin(sources=("standard",))
+    begin(sources=("hubspot",), tiers=("A",))
+    with pytest.raises(runs.Overlaps):
+        begin(tiers=("D",))
+
+
+NIGHTLY = ScheduleSettings(at=time(2, 30))
+NIGHT = datetime(2026, 11, 25, 2, 31, tzinfo=UTC)
+
+
+def test_of_two_beats_one_begins_the_scheduled_run(own: Services) -> None:
+    leads_with_scores(own, 3)
+    own.champion  # noqa: B018
+    with own.session() as first:
+        assert rescoring.occur(first, "nightly", NIGHT.replace(minute=30))
+
+        def second() -> None:
+            runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT)
+
+        with aside(second) as opening:
+            blocked(own.engine)
+            first.commit()
+            opening.result()
+    assert value(own, "SELECT count(*) FROM rescore_runs") == 0
+    runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT + timedelta(days=1))
+    runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT + timedelta(days=1))
+    [run] = rows(own, "SELECT id, reason, actor FROM rescore_runs")
+    assert (run["reason"], run["actor"]) == ("schedule", "schedule:nightly")
+    assert value(own, "SELECT run_id FROM schedules WHERE due > :night", night=NIGHT) == run["id"]
+
+
+def test_a_scheduled_run_that_was_missed_by_much_waits_for_the_next_night(own: Services) -> None:
+    runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT + timedelta(hours=7))
+    assert value(own, "SELECT count(*) FROM schedules") == 0
+    runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT + timedelta(hours=5))
+    assert value(own, "SELECT count(*) FROM schedules") == 1
+
+
+def test_a_scheduled_run_gives_way_to_one_that_is_at_work(own: Services, begin: Begin) -> None:
+    leads_with_scores(own, 3)
+    begin()
+    runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT)
+    assert value(own, "SELECT count(*) FROM rescore_runs") == 1
+
+
+# Which leads.
+
+
+def test_a_filter_takes_the_leads_that_meet_all_of_it(own: Services) -> None:
+    leads_with_scores(own, 40, owner="ann", stage="new", city="Lisbon")
+    now = datetime.now(UTC)
+
+    def count(**where: object) -> int:
+        with own.session() as db:
+            resolved = runs.resolved(db, LeadFilter.model_validate(where))
+            return rescoring.count(db, resolved, own.champion.model_id)
+
+    assert count() == 40
+    assert count(sources=("standard",), owners=("ann",), stages=("new",), tiers=("D",)) == 40
+    assert count(owners=("bob",)) == count(stages=("old",)) == count(sources=("other",)) == count(tiers=("A",)) == 0
+    assert count(changed_before=now + timedelta(hours=1)) == count(changed_since=now - timedelta(hours=1)) == 40
+    assert count(changed_before=now - timedelta(hours=1)) == count(changed_since=now + timedelta(hours=1)) == 0
+    assert count(other_model=True) == 0
+    assert count(where=[{"attribute": "Budget", "operator": ">=", "value": 30_000}]) == 10
+    assert count(where=[{"attribute": "city", "operator": "=", "value": "lisbon"}]) == 40
+    assert count(where=[{"attribute": "city", "operator": ">", "value": 5}]) == 0
+    with pytest.raises(Malformed, match="no lead has an attribute 'colour'; there are: budget, city"):
+        count(where=[{"attribute": "colour", "operator": "=", "value": "red"}])
+
+
+def test_leads_outside_the_filter_are_left_alone(celery: Services, begin: Begin) -> None:
+    ids = leads_with_scores(celery, 20)
+    where = [{"attribute": "budget", "operator": "<", "value": 10_000}]
+    run = begin(slice_ids=7, where=where)
+    assert run.leads_total == 10
+    with worker(celery.settings, "rescoring"):
+        enqueue_slices(celery, int(run.id))
+        done = ended(celery, run)
+    assert (done.leads_done, done.leads_changed) == (10, 10)
+    assert value(celery, "SELECT count(*) FROM scores WHERE rev = 1") == len(ids) - 10
+
+
+def test_a_run_of_no_leads_is_done_at_once(own: Services, begin: Begin) -> None:
+    assert begin().state == RunState.DONE
+    leads_with_scores(own, 3)
+    assert begin(owners=("nobody",)).state == RunState.DONE
+
+
+def test_a_preview_tells_what_the_run_then_does_and_writes_nothing(celery: Services, begin: Begin) -> None:
+    leads_with_scores(celery, 30)
+    before = rows(celery, "SELECT * FROM scores ORDER BY lead_id")
+    seen: list[int] = []
+    found = runs.preview(celery, RunRequest(), seen.append)
+    assert rows(celery, "SELECT * FROM scores ORDER BY lead_id") == before
+    assert (
+        value(celery, "SELECT count(*) FROM rescore_runs")
+        == value(celery, "SELECT count(*) FROM feature_vectors WHERE lead_id % 2 = 0")
+        == 0
+    )
+    assert (sum(seen), found.leads) == (30, 30)
+    assert sum(bucket.leads for bucket in found.deltas) == found.leads_changed
+    assert sum(move.leads for move in found.tier_moves) == found.tiers_changed
+    run = begin()
+    with worker(celery.settings, "rescoring"):
+        enqueue_slices(celery, int(run.id))
+        done = ended(celery, run)
+    assert (done.leads_changed, done.tiers_changed) == (found.leads_changed, found.tiers_changed)
+
+
+def test_live_work_makes_the_steps_small(celery: Services, begin: Begin) -> None:
+    from tasks.rescoring import Job, _brief, _take
+
+    leads_with_scores(celery, 30)
+    run = begin(slice_ids=1000)
+    celery.settings = narrow(celery.settings, live_ids=10, step_ids=1000)
+    save_leads(celery, [told(celery, "waits", budget=1)])
+    brief, work = _brief(celery, int(run.id)), _take(celery, int(run.id))
+    assert brief
+    assert work
+    job = Job(celery, brief, *work)
+    assert job._step().run.leads_done == 10
+    execute(celery, "TRUNCATE unscored")
+    assert job._step().run.leads_done == 30

@@ -1,0 +1,239 @@
+"""One step of a run: what it reads, what it writes, and what it leaves alone."""
+
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from pipeline.changed_leads import unpack
+from pipeline.rescoring import Rescorer
+from pipeline.storage import rescored, rescoring
+from pipeline.storage.rescoring import Step
+from pipeline.wiring import Services
+from schemas.run import LeadFilter, Run, RunState
+from tasks import rescoring as tasks_rescoring
+from tests.integration.rescoring.conftest import Begin, expected, leads_with_scores, soon
+from tests.integration.rows import aside, blocked, execute, rows, save, save_scores, scored, told, value
+
+SAVED = "SELECT lead_id, score, tier, rev FROM scores ORDER BY lead_id"
+AS_OF = datetime.now(UTC) + timedelta(days=20)
+
+
+@pytest.fixture
+def rescorer(own: Services) -> Rescorer:
+    return Rescorer(own.champion.scorer, own.champion.model_id, AS_OF, LeadFilter())
+
+
+def test_a_step_gives_each_lead_the_score_that_one_thread_gives_it(own: Services, rescorer: Rescorer) -> None:
+    ids = leads_with_scores(own, 60)
+    with own.reading() as db:
+        judged = rescorer.judge(db, ids[0], ids[-1])
+    with own.session() as db:
+        changed = rescorer.save(db, judged)
+    assert changed is not None
+    assert changed.ids.tolist() == ids
+    found = {row["lead_id"]: (round(row["score"], 1), row["tier"]) for row in rows(own, SAVED)}
+    assert found == expected(own, ids, AS_OF)
+    history = rows(own, "SELECT lead_id, score, tier, rev, bins FROM score_history ORDER BY lead_id")
+    written = [(row["lead_id"], row["score"], row["tier"], row["rev"]) for row in history]
+    assert written == [tuple(row.values()) for row in rows(own, SAVED)]
+    assert {row["rev"] for row in history} == {2}
+    assert all(row["bins"] for row in history)
+    # What had to be encoded is stored.
+    assert value(own, "SELECT count(*) FROM feature_vectors") == len(ids)
+    reading = "SELECT lead_id, factors FROM scores ORDER BY lead_id LIMIT 1"
+    [first] = rows(own, reading)
+    with own.reading() as db:
+        again = rescorer.judge(db, ids[0], ids[-1])
+    assert (len(again), len(again.changed), again.encoded) == (60, 0, None)
+    assert bytes(rows(own, reading)[0]["factors"]) == bytes(first["factors"])
+
+
+def test_only_what_differs_as_people_read_it_is_written(own: Services, rescorer: Rescorer) -> None:
+    ids = leads_with_scores(own, 10)
+    with own.reading() as db:
+        judged = rescorer.judge(db, ids[0], ids[-1])
+    for lead, score, tier in zip(ids, judged.found.scores.tolist(), judged.found.tiers.tolist(), strict=True):
+        # Off by less than anybody sees, but for two.
+        off = {ids[3]: 0.2, ids[4]: 0}.get(lead, 0.001 if round(score + 0.001, 1) == round(score, 1) else 0)
+        letter = "A" if lead == ids[4] and tier != b"A" else tier.decode()
+        execute(
+            own,
+            "UPDATE scores SET score = :score, tier = :tier WHERE lead_id = :id",
+            score=score + off,
+            tier=letter,
+            id=lead,
+        )
+    with own.reading() as db:
+        judged = rescorer.judge(db, ids[0], ids[-1])
+    assert [ids[place] for place in judged.changed] == [ids[3], ids[4]]
+
+
+def test_a_score_that_real_time_wrote_meanwhile_stays(own: Services, rescorer: Rescorer) -> None:
+    first, second = leads_with_scores(own, 2)
+    with own.reading() as db:
+        judged = rescorer.judge(db, first, second)
+    save(own, [told(own, "L0", budget=900_000)])
+    with own.session() as live:
+        save_scores(own, live, scored(own, [first]))
+
+        def slice_() -> list[int]:
+            with own.session() as db:
+                changed = rescorer.save(db, judged)
+                return [] if changed is None else changed.ids.tolist()
+
+        with aside(slice_) as saving:
+            blocked(own.engine)
+            live.commit()
+            assert saving.result() == [second]
+    assert [row["rev"] for row in rows(own, SAVED)] == [2, 2]
+    assert value(own, "SELECT lead_revision FROM scores WHERE lead_id = :id", id=first) == 2
+    reasons = rows(own, "SELECT lead_id, reason FROM score_history ORDER BY lead_id")
+    assert reasons == [{"lead_id": first, "reason": "change"}, {"lead_id": second, "reason": rescored.REASON}]
+
+
+def test_of_two_runs_that_read_the_same_score_one_writes_it(own: Services, rescorer: Rescorer) -> None:
+    [lead] = leads_with_scores(own, 1)
+    with own.reading() as db:
+        one, other = rescorer.judge(db, lead, lead), rescorer.judge(db, lead, lead)
+    with own.session() as first:
+        rescorer.save(first, one)
+
+        def second() -> object:
+            with own.session() as db:
+                return rescorer.save(db, other)
+
+        with aside(second) as saving:
+            blocked(own.engine)
+            first.commit()
+            assert saving.result() is None
+    assert value(own, "SELECT count(*) FROM score_history") == 1
+
+
+def test_a_lead_that_changed_since_its_vector_is_encoded_from_what_it_says_now(
+    own: Services, rescorer: Rescorer
+) -> None:
+    [lead] = leads_with_scores(own, 1)
+    save(own, [told(own, "L0", budget=900_000, meetings=3)])
+    execute(own, "DELETE FROM feature_vectors")
+    with own.reading() as db:
+        judged = rescorer.judge(db, lead, lead)
+    with own.session() as db:
+        rescorer.save(db, judged)
+    [saved] = rows(own, "SELECT score, tier, lead_revision FROM scores")
+    assert saved["lead_revision"] == 2
+    assert (round(saved["score"], 1), saved["tier"]) == expected(own, [lead], AS_OF)[lead]
+
+
+# The lease: who lost it writes nothing.
+
+
+def taken(own: Services, run: Run, lease: str, *, until: datetime) -> rescoring.Slice | None:
+    with own.session() as db:
+        return rescoring.take(db, int(run.id), lease=lease, now=datetime.now(UTC), until=until)
+
+
+def test_a_slice_is_taken_once_until_its_lease_runs_out(own: Services, begin: Begin) -> None:
+    leads_with_scores(own, 10)
+    run = begin(slice_ids=1000)
+    slow = taken(own, run, "slow", until=datetime.now(UTC) - timedelta(seconds=1))
+    assert slow is not None
+    quick = taken(own, run, "quick", until=soon())
+    assert quick is not None
+    assert (quick.number, quick.attempts) == (slow.number, 2)
+    assert taken(own, run, "third", until=soon()) is None
+
+
+def test_who_advances_while_its_lease_is_taken_away_writes_nothing(own: Services, begin: Begin) -> None:
+    leads_with_scores(own, 10)
+    run = begin(slice_ids=1000)
+    slow = taken(own, run, "slow", until=datetime.now(UTC) - timedelta(seconds=1))
+    assert slow
+    step = Step(slow.last_id + 1, 10, 0, 0)
+    with own.session() as quick:
+        assert rescoring.take(quick, int(run.id), lease="quick", now=datetime.now(UTC), until=soon())
+
+        def late() -> object:
+            with own.session() as db:
+                return rescoring.advance(db, slow, step, lease="slow", until=soon())
+
+        with aside(late) as advancing:
+            blocked(own.engine)
+            quick.commit()
+            assert advancing.result() is None
+    with own.session() as db:
+        progress = rescoring.advance(db, slow, step, lease="quick", until=soon())
+    assert progress
+    assert (progress.run.state, progress.run.leads_done) == (RunState.DONE, 10)
+
+
+def test_two_that_want_a_slice_at_once_get_different_ones(own: Services, begin: Begin) -> None:
+    leads_with_scores(own, 20)
+    run = begin(slice_ids=10)
+    with own.session() as first:
+        one = rescoring.take(first, int(run.id), lease="one", now=soon(), until=soon(60))
+        other = taken(own, run, "other", until=soon())
+        assert one
+        assert other
+        assert one.number != other.number
+
+
+def test_the_last_two_slices_that_end_at_once_end_the_run(own: Services, begin: Begin) -> None:
+    leads_with_scores(own, 20)
+    run = begin(slice_ids=10)
+    one, other = (taken(own, run, lease, until=soon()) for lease in ("one", "other"))
+    assert one
+    assert other
+    with own.session() as first:
+        rescoring.advance(first, one, Step(one.last_id + 1, 10, 0, 0), lease="one", until=soon())
+
+        def second() -> object:
+            with own.session() as db:
+                return rescoring.advance(db, other, Step(other.last_id + 1, 10, 0, 0), lease="other", until=soon())
+
+        with aside(second) as advancing:
+            blocked(own.engine)
+            first.commit()
+            progress = advancing.result()
+    assert isinstance(progress, rescoring.Progress)
+    assert (progress.run.state, progress.run.leads_done) == (RunState.DONE, 20)
+
+
+def test_a_worker_whose_lease_was_lost_writes_neither_scores_nor_history(celery: Services, begin: Begin) -> None:
+    leads_with_scores(celery, 10)
+    run = begin(slice_ids=1000)
+    brief = tasks_rescoring._brief(celery, int(run.id))
+    slow = taken(celery, run, "slow", until=datetime.now(UTC) - timedelta(seconds=1))
+    assert brief
+    assert slow
+    assert taken(celery, run, "quick", until=soon())
+    with pytest.raises(tasks_rescoring.LeaseLost):
+        tasks_rescoring.Job(celery, brief, slow, "slow").run()
+    assert value(celery, "SELECT count(*) FROM score_history") == 0
+    assert value(celery, "SELECT max(rev) FROM scores") == 1
+
+
+def test_a_step_announces_what_it_wrote_and_how_far_the_run_is(celery: Services, begin: Begin) -> None:
+    ids = leads_with_scores(celery, 10, owner="ann")
+    run = begin(slice_ids=1000)
+    execute(celery, "TRUNCATE outbox")
+    tasks_rescoring.rescore(int(run.id))
+    [row] = rows(celery, "SELECT kind, key, rev, body FROM outbox")
+
+    body = orjson.loads(row["body"])
+    assert (row["kind"], row["key"]) == ("slice", f"run:{run.id}")
+    told_run = Run.model_validate(body["run"])
+    assert (told_run.state, told_run.leads_done, told_run.leads_changed, told_run.rev) == (
+        RunState.DONE,
+        10,
+        10,
+        row["rev"],
+    )
+    leads = unpack(body["leads"])
+    assert leads.ids.tolist() == ids
+    assert set(leads.revs.tolist()) == {2}
+    assert [leads.names[place] for place in leads.owners.tolist()] == ["ann"] * 10
+    saved = rows(celery, SAVED)
+    assert leads.scores.tolist() == [row["score"] for row in saved]
+    assert [tier.decode() for tier in leads.tiers.tolist()] == [row["tier"] for row in saved]
+    assert leads.previous.tolist() == [1.5] * 10
