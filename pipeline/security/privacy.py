@@ -6,6 +6,7 @@ When in doubt a value is personal: it is sealed, not lost, and `personal: false`
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import chain
 
 from pipeline.attributes import canonical
 from schemas.score import Value
@@ -85,16 +86,21 @@ def looks_personal(text: str) -> bool:
 
 def email_in(details: Mapping[str, Value]) -> str | None:
     """The first e-mail address in a lead's details."""
-    texts = (value for value in details.values() if isinstance(value, str))
+    texts = (value for value in details.values() if isinstance(value, str) and "@" in value)
     return next((found.group() for text in texts if (found := EMAIL.search(text))), None)
 
 
 def phone_in(details: Mapping[str, Value]) -> str | None:
     """The first telephone number in a lead's details: one that is called so, or else one that looks like one."""
     texts = {name: str(value) for name, value in details.items() if value is not None and not isinstance(value, bool)}
-    called = [text for name, text in texts.items() if any(part in canonical(name) for part in PHONES)]
+    called = (text for name, text in texts.items() if _is_called_phone(name))
     found = (match.group() for text in texts.values() for match in PHONE_WITHIN.finditer(text))
-    return next((text for text in (*called, *found) if _is_phone(text)), None)
+    return next((text for text in chain(called, found) if _is_phone(text)), None)
+
+
+@lru_cache(maxsize=8192)
+def _is_called_phone(name: str) -> bool:
+    return any(part in canonical(name) for part in PHONES)
 
 
 @lru_cache(maxsize=8192)

@@ -32,7 +32,7 @@ class Vault:
         self._newest = key_id(derived[0])
         self._ciphers = {key_id(key): AESGCM(key) for key in derived}
         # Not the newest: a rotation must not give every lead and owner another pseudonym.
-        self._index_key = derive(secret_keys[-1], "contact-index")
+        self._keyed = hmac.new(derive(secret_keys[-1], "contact-index"), digestmod=sha256)
 
     def seal(self, contents: object, row: str) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
@@ -71,4 +71,7 @@ class Vault:
         return f"p_{self._index('id', identifier.strip().casefold()).hex()[:PSEUDONYM_CHARACTERS]}"
 
     def _index(self, purpose: str, text: str) -> bytes:
-        return hmac.digest(self._index_key, f"{purpose}:{text}".encode(), sha256)
+        # Its key is taken in once: each time anew costs more than the text does.
+        found = self._keyed.copy()
+        found.update(f"{purpose}:{text}".encode())
+        return found.digest()
