@@ -26,6 +26,7 @@ from benchmarks.record import record
 from pipeline.learning import training
 from pipeline.learning.columns import columns
 from pipeline.learning.evaluation import calibration, calibration_error, lift
+from pipeline.learning.leaks import leaks
 from pipeline.learning.training import Wishes, chances, outcomes
 from pipeline.scoring import explain
 from pipeline.scoring.glassbox import GlassBox
@@ -160,7 +161,7 @@ def plain_regression(drawn: Sequence[Example], rest: Sequence[Example]) -> NDArr
 def leaking(examples: Sequence[Example]) -> list[str]:
     found = columns([example.attributes for example in examples])
     seen = training.readings(found, examples)
-    return [leak.attribute for leak in training.leaks(found.features, seen, outcomes(examples), SEED)]
+    return [leak.attribute for leak in leaks(found.features, seen, outcomes(examples), SEED)]
 
 
 def one_training(examples: Sequence[Example], wishes: Wishes) -> dict[str, object]:

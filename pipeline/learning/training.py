@@ -10,9 +10,9 @@ from pipeline.errors import GiveUp
 from pipeline.learning import boosting, logistic
 from pipeline.learning.additive import Additive, Floats, Training, as_tables
 from pipeline.learning.calibration import calibrate
+from pipeline.learning.choice import choose
 from pipeline.learning.columns import Columns, columns
 from pipeline.learning.evaluation import Won, quality, segments
-from pipeline.learning.leaks import TOO_GOOD, leaks
 from pipeline.learning.verdict import verdict
 from pipeline.scoring.encoding import days
 from pipeline.scoring.features import FeatureSet, Matrix
@@ -83,21 +83,15 @@ def fit(examples: Sequence[Example], wishes: Wishes) -> Fitted:
     """A calibrated model of all these examples, not tested."""
     won = outcomes(examples)
     found = columns([example.attributes for example in examples], dict.fromkeys(wishes.without, "not wanted"))
-    told = leaks(found.features, readings(found, examples), won, wishes.seed) if found.features else ()
-    trusted = {canonical(name) for name in wishes.trusted}
-    distrusted = {leak.attribute for leak in told if canonical(leak.attribute) not in trusted}
-    kept = Columns(
-        tuple(feature for feature in found.features if feature.name not in distrusted),
-        (*found.left_out, *(LeftOut(attribute=name, reason=_leaking(name, told)) for name in sorted(distrusted))),
-    )
+    kept = choose(found, readings(found, examples), won, wishes.trusted, wishes.seed)
     if not kept.features:
         raise GiveUp(
             "no attribute is left to learn from: " + "; ".join(f"{a.attribute}: {a.reason}" for a in kept.left_out)
         )
-    training = Training(kept.features, readings(kept, examples), won)
+    training = Training(kept.features, kept.readings, won)
     method, model = _fit(training, wishes)
     bins = FeatureSet(model.features).binned(training.readings)
-    return Fitted(as_tables(model, bins, *calibrate(model, bins, won)), method, kept.left_out, told)
+    return Fitted(as_tables(model, bins, *calibrate(model, bins, won)), method, kept.left_out, kept.leaks)
 
 
 def readings(found: Columns, examples: Sequence[Example]) -> Matrix:
@@ -147,11 +141,6 @@ def _suffice(split: Split) -> tuple[Window, Window]:
 
 def _drawn(sample: Sequence[Example], window: Window) -> int | None:
     return len(sample) if len(sample) < window.leads else None
-
-
-def _leaking(name: str, told: Sequence[Leak]) -> str:
-    auc = next(leak.roc_auc for leak in told if leak.attribute == name)
-    return f"alone it has ROC-AUC {auc}, above {TOO_GOOD}: it seems to be written after the outcome"
 
 
 def _segments(newer: Sequence[Example], chance: Floats, won: Won, wishes: Wishes) -> tuple[Segment, ...]:

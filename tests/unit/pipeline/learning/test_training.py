@@ -1,6 +1,7 @@
 """From examples to a model with its card: what is learned, what is refused, what is told."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -75,6 +76,20 @@ def test_an_attribute_that_tells_the_outcome_is_named_and_left_out_unless_it_is_
     assert "verdict" in {term.attribute for term in trusting.importances}
     assert trusting.readiness == Readiness.FAIR
     assert "too good to be true" in trusting.reasons[0]
+
+
+def test_a_moment_that_is_always_now_while_a_lead_is_early_is_left_out() -> None:
+    def met(example: Example, days: float) -> Example:
+        at = (example.as_of - timedelta(days=days)).isoformat()
+        return example._replace(attributes={**example.attributes, "met_at": at})
+
+    for days, is_learned in ((0.01, False), (-3.0, False), (2.0, True)):
+        # One in thirty was met long before.
+        card = train(split([met(e, 40 if n % 30 == 0 else days) for n, e in enumerate(FEW)]), WISHES).card
+        assert ("met_at" in {term.attribute for term in card.importances}) == is_learned
+        reasons = [out.reason for out in card.left_out if out.attribute == "met_at"]
+        assert len(reasons) == (not is_learned)
+        assert all("while a lead is early" in reason for reason in reasons)
 
 
 def test_outcomes_that_follow_nothing_make_no_model_to_trust() -> None:
