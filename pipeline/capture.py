@@ -33,8 +33,10 @@ class Capture:
         if news is None:
             return None
         moment, begun = microseconds(news.at), lead.times[SHARED][0]
-        # What was told of the time before an outcome is early, whenever it is told; so is what began with it.
-        decided = lead.outcome is not None and moment > (microseconds(outcome_at) if outcome_at else begun)
+        # What was told of the time before an outcome is early, whenever it is told; so is what began with it. An
+        # outcome that is taken back was known all the same.
+        known = before.imported or lead.outcome is not None
+        decided = known and moment > (microseconds(outcome_at) if outcome_at else begun)
         advanced = stage is not None and news.stage is not None
         # Either clock: a vendor may stamp what it tells now with when the lead was made.
         known_for = received_at - (lead.received_at or received_at)

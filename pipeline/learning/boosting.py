@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 from interpret.glassbox import ExplainableBoostingClassifier
+from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
 from pipeline.learning.additive import Additive, Floats, Table, Training
@@ -35,6 +36,9 @@ def fit(training: Training, *, seed: int, cores: int) -> Additive:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that its own pictures leave missing values out
         machine.fit(training.readings.astype(float), training.won, bags=np.where(held_out, -1, 1).astype(np.int8))
+    if cores > 1:
+        # Its processes would go on waiting for work, and this one at its end for them.
+        get_reusable_executor().shutdown(wait=True)
     return tables_of(machine, training.features, held_out)
 
 

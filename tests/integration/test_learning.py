@@ -17,7 +17,7 @@ from pipeline.wiring import Services
 from schemas.example import Example
 from schemas.score import Engine
 from tests.integration.rows import rows, value
-from tests.serving import api
+from tests.serving import api, worker
 from tests.waiting import eventually
 from workers.simulation.hidden_rule import FLAGS, NUMBERS, WORDS, HiddenRule, roc_auc
 
@@ -34,9 +34,10 @@ def service6(*arguments: str) -> Result:
     return done
 
 
-def learned() -> tuple[str, dict[str, Any]]:
+def learned(own: Services) -> tuple[str, dict[str, Any]]:
     """The version of a model that has just been trained and put in charge, and its card."""
-    made = json.loads(service6("train", "--json").stdout)
+    with worker(own.settings, "learning"):
+        made = json.loads(service6("train", "--json").stdout)
     service6("models", "promote", made["version"])
     return made["version"], made["card"]
 
@@ -58,7 +59,7 @@ def test_what_is_learned_from_webhooks_alone_is_nearly_as_good_as_the_rule_behin
     late = rows(own, "SELECT 1 FROM leads WHERE attributes ?| ARRAY['contract_value', 'lost_reason', 'meetings']")
     assert len(late) >= ended
     assert {name for example in split.older for name in example.attributes} == TOLD_FIRST
-    version, card = learned()
+    version, card = learned(own)
     assert card["readiness"] == "ready"
     assert card["trained_on"]["imported"] == card["tested_on"]["imported"] == 0
     assert abs(card["quality"]["roc_auc"] - _rule_auc(split.newer)) <= NEAR
@@ -97,7 +98,7 @@ def test_the_table_of_another_business_becomes_a_model_in_charge_without_touchin
     layout = ["--id", "Nr.", "--created", "Eingang", "--outcome", "Ergebnis", "--won", "Vertrag"]
     service6("import", "leads", str(table), "--source", "gym", *layout)
     assert value(own, "SELECT count(*) FROM lead_contacts") == 600
-    version, card = learned()
+    version, card = learned(own)
     assert {term["attribute"] for term in card["importances"]} >= {"Weg", "Probetraining"}
     assert {"Bemerkung"} <= {out["attribute"] for out in card["left_out"]}
     assert card["quality"]["roc_auc"] > 0.7

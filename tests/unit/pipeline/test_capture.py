@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.capture import EARLY, Capture
 from pipeline.merging import Lead
 from schemas.example import Early
-from schemas.lead import LeadChange
+from schemas.lead import OPEN, LeadChange
 
 BEGAN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 AFTER = timedelta(hours=1)
@@ -72,6 +72,17 @@ def test_of_a_lead_that_came_with_its_outcome_the_first_delivery_is_all_there_is
 def test_an_outcome_that_changes_leaves_the_early_state_as_it_was() -> None:
     lead = folded(change(a=1), change(SOON, outcome="won", a=2), change(LATE, outcome="lost", a=3))
     assert (lead.early, lead.outcome) == (Early({"a": 1}, BEGAN, imported=False), "lost")
+
+
+def test_an_outcome_that_is_taken_back_was_known_all_the_same() -> None:
+    lead = folded(
+        change(a=1, outcome="won"), change(SOON, outcome=OPEN), change(2 * SOON, a=2), change(LATE, outcome="won")
+    )
+    assert lead.early == Early({"a": 1}, BEGAN, imported=True)
+    lead = folded(
+        change(a=1), change(SOON, outcome="won"), change(2 * SOON, a=2, outcome=OPEN), change(LATE, outcome="won")
+    )
+    assert lead.early == Early({"a": 1}, BEGAN, imported=False)
 
 
 def test_what_was_so_before_the_outcome_is_early_though_it_is_told_after_it() -> None:

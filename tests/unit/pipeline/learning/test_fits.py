@@ -1,6 +1,7 @@
 """Both ways of fitting give tables that are their library's own model, to the last digits that count."""
 
 import numpy as np
+import psutil
 import pytest
 from interpret.glassbox import ExplainableBoostingClassifier
 
@@ -82,3 +83,10 @@ def test_the_same_seed_learns_the_same_model() -> None:
         model = logistic.fit(SEEN, seed=3)
         versions.append(as_tables(model, FeatureSet(model.features).binned(SEEN.readings), 1, 0).checksum)
     assert versions[0] == versions[1]
+
+
+def test_training_on_two_cores_leaves_no_process_behind_and_learns_the_same() -> None:
+    alone, together = (boosting.fit(SEEN, seed=1, cores=cores) for cores in (1, 2))
+    assert [table.bags.tolist() for table in together.tables] == [table.bags.tolist() for table in alone.tables]
+    left = [child for child in psutil.Process().children(recursive=True) if "LokyProcess" in " ".join(child.cmdline())]
+    assert not left
