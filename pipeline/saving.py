@@ -80,9 +80,12 @@ class Saver:
             received_at=received_at,
             due=self.due(received_at),
         )
-        decided = {lead.id for lead, news in told if news.outcome is not None}
+        ended = {lead.id for lead, news in told if news.outcome is not None}
+        decided = [_decided(lead) for lead in touched if lead.id in ended and lead.outcome is not None]
         if decided:
-            outcomes.note(db, [_decided(lead) for lead in touched if lead.id in decided], received_at)
+            outcomes.note(db, decided, received_at)
+        if len(decided) < len(ended):
+            outcomes.forget(db, [lead.id for lead in touched if lead.id in ended and lead.outcome is None])
         return [lead.id for lead in touched]
 
     def sealed(self, stored: Sequence[Lead]) -> list[contacts.SealedContact]:

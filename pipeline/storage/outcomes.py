@@ -30,6 +30,11 @@ def note(db: Session, decided: Sequence[Decided], received_at: datetime) -> None
     db.execute(NOTE, {"ids": ids, "outcomes": outcomes, "ats": ats, "received_at": received_at})
 
 
+def forget(db: Session, lead_ids: Sequence[int]) -> None:
+    """Of leads that this transaction has locked: their outcome was taken back."""
+    db.execute(FORGET, {"ids": sorted(lead_ids)})
+
+
 def judge(db: Session, limit: int) -> int:
     """Finds the scores of so many that have none yet; returns of how many."""
     return int(db.execute(JUDGE, {"limit": limit}).rowcount)  # type: ignore[attr-defined]
@@ -61,6 +66,8 @@ NOTE = text("""
     )
     INSERT INTO outbox (kind, key, rev, body) SELECT 'outcome', 'lead:' || lead_id, 1, '{}' FROM noted
 """)
+
+FORGET = text("DELETE FROM outcomes WHERE lead_id = ANY(CAST(:ids AS bigint[]))")
 
 JUDGE = text("""
     WITH s AS MATERIALIZED (

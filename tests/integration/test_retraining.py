@@ -64,6 +64,13 @@ def test_an_outcome_is_noted_with_its_change_once_and_again_only_if_it_differs(o
     assert value(own, "SELECT count(*) FROM outbox WHERE kind = 'outcome'") == 3
 
 
+def test_an_outcome_that_is_taken_back_is_none(own: Services) -> None:
+    leads_saved(own, 2)
+    decide(own, 2)
+    decide(own, 1, outcome="open")
+    assert value(own, "SELECT count(*) FROM outcomes") == 1
+
+
 def test_enough_outcomes_ask_for_a_training_and_no_more_than_one(soon: Services) -> None:
     leads_saved(soon, ENOUGH)
     decide(soon, ENOUGH - 1)
