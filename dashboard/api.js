@@ -4,6 +4,7 @@ import { isContact, SPANS } from './view.js';
 
 const ROOT = '/api/v1';
 const TIMEOUT_MS = 15_000;
+const LONG_MS = 120_000; // a preview looks at every lead
 
 export class Problem extends Error {
   /** @param {number} status 0 where no answer came */
@@ -27,6 +28,9 @@ export function leadPage({ tiers, source, owner, stage, since, text }, { limit, 
   return get(`/leads?${query}`);
 }
 
+/** These leads as they are, of which at most 500. @param {string[]} ids */
+export const leadsOf = (ids) => get(`/leads?${new URLSearchParams([['limit', '500'], ...ids.map((id) => ['id', id])])}`);
+
 /** Leads whose id begins like this, for the palette. */
 export const leadsNamed = (text) => get(`/leads?${new URLSearchParams({ q: text, limit: '8' })}`);
 
@@ -41,12 +45,31 @@ export const leadLevers = (id) => get(`/leads/${encodeURIComponent(id)}/levers`)
 /** What the lead would score with these attributes changed; nothing is saved. */
 export const attempt = (id, attributes) => post('/ai/score-lead', { lead_id: id, attributes });
 
-const get = (path) => call(path, {});
-const post = (path, body) => call(path, { method: 'POST', body: JSON.stringify(body) });
+export const runs = () => get('/rescore-runs?limit=50');
+export const beginRun = (asked) => write('/rescore-runs', asked);
+export const previewRun = (asked) => post('/rescore-runs/preview', asked, LONG_MS);
+/** @param {string} id @param {'pause' | 'resume' | 'cancel' | 'retry'} deed */
+export const steerRun = (id, deed) => write(`/rescore-runs/${encodeURIComponent(id)}/${deed}`);
 
-async function call(path, request) {
+export const models = () => get('/models');
+export const modelDetail = (version) => get(`/models/${encodeURIComponent(version)}`);
+export const promoteModel = (version, anyway) => write(`/models/${encodeURIComponent(version)}/promote`, { anyway });
+export const revertModel = () => write('/models/revert');
+export const trainings = () => get('/trainings');
+export const train = () => write('/trainings', {});
+
+const get = (path) => call(path, {});
+const post = (path, body, patience) => call(path, { method: 'POST', body: body && JSON.stringify(body) }, patience);
+
+/** As `post`, with a key: where no answer came, the same again does nothing twice. */
+const write = (path, body) => call(path, { method: 'POST', body: body && JSON.stringify(body), headers: { 'Idempotency-Key': key() } });
+
+// Not randomUUID, which browsers keep from pages that come without TLS.
+const key = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+async function call(path, request, patience = TIMEOUT_MS) {
   const used = token.value;
-  const answer = await ask(path, used, request);
+  const answer = await ask(path, used, request, patience);
   if (answer.ok) return answer.json();
   const said = await answer.json().catch(() => null);
   const problem = new Problem(answer.status, said?.detail ?? `The server answered ${answer.status}.`);
@@ -55,11 +78,11 @@ async function call(path, request) {
   throw problem;
 }
 
-async function ask(path, bearer, request) {
-  const headers = { Authorization: `Bearer ${bearer}`, Accept: 'application/json' };
+async function ask(path, bearer, request, patience) {
+  const headers = { ...request.headers, Authorization: `Bearer ${bearer}`, Accept: 'application/json' };
   if (request.body) headers['Content-Type'] = 'application/json';
   try {
-    return await fetch(ROOT + path, { ...request, headers, signal: AbortSignal.timeout(TIMEOUT_MS), cache: 'no-store' });
+    return await fetch(ROOT + path, { ...request, headers, signal: AbortSignal.timeout(patience), cache: 'no-store' });
   } catch (error) {
     throw new Problem(0, error.name === 'TimeoutError' ? 'The server is slow to answer.' : 'The server cannot be reached.');
   }

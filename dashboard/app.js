@@ -1,4 +1,5 @@
 /** The page: puts session, view, leads and feed together, and draws. */
+import { Alarms } from './alarms.js';
 import { startClocks } from './clock.js';
 import { Page } from './components/page.js';
 import { SignIn } from './components/sign_in.js';
@@ -6,30 +7,49 @@ import { connectionOf, watchNetwork } from './connection.js';
 import { Feed } from './feed.js';
 import { html } from './html.js';
 import { Leads } from './leads.js';
-import { openSession, signOut, token } from './session.js';
+import { Runs } from './runs.js';
+import { openSession, overseer, signOut, token } from './session.js';
 import { say } from './toast.js';
 import { render } from './vendor/preact.js';
 import { computed, effect, signal, untracked } from './vendor/signals.js';
-import { openId, openView, view } from './view.js';
+import { openId, openModel, openView, place, view } from './view.js';
 import { watchWidth } from './viewport.js';
 
 const SETTLED_MS = 200;
 
+const TOPICS = ['leads'];
+const OVERSEER_TOPICS = ['leads', 'runs', 'metrics'];
+
 const leads = new Leads();
+// A run moves more leads than are in sight, so the list is read anew when it ends.
+const runs = new Runs((run) => run.leads_changed > 0 && leads.renew());
+const alarms = new Alarms();
 const feed = signal(null);
 const connection = computed(() => feed.value && connectionOf(feed.value));
+
+function apply(events) {
+  const of = (...kinds) => events.filter(({ kind }) => kinds.includes(kind));
+  runs.apply(of('run'));
+  alarms.apply(of('alarm'));
+  leads.apply(of('score', 'removed', 'rescored'));
+}
 
 function begin(bearer) {
   const opened = new Feed({
     token: bearer,
-    snapshot: () => leads.snapshot(),
-    apply: (events) => leads.apply(events),
+    topics: overseer.peek() ? OVERSEER_TOPICS : TOPICS,
+    snapshot: () => {
+      if (runs.list.peek() !== null) runs.read();
+      return leads.snapshot();
+    },
+    apply,
     refused: signOut,
   });
   feed.value = opened;
   // The rows need no relay, so they are read at once; where that fails the feed reads them when it is ready.
   const reading = leads.read().catch(() => null);
   reading.then((position) => feed.peek() === opened && opened.start(position));
+  if (overseer.peek()) alarms.read();
   if (openId.peek()) leads.show(openId.peek()).then((found) => found || say('There is no such lead that you may see.'));
 }
 
@@ -37,11 +57,13 @@ function end() {
   feed.value?.stop();
   feed.value = null;
   leads.forget();
+  runs.forget();
+  alarms.forget();
 }
 
 function App() {
   if (!token.value) return html`<${SignIn} />`;
-  return html`<${Page} leads=${leads} connection=${connection} />`;
+  return html`<${Page} leads=${leads} runs=${runs} alarms=${alarms} connection=${connection} watch=${(ids) => feed.peek()?.watch(ids)} />`;
 }
 
 startClocks();
@@ -55,6 +77,10 @@ effect(() => {
     end();
     if (bearer) begin(bearer);
   });
+});
+effect(() => {
+  [place.value, openModel.value];
+  scrollTo({ top: 0, behavior: 'instant' });
 });
 let looked = view.peek();
 let reading = 0;

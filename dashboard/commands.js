@@ -1,11 +1,17 @@
 /** What the page can do, by name: the palette lists it. */
 import { dialog } from './dialogs.js';
 import { DENSITIES, density, next, setDensity, setTheme, theme, THEMES } from './preferences.js';
-import { signOut } from './session.js';
+import { overseer, signOut } from './session.js';
 import { say } from './toast.js';
-import { link, look, lookAtAll, narrowed, TIERS, toggleTier, view } from './view.js';
+import { go, link, look, lookAtAll, narrowed, place, TIERS, toggleTier, view } from './view.js';
 
 const SINCE = { '1h': 'in the last hour', '1d': 'in the last day', '7d': 'in the last week' };
+
+const PLACE_COMMANDS = [
+  { to: 'leads', name: 'Go to leads' },
+  { to: 'runs', name: 'Go to rescoring' },
+  { to: 'models', name: 'Go to models' },
+];
 
 /** @typedef {{name: string, keys?: string, run: () => void}} Command */
 
@@ -13,6 +19,7 @@ const SINCE = { '1h': 'in the last hour', '1d': 'in the last day', '7d': 'in the
 export function commands(leads) {
   const paused = leads.pausedAt.value !== null;
   return [
+    ...(overseer.value ? PLACE_COMMANDS.filter(({ to }) => to !== place.value).map(({ to, name }) => ({ name, keys: to[0], run: () => go(to) })) : []),
     { name: paused ? 'Resume live changes' : 'Pause live changes', keys: 'p', run: () => togglePause(leads) },
     ...TIERS.map((tier) => tierCommand(tier)),
     ...Object.keys(SINCE).map((since) => ({ name: `Changed ${SINCE[since]}`, run: () => look({ since }) })),

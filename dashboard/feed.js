@@ -6,6 +6,7 @@ import { signal } from './vendor/signals.js';
 const PATH = '/api/v1/dashboard/real-time';
 const OPENING_MS = 10_000;
 const SILENT_HEARTBEATS = 2.5;
+const WATCHED_MS = 200;
 const TERMINAL = {
   4001: 'Your link has expired.',
   4003: 'Your link does not open this page.',
@@ -14,6 +15,7 @@ const TERMINAL = {
 /**
  * @typedef {object} Reader what the feed serves
  * @property {string} token
+ * @property {string[]} topics
  * @property {() => Promise<{epoch: string, id: string} | null>} snapshot reads page one; tells where in the feed it was read
  * @property {(events: object[]) => void} apply
  * @property {(reason: string) => void} refused the relay will not have this token again
@@ -36,6 +38,8 @@ export class Feed {
   #openedAt = 0;
   #retry = 0;
   #watch = 0;
+  #watched = [];
+  #telling = 0;
 
   /** @param {Reader} reader */
   constructor(reader) {
@@ -51,6 +55,7 @@ export class Feed {
 
   stop() {
     clearInterval(this.#watch);
+    clearTimeout(this.#telling);
     this.#drop();
   }
 
@@ -58,6 +63,17 @@ export class Feed {
   hurry() {
     this.#attempt = 0;
     if (!this.#socket) this.#open();
+  }
+
+  /** What runs change is told of these leads alone. @param {string[]} ids */
+  watch(ids) {
+    if (ids.length === this.#watched.length && ids.every((id, n) => id === this.#watched[n])) return;
+    this.#watched = ids;
+    // Whoever scrolls passes by more leads than they look at.
+    clearTimeout(this.#telling);
+    this.#telling = setTimeout(() => {
+      if (this.subscribed.peek()) this.#send({ t: 'watch', leads: this.#watched });
+    }, WATCHED_MS);
   }
 
   #open() {
@@ -88,7 +104,7 @@ export class Feed {
   async #ready({ heartbeat_s: heartbeat }) {
     this.patienceMs.value = heartbeat * 1000 * SILENT_HEARTBEATS;
     if (!this.#position && !(await this.#snapshot())) return;
-    this.#send({ t: 'subscribe', topics: ['leads'], leads: null, position: this.#position });
+    this.#send({ t: 'subscribe', topics: this.#reader.topics, leads: null, watch: this.#watched, position: this.#position });
   }
 
   #welcome({ position, resumed }) {

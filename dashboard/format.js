@@ -42,3 +42,14 @@ export function age(iso, now) {
   if (days < 60) return days === 1 ? 'yesterday' : `${days} days ago`;
   return days < 730 ? `${Math.floor(days / 30.4)} months ago` : `${Math.floor(days / 365)} years ago`;
 }
+
+/** @param {number} seconds */
+export function duration(seconds) {
+  if (seconds < 10) return `${Math.max(0, seconds).toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3600)} h`;
+}
+
+/** @param {number} share 0 to 1 */
+export const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}%`;

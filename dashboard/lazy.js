@@ -23,3 +23,15 @@ export function lazy(load) {
   }
   return Object.assign(Lazy, { warm });
 }
+
+/** @param {string} url of a stylesheet that belongs to such a part @returns {Promise<void>} once it applies */
+export function styled(url) {
+  const known = document.querySelector(`link[href="${url}"]`);
+  const link = known ?? Object.assign(document.createElement('link'), { rel: 'stylesheet', href: url });
+  if (link.sheet) return Promise.resolve();
+  if (!known) document.head.append(link);
+  return new Promise((done, failed) => {
+    link.addEventListener('load', done);
+    link.addEventListener('error', () => failed(link.remove()));
+  });
+}

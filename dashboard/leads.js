@@ -2,6 +2,7 @@
 import * as api from './api.js';
 import { Arrivals } from './arrivals.js';
 import { Ranking, ranksWith } from './ranking.js';
+import { Reasons, rescored } from './reasons.js';
 import { Revisions } from './revisions.js';
 import { batch, computed, signal } from './vendor/signals.js';
 import { admits, isContact, openId, view } from './view.js';
@@ -15,6 +16,7 @@ const HELD_MS = 1500;
 const PACE_MS = 100; // nobody reads faster, and the list is arranged once for all that came meanwhile
 const HIDDEN_PACE_MS = 1000;
 const RECOUNT_MS = 5000;
+const QUIET_MS = 5000; // so long after the last lead in sight that a run changed, it is at another place
 
 /**
  * @typedef {object} Row
@@ -50,6 +52,10 @@ export class Leads {
   #settledAt = 0;
   #recount = 0;
   #arrangeLater = 0;
+  #renewLater = 0;
+  #inSight = new Set();
+  #reach = FIRST_PAGE;
+  #reasons = new Reasons((id) => this.#inSight.has(id) || id === openId.peek(), (leads) => this.#explain(leads));
 
   /** @param {string} id @returns {import('./vendor/signals.js').Signal<Row> | undefined} */
   row(id) {
@@ -83,6 +89,36 @@ export class Leads {
     await this.#fetch(this.cursor.peek(), limit).catch(() => null);
   }
 
+  /** The ids that are drawn now, the last of them at that index. @returns {string[]} those that a run's changes are wanted of */
+  look(ids, last) {
+    this.#inSight = new Set(ids);
+    this.#reach = last;
+    this.#reasons.look();
+    const open = openId.peek();
+    return open && !this.#inSight.has(open) ? [...ids, open] : ids;
+  }
+
+  /**
+   * Reads anew what is held, down to where the reader is: a run moves more leads than it tells of. What the feed brought
+   * meanwhile stays.
+   */
+  async renew() {
+    clearTimeout(this.#renewLater);
+    this.#renewLater = 0;
+    if (this.pausedAt.peek() !== null) return void (this.#arrivals.missed = true); // until it is resumed
+    if (this.loading.peek()) return this.#renewSoon();
+    const reading = this.#reading;
+    const wanted = Math.max(FIRST_PAGE, Math.min(this.#reach, this.order.peek().length));
+    const leads = [];
+    let page = null;
+    do {
+      page = await api.leadPage(view.peek(), { limit: LARGEST_PAGE, cursor: page?.next_cursor }).catch(() => null);
+      if (!page || reading !== this.#reading) return; // another reading has begun
+      leads.push(...page.leads);
+    } while (page.next_cursor && leads.length < wanted);
+    batch(() => this.#renewed({ ...page, leads }));
+  }
+
   /** @param {object[]} events as the feed brings them: doubled or out of order does no harm */
   apply(events) {
     this.#arrivals.add(events);
@@ -100,7 +136,7 @@ export class Leads {
   resume() {
     this.pausedAt.value = null;
     this.waiting.value = 0;
-    if (this.#arrivals.missed) this.read().catch(() => null);
+    if (this.#arrivals.missed) this.renew();
     else this.#schedule();
     this.#arrivals.missed = false;
   }
@@ -131,8 +167,9 @@ export class Leads {
 
   forget() {
     this.#reading++;
-    for (const timer of [this.#flush, this.#recount, this.#arrangeLater]) clearTimeout(timer);
-    this.#flush = this.#recount = this.#arrangeLater = 0;
+    for (const timer of [this.#flush, this.#recount, this.#arrangeLater, this.#renewLater]) clearTimeout(timer);
+    this.#flush = this.#recount = this.#arrangeLater = this.#renewLater = 0;
+    this.#reasons.clear();
     this.#arrivals.clear();
     batch(() => {
       this.open.value = this.pausedAt.value = this.trouble.value = null;
@@ -175,6 +212,24 @@ export class Leads {
     this.#append(page);
   }
 
+  /** Of a lead that has changed since the page was read what is held is newer. */
+  #renewed(page) {
+    const held = this.#rows;
+    this.#rows = new Map();
+    this.#ranking.clear();
+    this.#unplaced.clear();
+    const came = new Map();
+    for (const read of page.leads) {
+      const newest = this.#revisions.stands(read.id, read.score.rev) ? read : held.get(read.id)?.peek().lead;
+      if (!newest) continue;
+      const row = held.get(read.id);
+      if (row) this.#rows.set(read.id, row);
+      this.#put(newest, false);
+      came.set(read.id, newest);
+    }
+    this.#read(page, came);
+  }
+
   #append(page) {
     const came = new Map();
     for (const lead of page.leads) {
@@ -183,6 +238,10 @@ export class Leads {
       this.#unplaced.delete(lead.id); // one that fell out of the part that was read is in this one
       came.set(lead.id, lead);
     }
+    this.#read(page, came);
+  }
+
+  #read(page, came) {
     this.cursor.value = page.next_cursor;
     this.#floor = page.next_cursor ? page.leads.at(-1) : null;
     this.total.value = page.total;
@@ -213,19 +272,44 @@ export class Leads {
   }
 
   /** @returns {boolean} true if the number of leads may have changed */
-  #settleOne({ kind, key, rev, body }) {
-    const id = key.slice('lead:'.length);
-    if (!this.#revisions.rises(id, rev)) return false;
-    const gone = kind === 'removed';
+  #settleOne(event) {
+    const id = event.key.slice('lead:'.length);
+    if (!this.#revisions.rises(id, event.rev)) return false;
+    const gone = event.kind === 'removed';
+    const lead = event.kind === 'rescored' ? this.#rescore(id, event) : event.body;
+    if (!lead && !gone) return false;
     if (this.open.peek()?.lead.id === id) {
-      this.open.value = gone ? { ...this.open.peek(), gone } : { lead: body, live: true };
+      this.open.value = gone ? { ...this.open.peek(), gone } : { lead, live: true };
     }
     const had = this.#rows.has(id);
-    const has = !gone && this.#belongs(body);
-    if (has) this.#put(body, true);
+    const has = !gone && this.#belongs(lead);
+    if (has) this.#put(lead, true);
     else this.#rows.delete(id);
-    if (had || has) this.#unplaced.set(id, has ? body : null);
-    return gone || rev === 1 || had !== has;
+    if (had || has) this.#unplaced.set(id, has ? lead : null);
+    return gone || event.rev === 1 || had !== has;
+  }
+
+  /** @returns {object | undefined} the lead as a run has left it, where it is known */
+  #rescore(id, event) {
+    this.#renewSoon();
+    const known = this.#rows.get(id)?.peek().lead ?? (openId.peek() === id ? this.open.peek()?.lead : undefined);
+    if (known) this.#reasons.owe(id);
+    return known && rescored(known, event);
+  }
+
+  #explain(leads) {
+    batch(() => {
+      for (const lead of leads) {
+        if (!this.#revisions.stands(lead.id, lead.score.rev)) continue;
+        if (this.#rows.has(lead.id)) this.#put(lead, true);
+        if (this.open.peek()?.lead.id === lead.id) this.open.value = { lead, live: true };
+      }
+    });
+  }
+
+  #renewSoon() {
+    clearTimeout(this.#renewLater);
+    this.#renewLater = setTimeout(() => this.renew(), QUIET_MS);
   }
 
   #belongs(lead) {

@@ -12,6 +12,10 @@ export const farewell = signal(null);
 /** For display only: the server decides what this reader may see. */
 export const role = computed(() => claims(token.value)?.role ?? null);
 
+/** Runs and models tell of all leads: the server shows them to these roles. */
+export const overseer = computed(() => role.value === 'admin' || role.value === 'executive');
+export const admin = computed(() => role.value === 'admin');
+
 /** Takes the token from the address (`#token=…`) or from this tab's storage. */
 export function openSession() {
   takeFromAddress();

@@ -1,4 +1,4 @@
-/** What is looked at: the filters, the search and the open lead; kept in the address, so that a link shows the same. */
+/** What is looked at: which part of the page, the filters, the search, the open lead or model; kept in the address, so that a link shows the same. */
 import { batch, computed, effect, signal } from './vendor/signals.js';
 
 export const TIERS = ['A', 'B', 'C', 'D'];
@@ -9,6 +9,14 @@ export const SPANS = { '1h': 3_600_000, '1d': 86_400_000, '7d': 604_800_000 };
 const NOTHING = { tiers: [], source: '', owner: '', stage: '', since: '', text: '' };
 // An address is logged and copied, so it is no place for an e-mail address or a telephone number.
 const PHONE = /^(?=.*[+\s()./-])\+?(?:[\s()./-]*\d){7,15}$/;
+
+export const PLACES = ['leads', 'runs', 'models'];
+
+/** Which part of the page is looked at. @type {import('./vendor/signals.js').Signal<'leads' | 'runs' | 'models'>} */
+export const place = signal('leads');
+
+/** The version of the model that is looked at, or null. */
+export const openModel = signal(null);
 
 /** @type {import('./vendor/signals.js').Signal<typeof NOTHING>} */
 export const view = signal(NOTHING);
@@ -39,11 +47,29 @@ export function isContact(text) {
   return text.includes('@') || PHONE.test(text.trim());
 }
 
+/** Goes to another part of the page; the browser's way back leads here again. */
+export function go(to, model = null) {
+  if (to === place.peek() && model === openModel.peek()) return;
+  history.pushState(null, '', address());
+  batch(() => {
+    place.value = to;
+    openModel.value = model;
+  });
+}
+
 /** Takes the view from the address, and from then on keeps it there. */
 export function openView() {
+  fromAddress();
+  addEventListener('popstate', fromAddress);
+  effect(() => history.replaceState(null, '', address()));
+}
+
+function fromAddress() {
   const told = new URLSearchParams(location.search);
   const since = told.get('since') ?? '';
   batch(() => {
+    place.value = PLACES.includes(told.get('page')) ? told.get('page') : 'leads';
+    openModel.value = /^[a-z0-9-]{1,100}$/.test(told.get('model') ?? '') ? told.get('model') : null;
     look({
       tiers: TIERS.filter((tier) => told.getAll('tier').includes(tier)),
       source: told.get('source') ?? '',
@@ -54,7 +80,6 @@ export function openView() {
     });
     openId.value = /^\d{1,19}$/.test(told.get('lead') ?? '') ? told.get('lead') : null;
   });
-  effect(() => history.replaceState(null, '', address()));
 }
 
 /** @returns {string} this view as a link to share, without who is signed in */
@@ -63,7 +88,8 @@ export const link = () => location.origin + address();
 function address() {
   const { tiers, source, owner, stage, since, text } = view.value;
   const told = new URLSearchParams(tiers.map((tier) => ['tier', tier]));
-  const words = { source, owner, stage, since, q: isContact(text) ? '' : text, lead: openId.value };
+  const page = place.value === 'leads' ? '' : place.value;
+  const words = { page, model: openModel.value, source, owner, stage, since, q: isContact(text) ? '' : text, lead: openId.value };
   for (const [name, word] of Object.entries(words)) if (word) told.set(name, word);
   const query = told.toString();
   return location.pathname + (query && `?${query}`);

@@ -5,13 +5,15 @@ import { density, theme } from '../preferences.js';
 import { role, signOut } from '../session.js';
 import { Sign } from './brand.js';
 import { Icon } from './icon.js';
+import { Places } from './places.js';
 import { Status } from './status.js';
 
 const THEMES = { system: 'as the system', light: 'light', dark: 'dark' };
 
-export function Header({ leads, connection }) {
+export function Header({ leads, runs, connection }) {
   return html`<header class="top">
     <div class="top-brand"><${Sign} size=${24} /><span class="top-name">Service 6</span></div>
+    <${Places} runs=${runs} />
     <${Status} leads=${leads} connection=${connection} />
     <div class="top-tools">
       <button type="button" class="quiet only-wide" title="Rows: ${density} (d)" onClick=${nextDensity}>

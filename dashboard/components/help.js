@@ -11,6 +11,7 @@ const KEYS = [
   [['1', '2', '3', '4'], 'show tier A, B, C, D'],
   [['x'], 'show all leads'],
   [['p'], 'pause and resume live changes'],
+  [['l', 'r', 'm'], 'leads, rescoring, models'],
   [['g'], 'back to the top'],
   [['d'], 'row height'],
   [['t'], 'theme'],

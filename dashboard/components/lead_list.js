@@ -57,7 +57,7 @@ function useRows(leads, frame) {
   });
 }
 
-export function LeadList({ leads, frame }) {
+export function LeadList({ leads, frame, watch }) {
   const gauge = useRef(null);
   const body = useRef(null);
   const ids = leads.order.value;
@@ -79,6 +79,7 @@ export function LeadList({ leads, frame }) {
   const hold = () => leads.hold();
   const focused = focusedLead();
   const wanted = drawn(frame, ids, focused ? indexOf(focused) : -1);
+  useEffect(() => watch(leads.look([...wanted.keys()], frame.last)));
   return html`<div class="leads" role="table" aria-label="Leads by score" aria-rowcount=${(leads.total.value ?? ids.length) + 1} onPointerMove=${hold} onPointerDown=${hold} onFocusIn=${hold}>
     <div role="rowgroup">
       <div class="lead-headings" role="row" aria-rowindex="1">

@@ -2,11 +2,14 @@ import { dialog } from '../dialogs.js';
 import { count } from '../format.js';
 import { html } from '../html.js';
 import { listen } from '../keys.js';
-import { lazy } from '../lazy.js';
+import { lazy, styled } from '../lazy.js';
 import { ListWindow } from '../list_window.js';
+import { overseer } from '../session.js';
 import { toast } from '../toast.js';
 import { useEffect, useMemo } from '../vendor/preact-hooks.js';
+import { place } from '../view.js';
 import { narrow } from '../viewport.js';
+import { AlarmList } from './alarm_list.js';
 import { Empty } from './empty.js';
 import { Filters } from './filters.js';
 import { Header } from './header.js';
@@ -18,6 +21,15 @@ const REST_MS = 500;
 const LeadPanel = lazy(async () => (await import('./lead_panel.js')).LeadPanel);
 const Palette = lazy(async () => (await import('./palette.js')).Palette);
 const Help = lazy(async () => (await import('./help.js')).Help);
+const STYLES = new URL('../styles/places.css', import.meta.url).href;
+const RunsPage = lazy(async () => {
+  const [{ RunsPage: part }] = await Promise.all([import('./runs_page.js'), styled(STYLES)]);
+  return part;
+});
+const ModelsPage = lazy(async () => {
+  const [{ ModelsPage: part }] = await Promise.all([import('./models_page.js'), styled(STYLES)]);
+  return part;
+});
 
 /** Whoever presses Ctrl-K types on at once, so the rest of the page is fetched as soon as its first part has settled. */
 function useRest(leads) {
@@ -42,8 +54,8 @@ function Foot({ leads }) {
   return html`<p class="more muted">${count(shown)} of ${count(total)}, highest score first; ${rest}</p>`;
 }
 
-function Body({ leads, frame }) {
-  if (leads.order.value.length) return html`<${LeadList} leads=${leads} frame=${frame} /><${Foot} leads=${leads} />`;
+function Body({ leads, frame, watch }) {
+  if (leads.order.value.length) return html`<${LeadList} leads=${leads} frame=${frame} watch=${watch} /><${Foot} leads=${leads} />`;
   if (leads.loading.value) return html`<p class="empty muted" aria-busy="true">Reading leads…</p>`;
   return leads.trouble.value ? null : html`<${Empty} />`;
 }
@@ -67,20 +79,32 @@ function useKeys(leads, frame) {
   return close;
 }
 
-export function Page({ leads, connection }) {
+function LeadsPage({ leads, frame, watch }) {
+  return html`<div class="bar"><h1><${Count} leads=${leads} /></h1><${Search} /><${Filters} /></div>
+    <${Trouble} leads=${leads} />
+    <${Above} frame=${frame} />
+    <${Body} leads=${leads} frame=${frame} watch=${watch} />`;
+}
+
+function Place({ at, leads, runs, frame, watch }) {
+  if (at === 'runs') return html`<${RunsPage} runs=${runs} />`;
+  if (at === 'models') return html`<${ModelsPage} />`;
+  return html`<${LeadsPage} leads=${leads} frame=${frame} watch=${watch} />`;
+}
+
+export function Page({ leads, runs, alarms, connection, watch }) {
   const frame = useMemo(() => new ListWindow(), []);
   const close = useKeys(leads, frame);
   useRest(leads);
-  const open = leads.open.value;
+  const at = overseer.value ? place.value : 'leads';
+  const open = at === 'leads' && leads.open.value;
   const covered = Boolean(open) && narrow.value;
   return html`<div class="page" data-panel=${Boolean(open)}>
       <div class="list-side" inert=${covered}>
-        <div class="sticky"><${Header} leads=${leads} connection=${connection} /></div>
+        <div class="sticky"><${Header} leads=${leads} runs=${runs} connection=${connection} /></div>
         <main>
-          <div class="bar"><h1><${Count} leads=${leads} /></h1><${Search} /><${Filters} /></div>
-          <${Trouble} leads=${leads} />
-          <${Above} frame=${frame} />
-          <${Body} leads=${leads} frame=${frame} />
+          <${AlarmList} alarms=${alarms} />
+          <${Place} at=${at} leads=${leads} runs=${runs} frame=${frame} watch=${watch} />
         </main>
       </div>
       ${open && html`<${LeadPanel} open=${open} onClose=${close} />`}

@@ -67,12 +67,16 @@ class Stack:
         answer = httpx2.post(f"{self.url}/webhooks/standard", content=body, headers=headers)
         assert answer.status_code == 202, answer.text
 
-    def bring(self, csv: str) -> None:
-        """Leads of a file with a column `id`, and their scores."""
+    def bring(self, csv: str, *more: str) -> None:
+        """Leads of a file with a column `id`, and their scores; `more` are options of `service6 import leads`."""
         file = self.state_dir / "leads.csv"
         file.write_text(csv)
-        command = _cli(self.state_dir, "import", "leads", str(file), "--source", "file", "--id", "id")
-        subprocess.run(command, cwd=ROOT, env=_environment(), check=True, capture_output=True)
+        self.command("import", "leads", str(file), "--source", "file", "--id", "id", *more)
+
+    def command(self, *arguments: str) -> str:
+        """What `service6` says to that."""
+        command = _cli(self.state_dir, *arguments)
+        return subprocess.run(command, cwd=ROOT, env=_environment(), check=True, capture_output=True, text=True).stdout
 
     def lose_feed(self) -> None:
         """As if Redis had lost all it held; what is not published yet is published anew."""
