@@ -18,7 +18,7 @@ def save(
 ) -> list[tuple[str | None, list[int]]]:
     """`columns` as `rescored_leads` has them, in ascending id -> the leads that were written, by their owner.
 
-    A score that was written since `rev` was read, or that is of a newer revision of its lead, is left as it is.
+    A score that was written since `rev` was read is left as it is.
     Commits without waiting for the disk: whoever loses the commit has lost the slice's progress too, and does it again.
     """
     for statement in PREPARE:
@@ -62,7 +62,7 @@ SAVE = text("""
                factors = t.factors, model_id = :model_id, lead_revision = t.lead_revision, rev = s.rev + 1,
                previous_owner = s.owner, updated_at = now()
           FROM rescored_leads t
-         WHERE s.lead_id = t.lead_id AND s.rev = t.rev AND s.lead_revision <= t.lead_revision
+         WHERE s.lead_id = t.lead_id AND s.rev = t.rev
         RETURNING s.lead_id, s.score, s.confidence, s.tier, s.lead_revision, s.rev, s.owner, t.bins
     ), remembered AS (
         INSERT INTO score_history (lead_id, score, confidence, tier, model_id, lead_revision, rev, reason, bins)
