@@ -148,6 +148,24 @@ def test_a_slice_is_resumed_like_anything_else(relay: RelayServer, tell: Tell, p
         assert keys(events(reader)) == [("rescored", "lead:2", 7), ("run", "run:1", 1)]
 
 
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.AGENT])
+def test_a_resumed_reader_hears_no_more_of_runs_than_a_live_one(
+    relay: RelayServer, tell: Tell, publish: Publish, role: Role
+) -> None:
+    owners = ("ann",) if role is Role.AGENT else ()
+    with relay.reader(role, owners=owners) as reader:
+        position = subscribe(reader)["position"]
+    with relay.reader() as witness:
+        subscribe(witness)
+        tell(range(1, 7))
+        publish(END)
+        events(witness)
+    with relay.reader(role, owners=owners) as reader:
+        assert subscribe(reader, watch=(1, 2), position=position)["resumed"]
+        kinds = {event["kind"] for event in events(reader)}
+    assert kinds == {"rescored"}
+
+
 def test_large_slices_leave_the_ring_before_many_small_changes_do(
     relays: StartRelay, tell: Tell, publish: Publish
 ) -> None:

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
+from sqlalchemy import text
 
 from pipeline.changed_leads import unpack
-from pipeline.rescoring import Rescorer
-from pipeline.storage import rescored, rescoring
+from pipeline.rescoring import Rescorer, columns
+from pipeline.storage import packed, rescored, rescoring
 from pipeline.storage.rescoring import Step
 from pipeline.wiring import Services
 from schemas.run import LeadFilter, Run, RunState
@@ -123,6 +124,22 @@ def test_a_lead_that_changed_since_its_vector_is_encoded_from_what_it_says_now(
     [saved] = rows(own, "SELECT score, tier, lead_revision FROM scores")
     assert saved["lead_revision"] == 2
     assert (round(saved["score"], 1), saved["tier"]) == expected(own, [lead], AS_OF)[lead]
+
+
+def test_however_many_there_are_they_are_locked_one_after_the_other(own: Services, rescorer: Rescorer) -> None:
+    """A hash join would lock them in the order of the disk."""
+    ids = leads_with_scores(own, 2000)
+    execute(own, "ANALYZE scores")
+    with own.reading() as db:
+        judged = rescorer.judge(db, ids[0], ids[-1])
+    with own.session() as db:
+        for statement in rescored.PREPARE:
+            db.execute(statement)
+        packed.write(db, columns(judged), "rescored_leads")
+        told = {"model_id": own.champion.model_id, "reason": rescored.REASON}
+        plan = "\n".join(db.execute(text(f"EXPLAIN {rescored.SAVE.text}"), told).scalars())
+    assert "Nested Loop" in plan
+    assert "Hash Join" not in plan
 
 
 # The lease: who lost it writes nothing.
