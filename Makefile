@@ -30,7 +30,7 @@ chaos: $(INSTALLED) ## what is killed comes back
 	$(BIN)/pytest -m chaos
 
 bench: $(INSTALLED) ## measure; the results go to benchmarks/results
-	set -e; for name in drain intake latency import_leads idle parse page score_lead rescore; do $(BIN)/python -m benchmarks.$$name; done
+	set -e; for name in drain intake latency import_leads idle parse page score_lead rescore beside_rescoring; do $(BIN)/python -m benchmarks.$$name; done
 
 migrate: $(INSTALLED) ## bring the database to the newest schema
 	$(BIN)/service6 db upgrade

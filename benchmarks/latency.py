@@ -65,14 +65,16 @@ def chain(own: Services) -> Iterator[tuple[int, str]]:
         yield port, secret
 
 
-async def run(own: Services, port: int, secret: str, rate: int, seconds: float) -> tuple[Moments, Moments]:
+async def run(
+    own: Services, port: int, secret: str, rate: int, seconds: float, name: str = "lead"
+) -> tuple[Moments, Moments]:
     framed: Moments = {}
     warm = int(rate * WARM_S)
     listening = asyncio.create_task(listen(own, port, framed))
-    await send(port, [signed(secret, n, f"warm-{n}") for n in range(warm)], rate)
-    requests = [signed(secret, n, f"lead-{n}") for n in range(int(rate * seconds))]
+    await send(port, [signed(secret, n, f"warm-{name}-{n}") for n in range(warm)], rate)
+    requests = [signed(secret, n, f"{name}-{n}") for n in range(int(rate * seconds))]
     began = await send(port, requests, rate)
-    sent = {f"lead-{n}": moment for n, moment in enumerate(began)}
+    sent = {f"{name}-{n}": moment for n, moment in enumerate(began)}
     deadline = time.monotonic() + SETTLE_S
     while not sent.keys() <= framed.keys() and time.monotonic() < deadline:
         await asyncio.sleep(0.1)

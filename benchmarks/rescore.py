@@ -129,20 +129,24 @@ def vacuum(own: Services) -> None:
         connection.execute(text("CHECKPOINT"))
 
 
-def rescore(own: Services, as_of: datetime | None = None) -> Timed:
+def begin(own: Services, as_of: datetime) -> Run:
     with own.session() as db:
         where, model_id = LeadFilter(), own.champion.model_id
-        run = rescoring.open_run(
+        return rescoring.open_run(
             db,
             where,
             model_id=model_id,
-            as_of=as_of or CLOCK,
+            as_of=as_of,
             rate=None,
             leads=rescoring.count(db, where, model_id),
             slice_ids=own.settings.rescoring.slice_ids,
             reason="benchmark",
             actor="benchmark",
         )
+
+
+def rescore(own: Services, as_of: datetime | None = None) -> Timed:
+    run = begin(own, as_of or CLOCK)
     began = time.perf_counter()
     enqueue_slices(own, int(run.id))
     memory = 0

@@ -12,10 +12,11 @@ from sqlalchemy import text
 from starlette.responses import PlainTextResponse
 
 from pipeline.errors import Service6Error, TryAgain
-from pipeline.storage import alarms, dead_letters, outbox, trainings, unscored
+from pipeline.storage import alarms, dead_letters, outbox, rescoring, trainings, unscored
 from pipeline.wiring import Services
 from schemas.alarm import AlarmName
 from schemas.api import Check, Health
+from schemas.run import ACTIVE
 from tasks import presence, queues
 from tasks.app import needed
 from workers.exposition import exposition
@@ -133,6 +134,7 @@ def _exposition(own: Services) -> bytes:
             depth.labels(queue.name).set(queue.waiting)
             age.labels(queue.name).set(queue.oldest_s or 0)
     alarm = Gauge("service6_alarm", "1 while the alarm rings", ["name"], registry=now)
+    left = Gauge("service6_rescore_leads_left", "Leads that active runs have yet to look at", ["state"], registry=now)
     asked = Gauge("service6_trainings_open", "Trainings that wait or run", ["state"], registry=now)
     with suppress(TryAgain), own.reading() as db:
         rings = {one.name for one in alarms.ringing(db)}
@@ -140,6 +142,9 @@ def _exposition(own: Services) -> bytes:
             alarm.labels(name).set(name in rings)
         for state, number in trainings.open_by_state(db).items():
             asked.labels(state).set(number)
+        active = rescoring.active(db)
+        for state in ACTIVE:
+            left.labels(state).set(sum(run.leads_total - run.leads_done for run in active if run.state == state))
         work = unscored.owed(db)
         owed.labels("waiting").set(work.leads)
         owed.labels("dead").set(work.dead)
