@@ -80,6 +80,7 @@ JUDGE = text("""
             WHERE h.lead_id = s.lead_id AND h.at <= s.at
             ORDER BY rev DESC LIMIT 1) h ON true
      WHERE o.lead_id = s.lead_id
+       AND o.lead_id = ANY(ARRAY(SELECT lead_id FROM s)) -- by index, however many there are
 """)
 
 JUDGED = text("""

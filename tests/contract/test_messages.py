@@ -15,6 +15,7 @@ from pipeline.settings import Settings
 from pipeline.wiring import Services
 from schemas.access import Role
 from schemas.feed import PATH
+from tasks.learning import hint
 from tests.integration.rows import leads_saved, save_scores, scored
 from tests.serving import Api, api, in_this_process, process, services
 from tests.waiting import eventually
@@ -80,4 +81,8 @@ def test_the_queues_messages(own: Services, document: dict[str, Any]) -> None:
     body = json.loads(base64.b64decode(envelope["body"]))
     conforms(document, "scoring.score_leads", body)
     assert body[0] == [[3, 1, 2]]
+    hint(7)
+    body = json.loads(base64.b64decode(json.loads(own.redis.lpop("learning"))["body"]))  # type: ignore[arg-type]
+    conforms(document, "learning.train_model", body)
+    assert body[0] == [7]
     assert {*document["components"]["messages"]} >= {"upkeep.sweep", "upkeep.prune"}

@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from pipeline.settings import Settings
-from pipeline.storage import contacts, leads, listing, outbox, scores, timeline, unscored
+from pipeline.storage import contacts, examples, leads, listing, outbox, outcomes, scores, timeline, unscored
 from pipeline.wiring import Services
 from schemas.score import ScoreRow
 from tests.serving import services
@@ -31,6 +31,8 @@ FILL = """
     INSERT INTO feature_vectors (lead_id, feature_set, lead_revision, vector) SELECT id, 1, 1, '\\x00' FROM leads;
     INSERT INTO outbox (kind, key, rev, body) SELECT 'score', 'lead:' || id, 1, repeat('x', 500) FROM leads;
     INSERT INTO timeline (lead_id, at, told) SELECT id, now(), '{"attributes": {}}' FROM leads, generate_series(1, 3);
+    INSERT INTO outcomes (lead_id, outcome, at, received_at, judged, model_id, score)
+    SELECT id, 'won', now() - id * interval '1 s', now() - id * interval '1 s', id < 19000, id % 50, 50 FROM leads;
     INSERT INTO lead_contacts (lead_id, sealed, email_index, phone_index)
     SELECT id, '\\x00', decode(md5(id::text), 'hex'), decode(md5(id::text), 'hex') FROM leads;
 """
@@ -103,6 +105,10 @@ HOT: dict[str, tuple[Callable[[Session], object], set[str]]] = {
     ),
     "find_ids": (lambda db: listing.find_ids(db, "L77", 50), {"leads_external_id"}),
     "contact": (lambda db: contacts.find(db, b"x", None, 50), {"lead_contacts_email_index"}),
+    "judge": (lambda db: outcomes.judge(db, 200), {"outcomes_unjudged", "_lead_id_rev_idx"}),
+    "judged": (lambda db: outcomes.judged(db, 7), {"outcomes_model_id_at"}),
+    "count_since": (lambda db: outcomes.count_since(db, NOW - timedelta(minutes=5), 500), {"outcomes_received_at"}),
+    "recent": (lambda db: examples.recent(db, NOW - timedelta(days=1), 200), {"leads_pkey"}),
     "timeline": (lambda db: timeline.of_lead(db, 77, 200), {"timeline_lead_id_received_at"}),
     "history": (lambda db: listing.history(db, 77, 500), {"_lead_id_rev_idx"}),
 }

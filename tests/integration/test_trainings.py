@@ -1,5 +1,6 @@
 """Trainings: asked for once, done under a lease, and what they make replaces the champion only if it is better."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -143,6 +144,19 @@ def test_too_few_outcomes_are_refused_with_their_counts(celery: Services, outcom
     assert value(celery, "SELECT count(*) FROM dead_letters") == 0
     shown = CliRunner().invoke(cli.main, ["train", "--follow", told.id])
     assert (shown.exit_code, shown.stdout, shown.stderr) == (1, "", f"service6: {told.error}\n")
+
+
+def test_where_the_libraries_are_missing_the_training_says_so(
+    celery: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.startswith(("pipeline.learning.", "sklearn"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delattr("pipeline.learning.training", raising=False)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    told = learned(celery)
+    assert told.state == TrainingState.FAILED
+    assert told.error is not None
+    assert "is not installed where trainings run; there: pip install 'service6[training]'" in told.error
 
 
 def test_a_training_that_is_done_is_not_done_again(celery: Services) -> None:

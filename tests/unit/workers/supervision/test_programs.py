@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings import load
+from tasks import app
 from workers.supervision.programs import GRACE_S, STOP_ORDER, applications
 from workers.supervision.servers import Postgres, Valkey
 
@@ -17,6 +18,16 @@ def test_everything_stops_within_half_a_minute_even_if_all_must_be_killed() -> N
 def test_every_process_has_its_place_in_the_order() -> None:
     placed = [name for group in STOP_ORDER for name in group]
     assert sorted(placed) == sorted([*GRACE_S, Valkey.name, Postgres.name])
+
+
+def test_where_nothing_can_be_trained_no_process_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def names() -> set[str]:
+        return {program.name for program in applications(load(tmp_path), {}, flower_password="", sample=False)}
+
+    assert "learning" in names()
+    monkeypatch.setattr(app, "TRAINING_LIBRARIES", ("interpret", "a_library_that_nobody_has"))
+    assert "learning" not in names()
+    assert "learning" not in app.needed(load(tmp_path))
 
 
 def test_who_calls_nobody_has_no_process_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
