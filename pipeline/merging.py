@@ -23,6 +23,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NEVER: Stamp = (-(2**63), "")
 SHARED = "*"
 STAGE, OWNER, OUTCOME = "$stage", "$owner", "$outcome"
+FORGOTTEN = "$forgotten"  # when the vendor was asked to erase the person
 CONTACT = "@"  # before the name of a personal attribute
 
 
@@ -41,7 +42,8 @@ class News(NamedTuple):
 class Lead:
     """A lead while changes are folded into it; `id` 0 and revision 0 until it is stored.
 
-    `early`: how it was before the change that ended its early time, if that is among those that were folded.
+    `early`: how it was before the change that ended its early time, if that is among those that were folded. `erased`:
+    one of those took contacts away.
     """
 
     source: str
@@ -58,6 +60,7 @@ class Lead:
     active_at: datetime = LONG_AGO
     received_at: datetime | None = None
     early: Early | None = None
+    erased: bool = False
 
     def fold(self, change: LeadChange, received_at: datetime) -> News | None:
         """Takes what is newer than what is known; None if nothing was. A time in the future counts as now."""
@@ -70,6 +73,7 @@ class Lead:
             *change.attributes,
             *(CONTACT + name for name in change.contacts),
             *(name for name, value in fields.items() if value is not None),
+            *([FORGOTTEN] if change.forgets else []),
         ]
         newer = {name for name in names if stamp > self._stamp(name)}
         if not newer and moment <= self.active_at:
@@ -86,6 +90,8 @@ class Lead:
             self._end(change.outcome, moment)
         self.active_at = max(self.active_at, moment)
         self._unseat(name for name in change.contacts if CONTACT + name in newer)
+        self._forget()
+        self.erased = self.erased or FORGOTTEN in newer
         return news
 
     def _news(self, change: LeadChange, newer: set[str], moment: datetime) -> News:
@@ -120,6 +126,9 @@ class Lead:
             self.times[OUTCOME] = stamp
             self._end(change.outcome, moment)
         self._unseat(change.contacts)
+        if change.forgets:
+            self.times[FORGOTTEN] = stamp
+            self._forget()
         if moment <= self.active_at and not change.attributes and len(self.times) == 1:
             return None
         self.active_at = max(self.active_at, moment)
@@ -129,6 +138,12 @@ class Lead:
     def _end(self, outcome: str | None, moment: datetime) -> None:
         """It was won or lost; or that is taken back."""
         self.outcome, self.outcome_at = (None, None) if outcome == OPEN else (outcome, moment)
+
+    def _forget(self) -> None:
+        """What was told of the person until the vendor was asked to erase him, whenever it comes in."""
+        until = self.times.get(FORGOTTEN)
+        if until is not None:
+            self.contacts = {name: value for name, value in self.contacts.items() if self.times[CONTACT + name] > until}
 
     def _unseat(self, personal: Iterable[str]) -> None:
         """What was told personal just now takes the place of what was told plain before, or with it."""

@@ -89,8 +89,8 @@ class Saver:
         return [lead.id for lead in touched]
 
     def sealed(self, stored: Sequence[Lead]) -> list[contacts.SealedContact]:
-        """The contacts of those that have some, in ascending id."""
-        personal = [lead for lead in stored if lead.contacts]
+        """The contacts of those that have some or had, in ascending id."""
+        personal = [lead for lead in stored if lead.contacts or lead.erased]
         return [self._sealed(lead) for lead in sorted(personal, key=lambda lead: lead.id)]
 
     def due(self, received_at: datetime) -> datetime:
@@ -100,7 +100,7 @@ class Saver:
     def known(self, db: Session, changes: Sequence[LeadChange], *, lock: bool = False) -> dict[Key, Lead]:
         """The leads of these changes that exist; contacts are opened for those whose change has some."""
         keys = {(c.source, c.external_id) for c in changes}
-        personal = {(c.source, c.external_id) for c in changes if c.contacts}
+        personal = {(c.source, c.external_id) for c in changes if c.contacts or c.forgets}
         rows = leads.lock(db, list(keys)) if lock else leads.find(db, list(keys))
         known = {(row.source, row.external_id): _lead(row) for row in rows}
         told = [known[key].id for key in personal & known.keys()]
@@ -124,6 +124,8 @@ class Saver:
         told: list[tuple[Lead, News]] = []
         for change in changes:
             key = (change.source, change.external_id)
+            if change.forgets and key not in known:
+                continue  # there is nothing to erase
             lead = known.setdefault(key, Lead(*key))
             news = self.capture.fold(lead, change, received_at)
             if news is not None:

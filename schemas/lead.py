@@ -21,7 +21,8 @@ OPEN = "open"  # told in place of an outcome: it is taken back
 class LeadChange(NamedTuple):
     """What one delivery says of one lead. A tuple, because intake makes thousands a second.
 
-    `attributes` hold no personal data; that is in `contacts` alone. A missing key is no deletion.
+    `attributes` hold no personal data; that is in `contacts` alone. A missing key is no deletion. `forgets`: the vendor
+    was asked to erase the person, and all that was known of it until then goes.
     """
 
     source: str
@@ -33,6 +34,7 @@ class LeadChange(NamedTuple):
     stage: str | None = None
     owner: str | None = None
     outcome: str | None = None
+    forgets: bool = False
 
 
 class WaitingLead(NamedTuple):

@@ -84,7 +84,9 @@ class Reader:
             text_limit=self._limits.text_limit,
             cut=not self.manner.listens,
         )
-        return self._source.change(event.external_id, delivery_id, event.occurred_at or received_at, attributes)
+        occurred_at = event.occurred_at or received_at
+        change = self._source.change(event.external_id, delivery_id, occurred_at, attributes)
+        return change._replace(forgets=event.forgets)
 
 
 class Door:

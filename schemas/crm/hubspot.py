@@ -14,8 +14,9 @@ from schemas.crm.report import EVENT_LIMIT, Event, ExternalId, Ignored, Report, 
 
 # Newer subscriptions say `object.propertyChange` and the kind of object by number.
 OBJECT_TYPES = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket", "0-136": "lead"}
-CHANGES = frozenset({"creation", "propertyChange"})
-DELETIONS = {"deletion": Ignored.DELETION, "privacyDeletion": Ignored.PRIVACY_DELETION}
+ERASURE = "privacyDeletion"
+CHANGES = frozenset({"creation", "propertyChange", ERASURE})
+DELETIONS = {"deletion": Ignored.DELETION}
 
 
 class Kind(CamelBody):
@@ -47,7 +48,9 @@ def read(body: bytes, wanted: str) -> Report:
     for number, kind in enumerate(kinds):
         reason = _ignored(kind, wanted)
         if reason is None:
-            events.append(_event(parsed[number], f"/{number}"))
+            event = _event(parsed[number], f"/{number}")
+            erases = kind.subscription_type.endswith(ERASURE)
+            events.append(event._replace(attributes={}, forgets=True) if erases else event)
         else:
             ignored[reason] += 1
     return Report(events, ignored)

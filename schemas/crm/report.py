@@ -30,7 +30,6 @@ class Ignored(StrEnum):
     """Why an event is acknowledged and changes nothing."""
 
     DELETION = "deletion"
-    PRIVACY_DELETION = "privacy_deletion"
     OTHER_RECORD = "other_record"
     OTHER_ACCOUNT = "other_account"
     ECHO = "echo"  # of what we wrote ourselves
@@ -44,6 +43,7 @@ class Event(NamedTuple):
 
     `delivery_id` None: the request's headers have it. `occurred_at` None: the vendor does not say.
     `pointer`: where the attributes stand in the body. `account`: the customer's at the vendor, where bodies name it.
+    `forgets`: the person behind the record is to be erased.
     """
 
     external_id: str
@@ -52,6 +52,7 @@ class Event(NamedTuple):
     attributes: dict[str, object]
     pointer: str
     account: str | None = None
+    forgets: bool = False
 
 
 class Report(NamedTuple):

@@ -52,6 +52,21 @@ def test_a_new_lead_is_saved_and_owed_a_score(own: Services) -> None:
     ]
 
 
+def test_a_person_who_is_erased_is_found_no_more(own: Services) -> None:
+    at = NOW - timedelta(days=1)
+    [lead] = save(own, [told(own, "L1", at, budget=5, email="ann@example.com", phone="+49 30 1234567")])
+    assert opened(own, lead) == {"email": "ann@example.com", "phone": "+49 30 1234567"}
+    erasure = told(own, "L1", NOW)._replace(forgets=True)
+    assert save(own, [erasure, erasure._replace(external_id="L2", delivery_id="other")]) == [lead]
+    assert opened(own, lead) == {}
+    indexes = rows(own, "SELECT email_index, phone_index FROM lead_contacts")
+    assert indexes == [{"email_index": None, "phone_index": None}]
+    assert [row["attributes"] for row in rows(own, LEADS)] == [{"budget": 5}]
+    # Another change tells nothing of the person; a late one of before neither.
+    save(own, [told(own, "L1", NOW, budget=6), told(own, "L1", at, email="ann@example.com")])
+    assert opened(own, lead) == {}
+
+
 def test_a_delivery_counts_once_in_a_group_and_after_it(own: Services) -> None:
     change = told(own, "L1", budget=1)
     later = change._replace(occurred_at=change.occurred_at + timedelta(days=1), attributes={"budget": 2})

@@ -30,6 +30,7 @@ def changes(draw: st.DrawFn) -> list[LeadChange]:
             stage=draw(st.none() | st.sampled_from(["new", "talks"])),
             owner=draw(st.none() | st.sampled_from(["ann", "bo"])),
             outcome=draw(st.none() | st.sampled_from([*Outcome, OPEN])),
+            forgets=draw(st.integers(0, 4)) == 0,
         )
         for n in range(draw(st.integers(1, 6)))
     ]
@@ -51,7 +52,7 @@ def folded(sequence: Sequence[LeadChange], *, stored_between: bool = False) -> L
 
 
 def visible(lead: Lead) -> dict[str, object]:
-    return {name: value for name, value in asdict(lead).items() if name != "times"}
+    return {name: value for name, value in asdict(lead).items() if name not in ("times", "erased")}
 
 
 @given(st.data(), changes())
@@ -76,6 +77,7 @@ def test_each_value_is_the_newest_that_was_told(told: list[LeadChange]) -> None:
         contacts |= one.contacts
         # What is personal takes the place of what was plain.
         attributes = {name: value for name, value in attributes.items() if name not in one.contacts}
+        contacts = {} if one.forgets else contacts
     assert (lead.attributes, lead.contacts) == (attributes, contacts)
     assert lead.active_at == in_order[-1].occurred_at or lead.active_at == NOW
 
@@ -160,3 +162,15 @@ def test_an_outcome_can_be_taken_back() -> None:
     assert again is not None
     assert again.outcome is None
     assert not lead.fold(change("d1", outcome=Outcome.WON), later)
+
+
+def test_who_is_erased_is_forgotten_until_something_newer_is_told() -> None:
+    lead = folded([change("d1", attributes={"a": 1}, contacts={"email": "ann@example.com", "name": "Ann"})])
+    later = NOW + timedelta(seconds=1)
+    assert lead.fold(change("d2", later, forgets=True), later)
+    assert (lead.attributes, lead.contacts, lead.erased) == ({"a": 1}, {}, True)
+    # What was told before, and comes in now, does not bring the person back.
+    lead.fold(change("d0", NOW, contacts={"phone": "030 1234567"}), later)
+    assert lead.contacts == {}
+    lead.fold(change("d3", later, contacts={"name": "Bo"}), later)
+    assert lead.contacts == {"name": "Bo"}

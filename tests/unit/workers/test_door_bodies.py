@@ -27,7 +27,6 @@ SALESFORCE = sequence("salesforce")[0]
     ("name", "body", "reason"),
     [
         ("hubspot", [{**HUBSPOT, "subscriptionType": "contact.deletion"}], Ignored.DELETION),
-        ("hubspot", [{**HUBSPOT, "subscriptionType": "contact.privacyDeletion"}], Ignored.PRIVACY_DELETION),
         ("hubspot", [{**HUBSPOT, "subscriptionType": "deal.creation"}], Ignored.OTHER_RECORD),
         ("hubspot", [{"subscriptionType": "object.creation", "objectTypeId": "0-3"}], Ignored.OTHER_RECORD),
         ("hubspot", [{"subscriptionType": "contact.associationChange"}], Ignored.UNKNOWN),
@@ -52,6 +51,13 @@ SALESFORCE = sequence("salesforce")[0]
 def test_what_changes_no_lead_is_counted(own: Services, name: str, body: object, reason: Ignored) -> None:
     report = reader(own, name).report(body if isinstance(body, bytes) else orjson.dumps(body))
     assert (list(report.events), report.ignored) == ([], Counter({reason: 1}))
+
+
+def test_hubspot_asks_to_erase_a_person(own: Services) -> None:
+    body = orjson.dumps([HUBSPOT, {**HUBSPOT, "subscriptionType": "contact.privacyDeletion"}])
+    changes, ignored = reader(own, "hubspot").changes(reader(own, "hubspot").report(body), None, NOW)
+    assert [change.forgets for change in changes] == [False, True]
+    assert (changes[1].attributes, changes[1].contacts, ignored) == ({}, {}, Counter())
 
 
 def test_hubspots_number_of_an_event_does_not_tell_it_alone(own: Services) -> None:
