@@ -8,10 +8,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 import cli
+from pipeline.monitoring.accuracy import roc_auc
 from pipeline.storage import examples
 from pipeline.wiring import Services
 from schemas.example import Example
@@ -19,7 +21,7 @@ from schemas.score import Engine
 from tests.integration.rows import rows, value
 from tests.serving import api, worker
 from tests.waiting import eventually
-from workers.simulation.hidden_rule import FLAGS, NUMBERS, WORDS, HiddenRule, roc_auc
+from workers.simulation.hidden_rule import FLAGS, NUMBERS, WORDS, HiddenRule
 
 WEBHOOKS = 6000
 SEED = 1
@@ -68,9 +70,8 @@ def test_what_is_learned_from_webhooks_alone_is_nearly_as_good_as_the_rule_behin
 
 def _rule_auc(newest: Sequence[Example]) -> float:
     rule = HiddenRule(SEED)
-    found = roc_auc([rule.logit(example.attributes) for example in newest], [example.won for example in newest])
-    assert found is not None
-    return found
+    logits = np.array([rule.logit(example.attributes) for example in newest])
+    return roc_auc(logits, np.array([example.won for example in newest]))
 
 
 @pytest.fixture

@@ -10,8 +10,11 @@ from math import exp
 from random import Random
 from typing import NamedTuple
 
+import numpy as np
+
+from pipeline.monitoring.accuracy import roc_auc
 from schemas.score import Value
-from workers.simulation.hidden_rule import FLAGS, NUMBERS, WORDS, HiddenRule, roc_auc
+from workers.simulation.hidden_rule import FLAGS, NUMBERS, WORDS, HiddenRule
 from workers.simulation.notice import Notice
 
 DAYS = 90.0  # that a run tells of
@@ -23,7 +26,10 @@ COLOURS = ("red", "green", "blue", "yellow")  # which tell nothing
 
 
 class Decided(NamedTuple):
-    """Leads whose outcome was told, and the ROC-AUC of the rule that decided it: no model can beat it but by chance."""
+    """Leads whose outcome was told, and the ROC-AUC of the rule that decided it: no model can beat it but by chance.
+
+    None where only one outcome was told.
+    """
 
     won: int
     lost: int
@@ -55,8 +61,10 @@ class DecidedCrm:
         return notice
 
     def decided(self) -> Decided:
-        logits, won = [logit for logit, _ in self._told], [is_won for _, is_won in self._told]
-        return Decided(sum(won), len(won) - sum(won), roc_auc(logits, won))
+        logits, won = np.array([logit for logit, _ in self._told]), np.array([is_won for _, is_won in self._told], bool)
+        wins = int(won.sum())
+        both = 0 < wins < len(won)
+        return Decided(wins, len(won) - wins, roc_auc(logits, won) if both else None)
 
     def _created(self) -> Notice:
         chance = self._chance

@@ -1,10 +1,8 @@
 """The rule by which leads of `simulate --outcomes` are won or lost: what learning ought to find, and nobody is told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import log
 from random import Random
-
-import numpy as np
 
 from schemas.score import Value
 
@@ -40,13 +38,3 @@ class HiddenRule:
                 middle, spread = NUMBERS[name]
                 found += weight * (log(1 + value) - middle) / spread
         return found
-
-
-def roc_auc(logits: Sequence[float], won: Sequence[bool]) -> float | None:
-    """The chance that of a won and a lost lead the won one has the higher logit; None if there is no such pair."""
-    wins = np.sort([logit for logit, is_won in zip(logits, won, strict=True) if is_won])
-    losses = np.sort([logit for logit, is_won in zip(logits, won, strict=True) if not is_won])
-    if not wins.size or not losses.size:
-        return None
-    below = np.searchsorted(losses, wins, side="left") + np.searchsorted(losses, wins, side="right")
-    return float(below.mean() / 2 / losses.size)

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from workers.simulation.decided_crm import DecidedCrm
-from workers.simulation.hidden_rule import roc_auc
+from workers.simulation.decided_crm import Decided, DecidedCrm
 from workers.simulation.notice import Notice
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -51,6 +50,9 @@ def test_outcomes_follow_the_rule_and_nothing_else_that_is_told_first() -> None:
     assert colour == pytest.approx(0.5, abs=0.04)
 
 
-def test_equal_logits_count_half_and_of_one_outcome_alone_there_is_no_figure() -> None:
-    assert roc_auc([1, 1, 2], [False, True, True]) == roc_auc_score([False, True, True], [1, 1, 2]) == 0.75
-    assert roc_auc([1, 2], [True, True]) is None
+def test_of_one_outcome_alone_there_is_no_figure() -> None:
+    crm = DecidedCrm(1, webhooks=20, days=90, now=NOW)
+    assert crm.decided() == Decided(0, 0, None)
+    while sum(crm.decided()[:2]) < 1:
+        crm.next()
+    assert crm.decided().roc_auc is None
