@@ -27,11 +27,12 @@ from workers.simulation.crm import InventedCrm
 from workers.simulation.decided_crm import Decided, DecidedCrm
 from workers.simulation.notice import Notice
 from workers.simulation.sample import sample
-from workers.simulation.vendor import Vendor, new_id
+from workers.simulation.vendor import Vendor
 
 CONNECTIONS = 64
 UNANSWERED = 256  # requests on their way; beyond that the sender waits, and the waiting counts as latency
 ACCEPTED = 202
+TIMES = 60  # that a lead's story is told again, a second apart, as vendors do: a lost beginning would be no early state
 
 
 class Report(NamedTuple):
@@ -69,7 +70,7 @@ def simulate(
     if days is None:
         return asyncio.run(_simulate(settings, partial(_now, InventedCrm(seed)), rate, webhooks, address, sent))
     crm = DecidedCrm(seed, webhooks=webhooks, days=days, now=datetime.now(UTC))
-    report = asyncio.run(_simulate(settings, crm.next, rate, webhooks, address, sent))
+    report = asyncio.run(_simulate(settings, crm.next, rate, webhooks, address, sent, times=TIMES))
     return report._replace(decided=crm.decided())
 
 
@@ -90,21 +91,31 @@ def _now(crm: InventedCrm) -> Notice:
 
 
 async def _simulate(
-    settings: Settings, told: Callable[[], Notice], rate: float, webhooks: int, url: str, sent: Callable[[int], None]
+    settings: Settings,
+    told: Callable[[], Notice],
+    rate: float,
+    webhooks: int,
+    url: str,
+    sent: Callable[[int], None],
+    times: int = 1,
 ) -> Report:
     async with Vendor(settings, url, connections=CONNECTIONS) as vendor:
         if not await vendor.is_awaited():
             raise TryAgain(f"the API does not answer at {url}; is `service6 up` running?")
-        run = Run(vendor)
+        run = Run(vendor, times)
         await run.send_at_rate(told, rate, webhooks, sent)
     return run.report()
 
 
 class Run:
-    """One measurement. Webhooks leave when they are due, whether or not earlier ones were answered."""
+    """One measurement. Webhooks leave when they are due, whether or not earlier ones were answered.
 
-    def __init__(self, vendor: Vendor) -> None:
+    Each is sent until it is accepted, so many `times` at most.
+    """
+
+    def __init__(self, vendor: Vendor, times: int) -> None:
         self._vendor = vendor
+        self._times = times
         self._answers: Counter[str] = Counter()
         self._latencies: list[float] = []
 
@@ -124,7 +135,7 @@ class Run:
                 sent(1)
 
     async def _one(self, notice: Notice, due: float) -> None:
-        status = await self._vendor.send(notice, new_id())
+        status = await self._vendor.insist(notice, most=self._times)
         self._answers["no answer" if status is None else str(status)] += 1
         if status is not None:
             self._latencies.append(asyncio.get_running_loop().time() - due)

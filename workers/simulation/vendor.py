@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from datetime import UTC, datetime
+from itertools import count
 from typing import Self
 
 import httpx2
@@ -61,14 +62,17 @@ class Vendor:
             return None
         return answer.status_code
 
-    async def insist(self, notice: Notice) -> None:
-        """Sends it until the API has an answer that another time would not change."""
+    async def insist(self, notice: Notice, *, most: int | None = None) -> int | None:
+        """Sends it until the API has an answer that another time would not change, or `most` times; the last answer."""
         delivery_id = new_id()
-        while True:
+        status = None
+        for again in count() if most is None else range(most):
+            if again:
+                await asyncio.sleep(RESEND_S)
             status = await self.send(notice, delivery_id)
             if status is not None and status < 500 and status != httpx2.codes.TOO_MANY_REQUESTS:
-                return
-            await asyncio.sleep(RESEND_S)
+                break
+        return status
 
 
 def new_id() -> str:
