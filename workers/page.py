@@ -21,6 +21,9 @@ PREFIX = "static"
 TEXT = re.compile(r"^(?:text/|application/javascript|image/svg)")
 IMPORT = re.compile(r"""(?:^|[;}])\s*(?:import|export)\s*(?:[^'"()]*?\bfrom\s*)?['"](\.[^'"]+)['"]""", re.MULTILINE)
 PRELOADS = "<!-- what app.js imports -->"
+STYLE = re.compile(r"""<link rel="stylesheet" href="\./([^"]+)">""")
+STYLES = re.compile(rf"""(?:{STYLE.pattern}\s*)+""")
+JOINED = "styles.css"
 
 # What every answer has besides, the server adds.
 POLICY = {
@@ -92,9 +95,12 @@ class Dashboard:
         digest = hashlib.sha256(b"\0".join(part for name in bodies for part in (name.encode(), bodies[name])))
         self._version = digest.hexdigest()[:12]
         self._etag = f'"{self._version}"'
+        # Before they are there nothing is drawn, and each would be another round trip.
+        bodies[JOINED] = b"\n".join(bodies[name] for name in STYLE.findall(bodies[INDEX].decode()))
         self._files = {name: File.of(body, name) for name, body in bodies.items()}
         links = "\n    ".join(f'<link rel="modulepreload" href="./{name}">' for name in imported(bodies, ENTRY))
-        page = bodies[INDEX].decode().replace(PRELOADS, links).replace('"./', f'"./{PREFIX}/{self._version}/')
+        page = STYLES.sub(f'<link rel="stylesheet" href="./{JOINED}">\n    ', bodies[INDEX].decode())
+        page = page.replace(PRELOADS, links).replace('"./', f'"./{PREFIX}/{self._version}/')
         self._page = File.of(page.encode(), INDEX)
 
 

@@ -55,6 +55,17 @@ def test_the_page_names_all_that_its_first_module_needs(folder: Path) -> None:
     assert [link.split("/", 2)[2] for link in links] == ["parts/a.js", "b.js", "app.js"]
 
 
+def test_the_styles_of_the_page_are_one_file_in_their_order(folder: Path) -> None:
+    styles = {"b.css": "p { color: red }", "a.css": "p { color: blue }"}
+    for name, text in styles.items():
+        (folder / name).write_text(text)
+    links = "\n".join(f'<link rel="stylesheet" href="./{name}">' for name in styles)
+    (folder / "index.html").write_text(links)
+    page = Dashboard(folder)
+    [link] = linked(page)
+    assert ask(page, f"/{link}").body.decode() == "\n".join(styles.values())
+
+
 def test_every_import_of_the_real_page_exists() -> None:
     bodies = {file.relative_to(FOLDER).as_posix(): file.read_bytes() for file in FOLDER.rglob("*") if file.is_file()}
     found = imported(bodies, "app.js")
