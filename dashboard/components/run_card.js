@@ -13,7 +13,7 @@ const OPERATORS = { '=': 'is', '!=': 'is not', '<': 'below', '<=': 'at most', '>
 /** @param {object} filter a LeadFilter @returns {string} which leads it means, in words */
 export function filterText({ sources, tiers, owners, stages, changed_before: before, changed_since: since, other_model: other, where }) {
   const parts = [
-    tiers.length && `tier ${tiers.join(', ')}`,
+    tiers.length && `in tier ${tiers.join(', ')}`,
     sources.length && `from ${sources.join(', ')}`,
     owners.length && `of ${owners.join(', ')}`,
     stages.length && `in stage ${stages.join(', ')}`,
