@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from pydantic import ValidationError
 
 from pipeline.errors import Malformed, Misconfigured, Service6Error
 from schemas.access import Role
@@ -316,8 +317,6 @@ def train(
 
 
 def _wishes(without: tuple[str, ...], trust: tuple[str, ...]) -> Any:
-    from pydantic import ValidationError
-
     from schemas.training import TrainingWishes
 
     try:
@@ -430,15 +429,19 @@ def rescore(
     """
     from workers.desk import run_follower, run_table
 
-    chosen = LeadFilter(
-        sources=sources,
-        tiers=tuple(Tier(tier) for tier in tiers),
-        owners=owners,
-        stages=stages,
-        changed_before=changed_before and changed_before.replace(tzinfo=UTC),
-        where=where,
-    )
-    asked = RunRequest(filter=chosen, model_version=model, rate=rate, force=force)
+    try:
+        chosen = LeadFilter(
+            sources=sources,
+            tiers=tuple(Tier(tier) for tier in tiers),
+            owners=owners,
+            stages=stages,
+            changed_before=changed_before and changed_before.replace(tzinfo=UTC),
+            where=where,
+        )
+        asked = RunRequest(filter=chosen, model_version=model, rate=rate, force=force)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise click.UsageError(f"--{str(first['loc'][0]).removesuffix('s')}: {first['msg']}") from None
     settings = _settings(state_dir)
     if dry_run:
         found = run_follower.preview(settings, asked)

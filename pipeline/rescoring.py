@@ -40,13 +40,16 @@ class Judged:
 
     saved: Records
     found: Verdicts
-    lead_revisions: NDArray[np.int64]
     changed: NDArray[np.intp]
-    tiers_changed: int
     encoded: Encoded | None
 
     def __len__(self) -> int:
         return len(self.saved)
+
+    def tiers_changed(self, ids: NDArray[np.int64]) -> int:
+        """How many of these leads have another tier than before."""
+        at = np.searchsorted(self.saved["id"], ids)
+        return int((self.saved["tier"][at] != self.found.tiers[at]).sum())
 
 
 class Rescorer:
@@ -64,20 +67,18 @@ class Rescorer:
         width = len(features.features)
         saved = packed.read(db, self._chosen, first, last, model_id=self._model_id, width=width)
         matrix = np.ascontiguousarray(saved["vector"])
-        revisions = saved["lead_revision"].astype(np.int64)
-        encoded = self._encode(db, saved, matrix, revisions)
+        encoded = self._encode(db, saved, matrix)
         found = verdicts(self._scorer, matrix, self._as_of)
-        changed, other_tier = differ(saved["score"].astype(np.float32), saved["tier"], found)
-        return Judged(saved, found, revisions, np.flatnonzero(changed), int(other_tier.sum()), encoded)
+        changed = differ(saved["score"].astype(np.float32), saved["tier"], found)
+        return Judged(saved, found, np.flatnonzero(changed), encoded)
 
     def save(self, db: Session, judged: Judged) -> ChangedLeads | None:
         """Writes what changed, as far as nobody wrote it since; None if nothing was written."""
+        # Scores before vectors, as real time locks them.
+        written = rescored.save(db, columns(judged), model_id=self._model_id) if len(judged.changed) else []
         if judged.encoded:
             encoded = judged.encoded
             rescored.store_vectors(db, encoded.ids, encoded.revisions, encoded.vectors, model_id=self._model_id)
-        if not len(judged.changed):
-            return None
-        written = rescored.save(db, columns(judged), model_id=self._model_id)
         return _told(judged, written)
 
     def announce(self, db: Session, changed: ChangedLeads, sources: Sequence[str]) -> None:
@@ -94,8 +95,12 @@ class Rescorer:
         if told:
             outbox.announce_scores(db, told)
 
-    def _encode(self, db: Session, saved: Records, matrix: Matrix, revisions: NDArray[np.int64]) -> Encoded | None:
-        """Fills what is not fresh into `matrix` and `revisions`."""
+    def _encode(self, db: Session, saved: Records, matrix: Matrix) -> Encoded | None:
+        """Fills what is not fresh into `matrix`.
+
+        A lead may have changed since its score: then it is encoded as it is now, and its score keeps the revision that
+        it had, so that real time, which owes it one of the new revision, still writes and announces it.
+        """
         places = np.flatnonzero(saved["fresh"] == 0)
         if not len(places):
             return None
@@ -103,7 +108,6 @@ class Rescorer:
         known = leads.known(db, saved["id"][places].tolist())
         vectors = features.matrix([features.values(lead.attributes, lead.active_at) for lead in known])
         matrix[places] = vectors
-        revisions[places] = [lead.revision for lead in known]
         return Encoded([lead.id for lead in known], [lead.revision for lead in known], vectors)
 
 
@@ -127,7 +131,7 @@ def preview(
             deltas += np.bincount(np.searchsorted(DELTAS, apart.round(1), side="right") - 1, minlength=len(DELTAS))
             seen += len(judged)
             changed += len(at)
-            tiers_changed += judged.tiers_changed
+            tiers_changed += judged.tiers_changed(judged.saved["id"][at])
             step(len(judged))
     return Preview(
         model_version=scorer.model.version,
@@ -150,7 +154,6 @@ def columns(judged: Judged) -> Sequence[tuple[str, str, NDArray[Any]]]:
     return (
         ("lead_id", ">i8", judged.saved["id"][at]),
         ("rev", ">i8", judged.saved["rev"][at]),
-        ("lead_revision", ">i8", judged.lead_revisions[at]),
         ("score", ">f4", judged.found.scores[at]),
         ("confidence", ">f4", judged.found.confidences[at]),
         ("tier", "S1", judged.found.tiers[at]),

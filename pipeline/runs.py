@@ -12,7 +12,7 @@ from pipeline.sections import ScheduleSettings
 from pipeline.storage import champions, rescoring, selection
 from pipeline.wiring import Services
 from schemas.model_card import ModelCard, Readiness
-from schemas.run import LeadFilter, Preview, Run, RunRequest
+from schemas.run import LeadFilter, Preview, Run, RunRequest, RunState
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +40,7 @@ def open_run(own: Services, db: Session, asked: RunRequest, *, actor: str, reaso
     where = resolved(db, asked.filter)
     model_id = chosen_model(own, db, asked.model_version, force=asked.force)
     rescoring.open_alone(db)
-    for other in rescoring.active(db):
-        if where.may_share_leads_with(other.filter):
-            raise Overlaps(
-                f"run {other.id} is {other.state} and may change the same leads; "
-                f"follow it with `service6 runs show {other.id}`, or end it with `service6 runs cancel {other.id}`"
-            )
+    _require_alone(db, where)
     run = rescoring.open_run(
         db,
         where,
@@ -59,6 +54,25 @@ def open_run(own: Services, db: Session, asked: RunRequest, *, actor: str, reaso
     )
     rescoring.announce(db, run)
     return run
+
+
+def retry(db: Session, run_id: int) -> Run | None:
+    """A failed run goes on with all attempts; None if it has not failed. Raises Overlaps."""
+    rescoring.open_alone(db)
+    failed = rescoring.find(db, run_id)
+    if failed is None or failed.state != RunState.FAILED:
+        return None
+    _require_alone(db, failed.filter)
+    return rescoring.retry(db, run_id)
+
+
+def _require_alone(db: Session, where: LeadFilter) -> None:
+    for other in rescoring.active(db):
+        if where.may_share_leads_with(other.filter):
+            raise Overlaps(
+                f"run {other.id} is {other.state} and may change the same leads; "
+                f"follow it with `service6 runs show {other.id}`, or end it with `service6 runs cancel {other.id}`"
+            )
 
 
 def open_scheduled(own: Services, name: str, schedule: ScheduleSettings, now: datetime) -> None:
@@ -88,19 +102,28 @@ def preview(own: Services, asked: RunRequest, step: Callable[[int], None]) -> Pr
 
 
 def open_sweep(own: Services, now: datetime) -> None:
-    """Scores that a worker saved by the model before, because it had not noticed a promotion yet, are scored anew."""
-    with own.session() as db:
+    """Scores that a worker saved by the model before, because it had not noticed a promotion yet, are scored anew.
+
+    Where another run is at work it is tried again the next time.
+    """
+    with own.reading() as db:
         champion = next((one for one in champions.listed(db) if one.stage == "champion"), None)
-        if champion is None or champion.promoted_at is None:
+    if champion is None or champion.promoted_at is None:
+        return
+    where = LeadFilter(other_model=True, changed_since=champion.promoted_at - MARGIN)
+    asked = RunRequest(filter=where, model_version=champion.version, force=True)
+    name = f"sweep:{champion.version}"
+    for due in (champion.promoted_at + after for after in SWEEPS):
+        if not due <= now < due + SWEPT_WITHIN:
+            continue
+        try:
+            with own.session() as db:
+                if rescoring.occur(db, name, due):
+                    run = open_run(own, db, asked, actor="upkeep", reason="sweep")
+                    rescoring.remember_run(db, name, due, int(run.id))
+        except GiveUp as error:
+            logger.info("a sweep is put off: %s", error)
             return
-        for after in SWEEPS:
-            due = champion.promoted_at + after
-            if due <= now < due + SWEPT_WITHIN and rescoring.occur(db, f"sweep:{champion.version}", due):
-                where = LeadFilter(other_model=True, changed_since=champion.promoted_at - MARGIN)
-                asked = RunRequest(filter=where, model_version=champion.version, force=True)
-                # Raises where another run is at work: then the occurrence is not kept, and comes again.
-                run = open_run(own, db, asked, actor="upkeep", reason="sweep")
-                rescoring.remember_run(db, f"sweep:{champion.version}", due, int(run.id))
 
 
 def newest(schedule: ScheduleSettings, now: datetime) -> datetime:

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, FiniteFloat, StringConstraints
 
 from schemas.frozen import Frozen
 from schemas.score import Tier
@@ -33,7 +33,7 @@ class Comparison(Frozen):
 
     attribute: Word
     operator: Operator
-    value: float | str = Field(union_mode="left_to_right")
+    value: FiniteFloat | Word = Field(union_mode="left_to_right")
 
 
 class LeadFilter(Frozen):
@@ -49,8 +49,8 @@ class LeadFilter(Frozen):
     where: Annotated[tuple[Comparison, ...], Field(max_length=20)] = ()
 
     def may_share_leads_with(self, other: "LeadFilter") -> bool:
-        """False only where the two name different words of one kind."""
-        kinds = ((self.sources, other.sources), (self.tiers, other.tiers), (self.owners, other.owners))
+        """False only where the two name different words of one kind; a run itself moves leads from tier to tier."""
+        kinds = ((self.sources, other.sources), (self.owners, other.owners))
         return all(not ours or not theirs or set(ours) & set(theirs) for ours, theirs in kinds)
 
 

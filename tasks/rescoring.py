@@ -4,21 +4,23 @@ So any number of workers on any number of hosts share a run, and none of them kn
 """
 
 import logging
+import os
 import secrets
+import socket
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from kombu.exceptions import OperationalError
 
-from pipeline.changed_leads import pack
+from pipeline.changed_leads import ChangedLeads, pack
 from pipeline.errors import GiveUp, Service6Error, TryAgain
 from pipeline.log import trace
-from pipeline.rescoring import Rescorer
+from pipeline.rescoring import Judged, Rescorer
 from pipeline.storage import rescoring
-from pipeline.storage.rescoring import Brief, Progress, Slice, Step
+from pipeline.storage.rescoring import Brief, Slice, Step
 from pipeline.wiring import Services
-from schemas.run import RunState
+from schemas.run import Run, RunState
 from tasks.app import app, enqueue_id, services
 
 logger = logging.getLogger(__name__)
@@ -28,8 +30,8 @@ LONGEST_REST_S = 5.0  # for the sake of a run's rate: then somebody else may go 
 LONGEST_BACKOFF_S = 60.0
 
 
-class LeaseLost(GiveUp):
-    """Somebody else works on this slice: the lease had run out."""
+class Overtaken(GiveUp):
+    """The lease had run out and is somebody else's, or the run has ended: nothing of the step may be kept."""
 
 
 @app.task(name="rescoring.rescore")
@@ -37,22 +39,26 @@ def rescore(run_id: int) -> None:
     """Does one slice of the run, step by step; then another message takes its place."""
     own = services()
     told = _brief(own, run_id)
-    work = told and _take(own, run_id)
-    if not told or not work:
+    if told is None:
         return
-    job = Job(own, told, *work)
-    try:
-        goes_on = job.run()
-    except LeaseLost as error:
-        logger.warning("run %d, slice %d: %s", run_id, job.slice.number, error)
-        return
-    except Exception as error:
-        job.put_off(error)
-        # An error that is not ours may quote a value.
-        raise GiveUp("a slice could not be rescored; `service6 runs show` tells why") from None
-    if goes_on:
-        with suppress(OperationalError, OSError):  # upkeep enqueues
-            enqueue_id(rescore, "run", run_id)
+    if _has_rested(told):
+        work = _take(own, run_id)
+        if work is None:
+            return
+        job = Job(own, told, *work)
+        try:
+            goes_on = job.run()
+        except Overtaken as error:
+            logger.warning("run %d, slice %d: %s", run_id, job.slice.number, error)
+            return
+        except Exception as error:
+            job.put_off(error)
+            # An error that is not ours may quote a value.
+            raise GiveUp("a slice could not be rescored; `service6 runs show` tells why") from None
+        if not goes_on:
+            return
+    with suppress(OperationalError, OSError):  # upkeep enqueues
+        enqueue_id(rescore, "run", run_id)
 
 
 class Job:
@@ -63,23 +69,22 @@ class Job:
         self._own = own
         self._settings = own.settings.rescoring
         self._lease = lease
-        self._rate = told.rate
+        self._brief = told
         self._told = tuple(own.settings.told)
-        self._rescorer = Rescorer(own.scorer_of(told.model_id), told.model_id, told.as_of, told.filter)
 
     def run(self) -> bool:
-        """Whether the run goes on."""
+        """Whether the run goes on. A run with a rate has a step a message, and rests before the next."""
+        brief = self._brief
+        rescorer = Rescorer(self._own.scorer_of(brief.model_id), brief.model_id, brief.as_of, brief.filter)
         ends = time.monotonic() + ROUND_S
         while True:
-            progress = self._step()
-            if progress.run.state != RunState.RUNNING or self.slice.next_id > self.slice.last_id:
-                return progress.run.state == RunState.RUNNING
-            if time.monotonic() + progress.wait_s > ends or progress.wait_s > LONGEST_REST_S:
+            run = self._step(rescorer)
+            if self.slice.next_id > self.slice.last_id:
+                return run.state == RunState.RUNNING
+            if run.state != RunState.RUNNING or brief.rate is not None or time.monotonic() > ends:
                 with self._own.session() as db:
                     rescoring.release(db, self.slice, self._lease)
-                time.sleep(min(progress.wait_s, LONGEST_REST_S))
-                return True
-            time.sleep(max(0.0, progress.wait_s))
+                return run.state == RunState.RUNNING
 
     def put_off(self, error: Exception) -> None:
         """Where PostgreSQL is away nothing is noted, and the lease runs out."""
@@ -90,31 +95,46 @@ class Job:
         with suppress(TryAgain), self._own.session() as db:
             rescoring.put_off(db, self.slice, self._lease, due=due, error=reason)
 
-    def _step(self) -> Progress:
+    def _step(self, rescorer: Rescorer) -> Run:
         first = self.slice.next_id
         with self._own.reading() as db:
             last = min(self.slice.last_id, first + self._width(rescoring.live_work_waits(db)) - 1)
-            judged = self._rescorer.judge(db, first, last)
+            judged = rescorer.judge(db, first, last)
         with self._own.session() as db:
-            changed = self._rescorer.save(db, judged)
+            changed = rescorer.save(db, judged)
             if changed and self._told:
-                self._rescorer.announce(db, changed, self._told)
-            step = Step(last + 1, len(judged), len(changed.ids) if changed else 0, judged.tiers_changed)
+                rescorer.announce(db, changed, self._told)
+            step = _counted(last + 1, judged, changed)
             until = datetime.now(UTC) + timedelta(seconds=self._settings.lease_s)
-            progress = rescoring.advance(db, self.slice, step, lease=self._lease, until=until)
-            if progress is None:
-                raise LeaseLost("its lease is another worker's by now")
-            rescoring.announce(db, progress.run, pack(changed) if changed else None)
+            run = rescoring.advance(db, self.slice, step, lease=self._lease, until=until)
+            if run is None:
+                raise Overtaken("the lease is another worker's by now, or the run has ended")
+            rescoring.announce(db, run, pack(changed) if changed else None)
         self._own.stream.hint()
         self._own.metrics.rescored.labels("changed").inc(step.changed)
         self._own.metrics.rescored.labels("same").inc(step.done - step.changed)
         self.slice = self.slice._replace(next_id=step.next_id, attempts=0)
-        return progress
+        return run
 
     def _width(self, live_work_waits: bool) -> int:
         """Ids of the next step: few while live work waits, since a step holds its locks to its end."""
         width = self._settings.live_ids if live_work_waits else self._settings.step_ids
-        return width if self._rate is None else max(1, min(width, self._rate))
+        return width if self._brief.rate is None else min(width, self._brief.rate)
+
+
+def _counted(next_id: int, judged: Judged, changed: ChangedLeads | None) -> Step:
+    if changed is None:
+        return Step(next_id, len(judged), 0, 0)
+    return Step(next_id, len(judged), len(changed.ids), judged.tiers_changed(changed.ids))
+
+
+def _has_rested(told: Brief) -> bool:
+    """For the sake of the run's rate nobody begins a step before; whoever would rest for long lets others go first."""
+    if told.rate is None:
+        return True
+    rest_s = (told.paced_until - datetime.now(UTC)).total_seconds()
+    time.sleep(min(max(0.0, rest_s), LONGEST_REST_S))
+    return rest_s <= LONGEST_REST_S
 
 
 def _brief(own: Services, run_id: int) -> Brief | None:
@@ -123,7 +143,8 @@ def _brief(own: Services, run_id: int) -> Brief | None:
 
 
 def _take(own: Services, run_id: int) -> tuple[Slice, str] | None:
-    lease = secrets.token_hex(8)
+    # Whoever looks into the table sees who did which slice.
+    lease = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
     now = datetime.now(UTC)
     until = now + timedelta(seconds=own.settings.rescoring.lease_s)
     with own.session() as db:

@@ -2,11 +2,10 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from pipeline import retraining
-from pipeline.runs import Overlaps, open_scheduled, open_sweep
+from pipeline.runs import open_scheduled, open_sweep
 from pipeline.storage import (
     dead_letters,
     deliveries,
@@ -23,12 +22,13 @@ from pipeline.storage.outreach import FETCH
 from pipeline.wiring import Services
 from schemas.run import RunState
 from tasks import presence, watch
-from tasks.app import app, enqueue, enqueue_errand, services
+from tasks.app import app, enqueue, enqueue_errand, enqueue_id, services
 from tasks.errand import QUEUE, bury
 from tasks.learning import QUEUE as LEARNING
 from tasks.learning import hint, train_model
 from tasks.outreach import fetch_back, write_back
 from tasks.queues import oldest
+from tasks.rescoring import rescore
 from tasks.runs import enqueue_slices
 from tasks.scoring import score_leads
 
@@ -93,20 +93,22 @@ def keep_runs() -> None:
     now = datetime.now(UTC)
     for name, schedule in own.settings.rescoring.schedules.items():
         open_scheduled(own, name, schedule, now)
-    with suppress(Overlaps):
-        open_sweep(own, now)
+    open_sweep(own, now)
     with own.session() as db:
         failed = rescoring.fail_the_hopeless(db, now=now, most=own.settings.rescoring.max_attempts)
         for run in failed:
             rescoring.announce(db, run)
     if failed:
         own.stream.hint()
-    if own.redis.llen("rescoring"):
-        return  # somebody will take what is told already
+    waiting = own.redis.llen("rescoring")
     with own.reading() as db:
-        running = [run for run in rescoring.active(db) if run.state == RunState.RUNNING]
-    for run in running:
-        enqueue_slices(own, int(run.id))
+        running = [int(run.id) for run in rescoring.active(db) if run.state == RunState.RUNNING]
+        still = [run_id for run_id in running if rescoring.stands_still(db, run_id, now)]
+    for run_id in running:
+        if not waiting:
+            enqueue_slices(own, run_id)
+        elif run_id in still and waiting < own.settings.rescoring.window * len(running):
+            enqueue_id(rescore, "run", run_id)  # those that wait may all be of other runs
 
 
 @app.task(name="upkeep.keep_trainings")

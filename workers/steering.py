@@ -30,7 +30,7 @@ def begin(own: Services, db: Session, asked: RunRequest, actor: str) -> Run:
 
 def steer(db: Session, run_id: int, deed: Deed, actor: str) -> Run:
     """Raises NotFound, or Conflict where the run's state does not allow it."""
-    run = rescoring.retry(db, run_id) if deed == "retry" else rescoring.change_state(db, run_id, *CHANGES[deed])
+    run = runs.retry(db, run_id) if deed == "retry" else rescoring.change_state(db, run_id, *CHANGES[deed])
     if run is None:
         found = rescoring.find(db, run_id)
         if found is None:

@@ -48,12 +48,10 @@ def reasons(found: Verdicts, chosen: NDArray[np.intp]) -> Reasons:
     return Reasons(_bytes(explain.strongest(terms, places)), _bytes(explain.packed_places(places)))
 
 
-def differ(
-    scores: NDArray[np.float32], tiers: NDArray[np.bytes_], found: Verdicts
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where a score, rounded as people read it, or a tier differs from the saved one; and where the tier does."""
-    other_tier = tiers != found.tiers
-    return other_tier | (read(scores) != read(found.scores)), other_tier
+def differ(scores: NDArray[np.float32], tiers: NDArray[np.bytes_], found: Verdicts) -> NDArray[np.bool_]:
+    """Where a score, rounded as people read it, or a tier differs from the saved one."""
+    apart: NDArray[np.bool_] = (tiers != found.tiers) | (read(scores) != read(found.scores))
+    return apart
 
 
 def read(scores: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -47,6 +47,8 @@ DISCARD = text("DELETE FROM outbox WHERE id = ANY(:ids)").bindparams(bindparam("
 # The log is flushed in its order, so one commit that waits for the disk waits for all before it.
 MAKE_DURABLE = text("SELECT pg_logical_emit_message(true, 'service6', '')")
 
+WAIT_FOR_THE_DISK = text("SET LOCAL synchronous_commit = on")
+
 ANNOUNCE_SCORES = text("""
     INSERT INTO outbox (kind, key, rev, previous_score, owner, previous_owner, body)
     SELECT 'score', 'lead:' || lead_id, rev, previous_score, owner, owner, body
@@ -86,6 +88,8 @@ class Announcement(NamedTuple):
 
 
 def announce_scores(db: Session, told: Sequence[Announcement]) -> None:
+    """What is announced is durable before anybody sees it: the transaction waits for the disk."""
+    db.execute(WAIT_FOR_THE_DISK)
     columns = [list(column) for column in zip(*told, strict=True)]
     db.execute(ANNOUNCE_SCORES, dict(zip(Announcement._fields, columns, strict=True)))
 

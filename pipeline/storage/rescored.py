@@ -44,8 +44,7 @@ PREPARE = tuple(
     text(statement)
     for statement in (
         """CREATE TEMPORARY TABLE IF NOT EXISTS rescored_leads (
-               lead_id bigint, rev bigint, lead_revision bigint, score real, confidence real, tier char(1),
-               factors bytea, bins bytea
+               lead_id bigint, rev bigint, score real, confidence real, tier char(1), factors bytea, bins bytea
            ) ON COMMIT DELETE ROWS""",
         "SET LOCAL synchronous_commit = off",
         "SET LOCAL client_min_messages = warning",
@@ -59,8 +58,7 @@ SAVE = text("""
     WITH written AS (
         UPDATE scores s
            SET score = t.score, previous_score = s.score, confidence = t.confidence, tier = t.tier,
-               factors = t.factors, model_id = :model_id, lead_revision = t.lead_revision, rev = s.rev + 1,
-               previous_owner = s.owner, updated_at = now()
+               factors = t.factors, model_id = :model_id, rev = s.rev + 1, previous_owner = s.owner, updated_at = now()
           FROM rescored_leads t
          WHERE s.lead_id = t.lead_id AND s.rev = t.rev
         RETURNING s.lead_id, s.score, s.confidence, s.tier, s.lead_revision, s.rev, s.owner, t.bins

@@ -29,6 +29,7 @@ class Brief(NamedTuple):
     as_of: datetime
     filter: LeadFilter
     rate: int | None
+    paced_until: datetime
 
 
 class Step(NamedTuple):
@@ -38,13 +39,6 @@ class Step(NamedTuple):
     done: int
     changed: int
     tiers_changed: int
-
-
-class Progress(NamedTuple):
-    """A run after a step. `wait_s`: how long whoever works on it has to rest for the sake of its rate."""
-
-    run: Run
-    wait_s: float
 
 
 def count(db: Session, where: LeadFilter, model_id: int) -> int:
@@ -100,7 +94,7 @@ def find(db: Session, run_id: int) -> Run | None:
 
 def brief(db: Session, run_id: int) -> Brief | None:
     row = db.execute(BRIEF, {"id": run_id}).one_or_none()
-    return None if row is None else Brief(row.model_id, row.as_of, LeadFilter.model_validate(row.filter), row.rate)
+    return None if row is None else Brief(**{**row._mapping, "filter": LeadFilter.model_validate(row.filter)})
 
 
 def take(db: Session, run_id: int, *, lease: str, now: datetime, until: datetime) -> Slice | None:
@@ -109,16 +103,17 @@ def take(db: Session, run_id: int, *, lease: str, now: datetime, until: datetime
     return None if row is None else Slice(*row)
 
 
-def advance(db: Session, taken: Slice, step: Step, *, lease: str, until: datetime) -> Progress | None:
-    """Notes a step with whatever else the transaction writes; None if the lease is somebody else's by now.
+def advance(db: Session, taken: Slice, step: Step, *, lease: str, until: datetime) -> Run | None:
+    """Notes a step with whatever else the transaction writes; None if the lease is somebody else's by now, or the run
+    was cancelled or has failed: then nothing of it may be kept.
 
     The run's row is locked from here on, so this comes last.
     """
     told = {"run": taken.run_id, "number": taken.number, "lease": lease, "until": until, **step._asdict()}
     if not db.execute(ADVANCE, told).rowcount:  # type: ignore[attr-defined]
         return None
-    row = db.execute(COUNT, {**told, "ended": int(step.next_id > taken.last_id)}).one()
-    return Progress(_run(row[:-1]), float(row[-1]))
+    row = db.execute(COUNT, {**told, "ended": int(step.next_id > taken.last_id)}).one_or_none()
+    return None if row is None else _run(row)
 
 
 def release(db: Session, taken: Slice, lease: str) -> None:
@@ -128,8 +123,8 @@ def release(db: Session, taken: Slice, lease: str) -> None:
 
 def put_off(db: Session, taken: Slice, lease: str, *, due: datetime, error: str) -> None:
     told = {"run": taken.run_id, "number": taken.number, "lease": lease, "due": due, "error": error}
-    db.execute(PUT_OFF, told)
-    db.execute(STUMBLE, told)
+    if db.execute(PUT_OFF, told).rowcount:  # type: ignore[attr-defined]
+        db.execute(STUMBLE, told)
 
 
 def fail_the_hopeless(db: Session, *, now: datetime, most: int) -> list[Run]:
@@ -140,6 +135,11 @@ def fail_the_hopeless(db: Session, *, now: datetime, most: int) -> list[Run]:
 def available(db: Session, run_id: int, now: datetime, limit: int) -> int:
     """Slices that somebody could take now, `limit` at most."""
     return int(db.execute(AVAILABLE, {"run": run_id, "now": now, "limit": limit}).scalar_one())
+
+
+def stands_still(db: Session, run_id: int, now: datetime) -> bool:
+    """Whether there is a slice to take, and nobody works on any."""
+    return bool(db.execute(STANDS_STILL, {"run": run_id, "now": now}).scalar_one())
 
 
 def change_state(db: Session, run_id: int, state: RunState, before: Sequence[RunState]) -> Run | None:
@@ -165,7 +165,7 @@ def remember_run(db: Session, name: str, due: datetime, run_id: int) -> None:
 
 
 def prune(db: Session, before: datetime) -> None:
-    """Slices of runs that ended before then, and occurrences; the runs themselves stay."""
+    """Slices of runs that were done or cancelled before then, and occurrences; the runs themselves stay."""
     db.execute(PRUNE_SLICES, {"before": before})
     db.execute(PRUNE_SCHEDULES, {"before": before})
 
@@ -243,7 +243,7 @@ PAGE = text(f"SELECT {COLUMNS} FROM rescore_runs r ORDER BY id DESC LIMIT :limit
 
 FIND = text(f"SELECT {COLUMNS} FROM rescore_runs r WHERE id = :id")  # noqa: S608
 
-BRIEF = text("SELECT model_id, as_of, filter, rate FROM rescore_runs WHERE id = :id")
+BRIEF = text("SELECT model_id, as_of, filter, rate, paced_until FROM rescore_runs WHERE id = :id")
 
 TAKE = text("""
     WITH chosen AS (
@@ -270,13 +270,12 @@ COUNT = text(f"""
     UPDATE rescore_runs r
        SET done = r.done + :done, changed = r.changed + :changed, tiers_changed = r.tiers_changed + :tiers_changed,
            slices_left = r.slices_left - :ended, rev = r.rev + 1, updated_at = clock_timestamp(), error = NULL,
-           state = CASE WHEN r.slices_left = :ended AND r.state <> 'cancelled' THEN 'done' ELSE r.state END,
-           finished_at = CASE WHEN r.slices_left = :ended THEN clock_timestamp() ELSE r.finished_at END,
+           state = CASE WHEN r.slices_left = :ended THEN 'done' ELSE r.state END,
+           finished_at = CASE WHEN r.slices_left = :ended THEN clock_timestamp() END,
            paced_until = GREATEST(r.paced_until, clock_timestamp())
                          + COALESCE(:done * interval '1 second' / r.rate, interval '0')
-     WHERE id = :run
-    RETURNING {COLUMNS}, CASE WHEN rate IS NULL THEN 0
-                              ELSE EXTRACT(epoch FROM r.paced_until - clock_timestamp()) END
+     WHERE id = :run AND state IN ('running', 'paused')
+    RETURNING {COLUMNS}
 """)  # noqa: S608
 
 RELEASE = text("""
@@ -313,6 +312,11 @@ AVAILABLE = text("""
                            WHERE run_id = :run AND state = 'waiting' AND due <= :now LIMIT :limit) AS few
 """)
 
+STANDS_STILL = text("""
+    SELECT count(*) FILTER (WHERE due <= :now) > 0 AND count(*) FILTER (WHERE due > :now AND lease IS NOT NULL) = 0
+      FROM rescore_slices WHERE run_id = :run AND state = 'waiting'
+""")
+
 CHANGE_STATE = text(f"""
     UPDATE rescore_runs r
        SET state = :state, rev = r.rev + 1, updated_at = clock_timestamp(), resumed_at = clock_timestamp(),
@@ -323,7 +327,7 @@ CHANGE_STATE = text(f"""
 
 REOPEN_SLICES = text("""
     UPDATE rescore_slices SET state = 'waiting', attempts = 0, due = now(), lease = NULL
-     WHERE run_id = :id AND state = 'failed'
+     WHERE run_id = :id AND state <> 'done'
        AND EXISTS (SELECT FROM rescore_runs WHERE id = :id AND state = 'failed' FOR UPDATE)
 """)
 
@@ -332,7 +336,8 @@ OCCUR = text("INSERT INTO schedules (name, due) VALUES (:name, :due) ON CONFLICT
 REMEMBER_RUN = text("UPDATE schedules SET run_id = :run WHERE name = :name AND due = :due")
 
 PRUNE_SLICES = text("""
-    DELETE FROM rescore_slices s USING rescore_runs r WHERE r.id = s.run_id AND r.finished_at < :before
+    DELETE FROM rescore_slices s USING rescore_runs r
+     WHERE r.id = s.run_id AND r.finished_at < :before AND r.state IN ('done', 'cancelled')
 """)
 
 PRUNE_SCHEDULES = text("DELETE FROM schedules WHERE due < :before")

@@ -43,7 +43,7 @@ def selection(where: LeadFilter, model_id: int) -> Selection:
     if where.stages:
         add("l.stage = ANY(%(stages)s)", stages=list(where.stages))
     for n, comparison in enumerate(where.where):
-        add(_comparison(comparison, n), **{f"attribute{n}": comparison.attribute, f"value{n}": _value(comparison)})
+        add(_comparison(comparison, n), **{f"attribute{n}": comparison.attribute, f"value{n}": comparison.value})
     tables = "scores s JOIN leads l ON l.id = s.lead_id" if len(found) > of_scores else "scores s"
     return Selection(tables, " AND ".join(found) or "true", values)
 
@@ -75,10 +75,6 @@ def _comparison(comparison: Comparison, n: int) -> str:
     # Of an attribute that is a number to some leads and a text to others, the texts that are none are no match.
     number = f"CASE WHEN {told} ~ '^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$' THEN ({told})::numeric END"
     return f"{number} {comparison.operator} %(value{n})s"
-
-
-def _value(comparison: Comparison) -> object:
-    return comparison.value
 
 
 SAMPLE = """

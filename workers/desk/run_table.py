@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
+from redis.exceptions import RedisError
+
 from pipeline import runs
-from pipeline.errors import GiveUp
+from pipeline.errors import GiveUp, TryAgain
 from pipeline.settings import Settings
 from pipeline.storage import rescoring
 from pipeline.wiring import Services
@@ -43,7 +46,9 @@ def begin(settings: Settings, asked: RunRequest) -> tuple[Run, bool]:
             run = steering.begin(own, db, asked, actor())
         tasks_app.connect(settings)
         steering.tell_workers(own, run)
-        return run, "rescoring" in presence.seen(own.redis)
+        with suppress(RedisError):
+            return run, "rescoring" in presence.seen(own.redis)
+        return run, False
 
 
 def preview(settings: Settings, asked: RunRequest, step: Callable[[int], None]) -> Preview:
@@ -70,10 +75,11 @@ def follow(settings: Settings, run_id: int, told: Told) -> Run:
     """Until it has ended; `told` hears of it again and again."""
     with errand(settings) as own:
         while True:
-            run = _find(own, run_id)
-            told(run)
-            if run.state not in ACTIVE:
-                return run
+            with suppress(TryAgain):  # a server that is restarted ends no run
+                run = _find(own, run_id)
+                told(run)
+                if run.state not in ACTIVE:
+                    return run
             time.sleep(LOOK_S)
 
 

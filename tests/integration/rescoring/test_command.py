@@ -60,6 +60,7 @@ def test_a_filter_that_nothing_meets_is_no_failure(own: Services, leads: list[in
         (("--tier", "E"), "'E' is not one of 'A', 'B', 'C', 'D'"),
         (("--changed-before", "soon"), "does not match the formats"),
         (("--rate", "0"), "0 is not in the range"),
+        (("--source", ""), "--source: String should have at least 1 character"),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_told_in_a_line(

@@ -7,19 +7,23 @@ from datetime import UTC, datetime, time, timedelta
 
 import psutil
 import pytest
+from freezegun import freeze_time
 
 from pipeline import runs
 from pipeline.errors import Conflict, Malformed
+from pipeline.rescoring import Rescorer
 from pipeline.sections import ScheduleSettings
 from pipeline.storage import rescoring
 from pipeline.wiring import Services
 from schemas.run import LeadFilter, Run, RunRequest, RunState
+from tasks.app import enqueue_id
+from tasks.rescoring import Job, _brief, _take, rescore
 from tasks.runs import enqueue_slices
 from tasks.upkeep import keep_runs
 from tests.integration.rescoring.conftest import Begin, expected, leads_with_scores, narrow
 from tests.integration.rows import aside, blocked, execute, rows, told, value
 from tests.integration.rows import save as save_leads
-from tests.serving import worker
+from tests.serving import log_of, worker
 from tests.waiting import eventually
 from workers import steering
 
@@ -62,7 +66,8 @@ def test_four_workers_share_a_run_and_killing_them_only_delays_it(celery: Servic
         ]
         enqueue_slices(celery, int(run.id))
         for one in started[:2]:
-            eventually(lambda: state(celery, run).leads_done > 0, within_s=ENDED_S)
+            before = state(celery, run).leads_done
+            eventually(lambda before=before: state(celery, run).leads_done > before, within_s=ENDED_S)
             for child in psutil.Process(one.pid).children(recursive=True):
                 child.kill()
             os.killpg(one.pid, signal.SIGKILL)
@@ -81,20 +86,51 @@ def test_four_workers_share_a_run_and_killing_them_only_delays_it(celery: Servic
 
 def test_a_paused_run_waits_and_a_resumed_one_goes_on(celery: Services, begin: Begin) -> None:
     leads_with_scores(celery, 60)
-    run = begin(slice_ids=5, rate=20)
+    run = begin(slice_ids=5, rate=5)
     with worker(celery.settings, "rescoring"):
         enqueue_slices(celery, int(run.id))
         eventually(lambda: state(celery, run).leads_done, within_s=ENDED_S)
         paused = steer(celery, run, "pause")
         assert paused.state == RunState.PAUSED
         eventually(lambda: not celery.redis.llen("rescoring") and not celery.redis.hlen("unacked"), within_s=ENDED_S)
-        stopped = state(celery, run)
-        assert stopped.leads_done < 60
+        assert state(celery, run).leads_done < 60
         keep_runs()
-        assert state(celery, run).leads_done == stopped.leads_done
+        assert not celery.redis.llen("rescoring")
+        assert _take(celery, int(run.id)) is None
         execute(celery, "UPDATE rescore_runs SET rate = NULL")
         steering.tell_workers(celery, steer(celery, run, "resume"))
         assert ended(celery, run).leads_done == 60
+
+
+def test_four_workers_divide_a_run(celery: Services, begin: Begin) -> None:
+    leads_with_scores(celery, 1200)
+    run = begin(slice_ids=5)
+    with ExitStack() as workers:
+        for name in ("one", "two", "three", "four"):
+            workers.enter_context(worker(celery.settings, "rescoring", name=name))
+            eventually(lambda name=name: "ready." in log_of(celery.settings, name).read_text(), within_s=ENDED_S)
+        enqueue_slices(celery, int(run.id))
+        assert ended(celery, run).state == RunState.DONE
+    shares = "SELECT split_part(lease, ':', 2) AS worker, count(*) AS slices FROM rescore_slices GROUP BY 1"
+    slices = [row["slices"] for row in rows(celery, shares)]
+    assert (len(slices), sum(slices)) == (4, 240)
+    assert min(slices) >= 240 / 4 / 3
+
+
+def test_a_rate_holds_over_all_messages(celery: Services, begin: Begin) -> None:
+    leads_with_scores(celery, 30)
+    run = begin(slice_ids=1000, rate=10)
+    with freeze_time(datetime.now(UTC)) as clock:
+        rescore(int(run.id))
+        assert state(celery, run).leads_done == 10
+        execute(celery, "UPDATE rescore_runs SET paced_until = :soon", soon=datetime.now(UTC) + timedelta(seconds=6))
+        rescore(int(run.id))
+        assert state(celery, run).leads_done == 10
+        clock.tick(timedelta(seconds=6))
+        rescore(int(run.id))
+    assert state(celery, run).leads_done == 20
+    paced = "SELECT paced_until > now() + interval '0.8 s' FROM rescore_runs"
+    assert value(celery, paced)
 
 
 def test_a_cancelled_run_stays_cancelled(celery: Services, begin: Begin) -> None:
@@ -134,14 +170,44 @@ def test_a_slice_that_nobody_can_do_fails_the_run_with_the_reason_until_it_is_re
         assert ended(celery, run).state == RunState.DONE
 
 
+def test_a_failed_run_is_not_retried_beside_another(celery: Services, begin: Begin) -> None:
+    leads_with_scores(celery, 10)
+    run = begin()
+    execute(celery, "UPDATE rescore_runs SET state = 'failed', finished_at = now() - interval '90 days'")
+    other = begin()
+    with pytest.raises(runs.Overlaps):
+        steer(celery, run, "retry")
+    steer(celery, other, "cancel")
+    with celery.session() as db:
+        rescoring.prune(db, datetime.now(UTC))
+    assert steer(celery, run, "retry").state == RunState.RUNNING
+    assert value(celery, "SELECT count(*) FROM rescore_slices WHERE run_id = :id", id=int(run.id)) == 1
+
+
+def test_a_run_that_stands_still_is_taken_up_though_another_keeps_the_queue_full(
+    celery: Services, begin: Begin
+) -> None:
+    leads_with_scores(celery, 10)
+    busy, still = begin(sources=("standard",)), begin(sources=("other",), owners=())
+    execute(celery, "UPDATE rescore_runs SET state = 'running'")
+    execute(
+        celery, "INSERT INTO rescore_slices (run_id, number, next_id, last_id) VALUES (:id, 0, 1, 9)", id=int(still.id)
+    )
+    assert _take(celery, int(busy.id))
+    enqueue_id(rescore, "run", int(busy.id))
+    keep_runs()
+    assert celery.redis.llen("rescoring") == 2
+
+
 def test_a_run_whose_messages_were_lost_is_taken_up_again(celery: Services, begin: Begin) -> None:
     leads_with_scores(celery, 10)
     run = begin(slice_ids=3)
     assert not celery.redis.llen("rescoring")
     keep_runs()
     assert celery.redis.llen("rescoring") == 4
-    keep_runs()
-    assert celery.redis.llen("rescoring") == 4
+    for _ in range(10):  # where no worker is, messages do not pile up
+        keep_runs()
+    assert celery.redis.llen("rescoring") <= celery.settings.rescoring.window
     with worker(celery.settings, "rescoring"):
         assert ended(celery, run).state == RunState.DONE
 
@@ -165,6 +231,13 @@ def test_the_second_of_two_that_open_a_run_at_once_is_told_of_the_first(own: Ser
             first.commit()
             with pytest.raises(runs.Overlaps, match=f"run {run.id} is running"):
                 opening.result()
+
+
+def test_a_run_of_another_tier_overlaps_because_runs_move_leads_between_tiers(own: Services, begin: Begin) -> None:
+    leads_with_scores(own, 3)
+    begin(tiers=("D",))
+    with pytest.raises(runs.Overlaps):
+        begin(tiers=("A",))
 
 
 def test_runs_of_different_sources_do_not_overlap(own: Services, begin: Begin) -> None:
@@ -279,8 +352,6 @@ def test_a_preview_tells_what_the_run_then_does_and_writes_nothing(celery: Servi
 
 
 def test_live_work_makes_the_steps_small(celery: Services, begin: Begin) -> None:
-    from tasks.rescoring import Job, _brief, _take
-
     leads_with_scores(celery, 30)
     run = begin(slice_ids=1000)
     celery.settings = narrow(celery.settings, live_ids=10, step_ids=1000)
@@ -289,6 +360,7 @@ def test_live_work_makes_the_steps_small(celery: Services, begin: Begin) -> None
     assert brief
     assert work
     job = Job(celery, brief, *work)
-    assert job._step().run.leads_done == 10
+    rescorer = Rescorer(celery.champion.scorer, brief.model_id, brief.as_of, brief.filter)
+    assert job._step(rescorer).leads_done == 10
     execute(celery, "TRUNCATE unscored")
-    assert job._step().run.leads_done == 30
+    assert job._step(rescorer).leads_done == 30

@@ -111,19 +111,47 @@ def test_of_two_runs_that_read_the_same_score_one_writes_it(own: Services, resco
     assert value(own, "SELECT count(*) FROM score_history") == 1
 
 
-def test_a_lead_that_changed_since_its_vector_is_encoded_from_what_it_says_now(
+def test_real_time_still_writes_and_announces_a_lead_that_a_run_has_met_before_it(
     own: Services, rescorer: Rescorer
 ) -> None:
-    [lead] = leads_with_scores(own, 1)
-    save(own, [told(own, "L0", budget=900_000, meetings=3)])
+    """It is encoded as it is now, and owed to real time all the same: with its new owner."""
+    [lead] = leads_with_scores(own, 1, owner="ann")
+    save(own, [told(own, "L0", budget=900_000, meetings=3, owner="bob")])
     execute(own, "DELETE FROM feature_vectors")
+    late = scored(own, [lead])
     with own.reading() as db:
         judged = rescorer.judge(db, lead, lead)
     with own.session() as db:
         rescorer.save(db, judged)
-    [saved] = rows(own, "SELECT score, tier, lead_revision FROM scores")
-    assert saved["lead_revision"] == 2
+    [saved] = rows(own, "SELECT score, tier, lead_revision, owner, rev FROM scores")
     assert (round(saved["score"], 1), saved["tier"]) == expected(own, [lead], AS_OF)[lead]
+    assert (saved["lead_revision"], saved["owner"], saved["rev"]) == (1, "ann", 2)
+    execute(own, "TRUNCATE outbox")
+    with own.session() as db:
+        assert save_scores(own, db, late) == 1
+    [saved] = rows(own, "SELECT lead_revision, owner, rev FROM scores")
+    assert saved == {"lead_revision": 2, "owner": "bob", "rev": 3}
+    assert value(own, "SELECT previous_owner FROM outbox") == "ann"
+
+
+def test_scores_are_locked_before_vectors_as_real_time_does(own: Services, rescorer: Rescorer) -> None:
+    first, second = leads_with_scores(own, 2)
+    execute(own, "DELETE FROM feature_vectors")
+    with own.reading() as db:
+        judged = rescorer.judge(db, first, second)
+    with own.session() as live:
+        live.execute(text("SELECT 1 FROM scores WHERE lead_id = :id FOR UPDATE"), {"id": second})
+
+        def step() -> None:
+            with own.session() as db:
+                rescorer.save(db, judged)
+
+        with aside(step) as saving:
+            blocked(own.engine)
+            # It holds no vector that real time could want now.
+            execute(own, "INSERT INTO feature_vectors VALUES (:id, 1, 1, '\\x00')", id=second)
+            live.rollback()
+            saving.result()
 
 
 def test_however_many_there_are_they_are_locked_one_after_the_other(own: Services, rescorer: Rescorer) -> None:
@@ -181,7 +209,7 @@ def test_who_advances_while_its_lease_is_taken_away_writes_nothing(own: Services
     with own.session() as db:
         progress = rescoring.advance(db, slow, step, lease="quick", until=soon())
     assert progress
-    assert (progress.run.state, progress.run.leads_done) == (RunState.DONE, 10)
+    assert (progress.state, progress.leads_done) == (RunState.DONE, 10)
 
 
 def test_two_that_want_a_slice_at_once_get_different_ones(own: Services, begin: Begin) -> None:
@@ -212,8 +240,8 @@ def test_the_last_two_slices_that_end_at_once_end_the_run(own: Services, begin: 
             blocked(own.engine)
             first.commit()
             progress = advancing.result()
-    assert isinstance(progress, rescoring.Progress)
-    assert (progress.run.state, progress.run.leads_done) == (RunState.DONE, 20)
+    assert isinstance(progress, Run)
+    assert (progress.state, progress.leads_done) == (RunState.DONE, 20)
 
 
 def test_a_worker_whose_lease_was_lost_writes_neither_scores_nor_history(celery: Services, begin: Begin) -> None:
@@ -224,10 +252,32 @@ def test_a_worker_whose_lease_was_lost_writes_neither_scores_nor_history(celery:
     assert brief
     assert slow
     assert taken(celery, run, "quick", until=soon())
-    with pytest.raises(tasks_rescoring.LeaseLost):
+    with pytest.raises(tasks_rescoring.Overtaken):
         tasks_rescoring.Job(celery, brief, slow, "slow").run()
     assert value(celery, "SELECT count(*) FROM score_history") == 0
     assert value(celery, "SELECT max(rev) FROM scores") == 1
+
+
+@pytest.mark.parametrize("state", ["cancelled", "failed"])
+def test_a_step_of_a_run_that_has_ended_meanwhile_is_not_kept(celery: Services, begin: Begin, state: str) -> None:
+    leads_with_scores(celery, 10)
+    run = begin(slice_ids=1000)
+    brief, work = tasks_rescoring._brief(celery, int(run.id)), tasks_rescoring._take(celery, int(run.id))
+    assert brief
+    assert work
+    with celery.session() as operator:
+        operator.execute(text("UPDATE rescore_runs SET state = :state, error = 'why'"), {"state": state})
+
+        def step() -> None:
+            with pytest.raises(tasks_rescoring.Overtaken):
+                tasks_rescoring.Job(celery, brief, *work).run()
+
+        with aside(step) as stepping:
+            blocked(celery.engine)
+            operator.commit()
+            stepping.result()
+    assert value(celery, "SELECT max(rev) FROM scores") == 1
+    assert rows(celery, "SELECT state, error FROM rescore_runs") == [{"state": state, "error": "why"}]
 
 
 def test_a_step_announces_what_it_wrote_and_how_far_the_run_is(celery: Services, begin: Begin) -> None:
