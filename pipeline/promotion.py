@@ -8,6 +8,8 @@ from pipeline.storage import audit, champions, models
 from pipeline.storage.champions import Handover
 from schemas.model_card import ModelCard, Readiness
 
+DECISIONS = ("promote", "revert")
+
 
 def promote(db: Session, version: str, *, actor: str, anyway: bool) -> Handover:
     """Changes nothing and raises GiveUp if the model is damaged, Conflict if it is not ready and not wanted anyway."""
@@ -17,12 +19,21 @@ def promote(db: Session, version: str, *, actor: str, anyway: bool) -> Handover:
     if told.readiness == Readiness.NOT_READY and not anyway:
         raise Conflict(f"{version} is not ready ({'; '.join(told.reasons)}); it can be promoted anyway, if you say so")
     handover = champions.promote(db, version)
-    if handover.before != version:
+    # After a reversal it is said, too, of a version that is in charge: it lets trainings promote again.
+    if handover.before != version or is_reverted(db):
         audit.record(db, actor=actor, action="promote", subject=f"model:{version}", detail={"before": handover.before})
     return handover
 
 
+def is_reverted(db: Session) -> bool:
+    """Whether a person took a promotion back, and nobody has promoted since."""
+    return audit.last(db, DECISIONS) == "revert"
+
+
 def revert(db: Session, *, actor: str) -> Handover:
+    """Raises GiveUp, so that nothing changes, if what was in charge before is damaged; Conflict if nothing was."""
     handover = champions.revert(db)
+    if handover.now is not None:
+        opened(models.load(db, champions.find(db, handover.now).id).artefact)
     audit.record(db, actor=actor, action="revert", subject=f"model:{handover.before}", detail={"now": handover.now})
     return handover

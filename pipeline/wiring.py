@@ -23,6 +23,7 @@ from pipeline.scoring.scorer import Scorer
 from pipeline.security.vault import Vault
 from pipeline.settings import Settings
 from pipeline.storage import champions, models
+from pipeline.storage.champions import Written
 from pipeline.storage.engine import engine, statements, transaction
 from pipeline.stream import Stream, connect
 from schemas.score import Engine as ModelEngine
@@ -54,7 +55,7 @@ class Services:
         self.access_tokens: dict[str, AccessToken] = {}
         self._champion: Champion | None = None
         self._champion_read = 0.0
-        self.damaged: str | None = None  # the version that is promoted and cannot be used
+        self._promoted: Written | None = None
         self.scorer_of = lru_cache(maxsize=MODELS_KEPT)(self._scorer_of)
 
     @cached_property
@@ -127,32 +128,29 @@ class Services:
 
     def _read_champion(self) -> Champion:
         with self.reading() as db:
-            model_id = champions.champion(db)
-        if model_id is None:
-            self.damaged = None
-            return self._card
+            promoted = champions.written(db)
+        # Opened again whenever its row was written: one that is damaged meanwhile is told by all processes alike.
+        if self._champion is None or promoted != self._promoted:
+            self._champion = self._card if promoted is None else self._usable(promoted.model_id)
+            self._promoted = promoted
+        return self._champion
+
+    def _usable(self, model_id: int) -> Champion:
         try:
-            found = Champion(self.scorer_of(model_id), model_id)
+            return Champion(self._scorer_of(model_id), model_id)
         except GiveUp as error:
             # A damaged model must not stop the scoring of leads. Upkeep raises the alarm.
             logger.error("the promoted model cannot be used: %s", error, extra={"model_id": model_id})
-            self.damaged = self._version(model_id)
-            return self._champion or self._before(model_id)
-        self.damaged = None
-        return found
+            return self.before(model_id)
 
-    def _before(self, model_id: int) -> Champion:
-        """Who was in charge before it, as far as it can be used."""
+    def before(self, model_id: int) -> Champion:
+        """Who was in charge before it, as far as it can be used: the same one in every process."""
         with self.reading() as db:
             earlier = champions.earlier(db, model_id)
         for each in earlier:
             with suppress(GiveUp):
-                return Champion(self.scorer_of(each), each)
+                return Champion(self._scorer_of(each), each)
         return self._card
-
-    def _version(self, model_id: int) -> str:
-        with self.reading() as db:
-            return models.load(db, model_id).version
 
     def source_map(self, name: str) -> SourceMap:
         return SourceMap(name, self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE]), self.vault)

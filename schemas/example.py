@@ -9,12 +9,14 @@ from schemas.score import Value
 
 
 class Example(NamedTuple):
-    """A tuple, because a training reads up to a million. `as_of` is when the attributes were true."""
+    """A tuple, because a training reads up to a million. `as_of` is when the attributes were true;
+    `imported`, as of `Early`."""
 
     lead_id: int
     attributes: dict[str, Value]
     as_of: datetime
     won: bool
+    imported: bool = False
 
 
 class Early(NamedTuple):

@@ -66,7 +66,7 @@ class ModelDetail(Frozen):
 
     model: ModelSummary
     card: ModelCard
-    shapes: tuple[TermShape, ...] = Field(description="the most important first")
+    shapes: tuple[TermShape, ...] = Field(description="the most important first; none if the model is damaged")
     training: Training | None
     accuracy: Accuracy | None
     drift: Drift | None

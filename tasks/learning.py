@@ -22,8 +22,8 @@ from pipeline.storage.trainings import Taken
 from pipeline.wiring import Services
 from schemas.baseline import Baseline
 from schemas.example import Split
-from schemas.model_card import ModelCard, Readiness
-from schemas.training import Contest, TrainingState
+from schemas.model_card import ModelCard
+from schemas.training import Contest, TrainingState, TrainingWishes
 from tasks.app import app, enqueue_id, services
 from tasks.lease import renewed
 
@@ -118,7 +118,7 @@ def _make(own: Services, taken: Taken) -> Made:
     )
     trained = training.train(split, wishes)
     model = GlassBox(trained.model)
-    return Made(model, trained.card, _baseline(model, split), _compete(own, model, trained.card, split))
+    return Made(model, trained.card, _baseline(model, split), _compete(own, model, trained.card, taken.wishes, split))
 
 
 def _trainer() -> Any:
@@ -144,13 +144,15 @@ def _baseline(model: GlassBox, split: Split) -> Baseline:
     )
 
 
-def _compete(own: Services, model: GlassBox, card: ModelCard, split: Split) -> Contest:
+def _compete(own: Services, model: GlassBox, card: ModelCard, wishes: TrainingWishes, split: Split) -> Contest:
     """`promoted` then says what is to be done."""
+    from pipeline.learning.caution import doubt
     from pipeline.learning.contest import compete
 
     with own.reading() as db:
         champion = champions.in_charge(db)
         artefact = None if champion is None else models.load(db, champion.id).artefact
+        made_by = None if champion is None else trainings.maker(db, champion.version)
     if champion is None or artefact is None:
         return _unfought(None, "no learned model is in charge: the first one is a person's decision")
     if champion.version == model.version:
@@ -162,11 +164,16 @@ def _compete(own: Services, model: GlassBox, card: ModelCard, split: Split) -> C
     except GiveUp as error:
         return _unfought(champion.version, str(error))
     found = compete(tables, champion.version, Baseline.model_validate(champion.baseline), model.tables, split.newer)
-    if found.promoted and card.readiness == Readiness.NOT_READY:
-        return found.model_copy(update={"promoted": False, "reason": "its card says that it is not ready"})
     if found.promoted and own.settings.learning.promote == "never":
-        return found.model_copy(update={"promoted": False, "reason": f"{found.reason}; a person decides"})
-    return found
+        return _left(found, f"{found.reason}; a person decides")
+    asked = TrainingWishes() if made_by is None else TrainingWishes.model_validate(made_by["wishes"])
+    told = doubt(card, wishes, asked) if found.promoted else None
+    return found if told is None else _left(found, told)
+
+
+def _left(contest: Contest, reason: str) -> Contest:
+    """To a person."""
+    return contest.model_copy(update={"promoted": False, "reason": reason})
 
 
 def _unfought(against: str | None, reason: str) -> Contest:
@@ -200,7 +207,8 @@ def _decided(db: Session, version: str, contest: Contest) -> Contest:
         return contest
     champion = champions.in_charge(db)
     if champion is None or champion.version != contest.against:
-        told = f"{contest.against} was not in charge any more when the contest was over"
-        return contest.model_copy(update={"promoted": False, "reason": told})
+        return _left(contest, f"{contest.against} was not in charge any more when the contest was over")
+    if promotion.is_reverted(db):
+        return _left(contest, "a person has reverted a promotion; until a person promotes again, a person decides")
     promotion.promote(db, version, actor=ACTOR, anyway=False)
     return contest

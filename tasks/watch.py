@@ -13,7 +13,8 @@ from pipeline.monitoring.accuracy import accuracy
 from pipeline.monitoring.drift import indices
 from pipeline.scoring.encoding import days
 from pipeline.scoring.features import FeatureSet
-from pipeline.storage import alarms, champions, examples, outcomes
+from pipeline.scoring.glassbox import opened
+from pipeline.storage import alarms, champions, examples, models, outcomes
 from pipeline.storage.champions import Standing
 from pipeline.storage.examples import Recent
 from pipeline.storage.outcomes import Judged
@@ -28,6 +29,7 @@ from tasks.learning import hint
 SAMPLE = 2000  # leads of late that are looked at
 SHOWN = 50  # features of a drift
 NAMED = 3  # of them in an alarm
+OF_CHAMPION = (AlarmName.DRIFT, AlarmName.ACCURACY)
 
 logger = logging.getLogger(__name__)
 
@@ -37,22 +39,36 @@ def look(own: Services, now: datetime) -> None:
     with own.reading() as db:
         champion = champions.in_charge(db)
     if champion is None:
-        for name in (AlarmName.DRIFT, AlarmName.ACCURACY):
+        for name in OF_CHAMPION:
             _clear(own, name, "the scorecard is in charge", now)
         return
+    with own.reading() as db:
+        about_others = [
+            one for one in alarms.ringing(db) if one.name in OF_CHAMPION and one.subject != champion.version
+        ]
+    for alarm in about_others:
+        _clear(own, alarm.name, f"{champion.version} is in charge", now)
     look_at_drift(own, champion, now)
     look_at_accuracy(own, champion, now)
 
 
 def look_at_model(own: Services, now: datetime) -> None:
-    """Rings while the promoted model cannot be used; then an earlier one scores."""
-    instead = own.champion.scorer.model.version
-    if own.damaged is None:
-        _clear(own, AlarmName.MODEL, f"{instead} is in charge", now)
+    """Rings while the promoted model, as it is stored now, cannot be used; then an earlier one scores."""
+    with own.reading() as db:
+        champion = champions.in_charge(db)
+        artefact = None if champion is None else models.load(db, champion.id).artefact
+    if champion is None or artefact is None:
+        _clear(own, AlarmName.MODEL, "the scorecard is in charge", now)
         return
-    detail = f"it is damaged; {instead} scores in its place: promote another version, or train again"
-    with own.session() as db:
-        alarms.ring(db, AlarmName.MODEL, subject=own.damaged, detail=detail, at=now)
+    try:
+        opened(artefact)
+    except GiveUp:
+        instead = own.before(champion.id).scorer.model.version
+        detail = f"it is damaged; {instead} scores in its place: promote another version, or train again"
+        with own.session() as db:
+            alarms.ring(db, AlarmName.MODEL, subject=champion.version, detail=detail, at=now)
+        return
+    _clear(own, AlarmName.MODEL, f"{champion.version} is in charge", now)
 
 
 def look_at_drift(own: Services, champion: Standing, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Who did what to what: kept for good, in the transaction that does it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 from sqlalchemy import text
@@ -12,6 +12,14 @@ def record(db: Session, *, actor: str, action: str, subject: str, detail: Mappin
     db.execute(RECORD, {"actor": actor, "action": action, "subject": subject, "detail": orjson.dumps(detail).decode()})
 
 
+def last(db: Session, actions: Sequence[str]) -> str | None:
+    """Which of these actions was done last; None: none of them."""
+    found: str | None = db.execute(LAST, {"actions": list(actions)}).scalar_one_or_none()
+    return found
+
+
 RECORD = text("""
     INSERT INTO audit_log (actor, action, subject, detail) VALUES (:actor, :action, :subject, CAST(:detail AS jsonb))
 """)
+
+LAST = text("SELECT action FROM audit_log WHERE action = ANY(:actions) ORDER BY id DESC LIMIT 1")

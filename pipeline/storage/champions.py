@@ -42,6 +42,13 @@ class Standing(NamedTuple):
     drift: dict[str, Any] | None
 
 
+class Written(NamedTuple):
+    """Which row is in charge, and the transaction that wrote it last."""
+
+    model_id: int
+    by: str
+
+
 class Handover(NamedTuple):
     """Versions; None: the scorecard."""
 
@@ -59,6 +66,11 @@ def add(db: Session, version: str, engine: str, artefact: object, card: object, 
 def champion(db: Session) -> int | None:
     found: int | None = db.execute(CHAMPION).scalar_one_or_none()
     return found
+
+
+def written(db: Session) -> Written | None:
+    row = db.execute(WRITTEN).one_or_none()
+    return Written(*row) if row else None
 
 
 def in_charge(db: Session) -> Standing | None:
@@ -135,6 +147,8 @@ ADD = text("""
 """)
 
 CHAMPION = text("SELECT id FROM model_versions WHERE stage = 'champion'")
+
+WRITTEN = text("SELECT id, CAST(xmin AS text) FROM model_versions WHERE stage = 'champion'")
 
 IN_CHARGE = text(f"SELECT {COLUMNS} FROM model_versions WHERE stage = 'champion'")  # noqa: S608
 

@@ -52,10 +52,12 @@ def split(
     found: tuple[list[Example], list[Example]] = ([], [])
     windows: list[Window | None] = [None, None]
     parameters = {"won": Outcome.WON.value, "newest": newest, "most": most, "most_tested": most_tested, "seed": seed}
-    for lead_id, attributes, as_of, won, newer, *window in db.execute(SPLIT, parameters, execution_options=STREAMED):
+    for lead_id, attributes, as_of, won, imported, newer, *window in db.execute(
+        SPLIT, parameters, execution_options=STREAMED
+    ):
         if not found[newer]:
             windows[newer] = Window(**dict(zip(WINDOW, window, strict=True)))
-        found[newer].append(Example(lead_id, attributes, as_of, won))
+        found[newer].append(Example(lead_id, attributes, as_of, won, imported))
     return Split(*found, *windows)
 
 
@@ -93,7 +95,7 @@ SPLIT = text("""
           FROM cut
         WINDOW part AS (PARTITION BY newer)
     )
-    SELECT d.id, COALESCE(e.attributes, l.attributes), d.as_of, d.won, d.newer,
+    SELECT d.id, COALESCE(e.attributes, l.attributes), d.as_of, d.won, d.imported, d.newer,
            d.leads, d.wins, d.since, d.until, d.imports
       FROM drawn d
       JOIN leads l ON l.id = d.id

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 from websockets.sync.client import ClientConnection, connect
 
 import cli
@@ -203,3 +205,26 @@ def test_what_waits_is_taken_when_a_worker_comes(made: SimpleNamespace) -> None:
     asked = made.api.post("/api/v1/trainings", {"without": ["source"]}).json()
     with worker(made.own.settings, "learning"):
         eventually(lambda: found(made.own, int(asked["id"])).state == TrainingState.DONE, within_s=60)
+
+
+def test_of_a_damaged_model_the_card_is_shown(made: SimpleNamespace) -> None:
+    whole = value(made.own, "SELECT artefact FROM model_versions WHERE version = :v", v=made.first)
+    execute(made.own, "UPDATE model_versions SET artefact = '{}' WHERE version = :v", v=made.first)
+    shown = made.api.get(f"/api/v1/models/{made.first}")
+    restore = "UPDATE model_versions SET artefact = CAST(:whole AS jsonb) WHERE version = :v"
+    execute(made.own, restore, whole=json.dumps(whole), v=made.first)
+    assert shown.status_code == 200
+    assert shown.json()["shapes"] == []
+    assert shown.json()["card"]["method"]
+
+
+def test_scores_are_counted_after_the_lock_is_given_back(made: SimpleNamespace) -> None:
+    """Somebody holds the scores: the promotion is there all the same, and others may promote."""
+    with ThreadPoolExecutor(1) as pool, made.own.session() as db:
+        db.execute(text("LOCK TABLE scores IN ACCESS EXCLUSIVE MODE"))
+        asked = pool.submit(made.api.post, f"/api/v1/models/{made.first}/promote", {})
+        eventually(lambda: in_charge(made.own) == [made.first])
+        with made.own.session() as other:
+            assert champions.promote(other, made.second).before == made.first
+        db.commit()
+        assert asked.result().json()["champion"] == made.first

@@ -86,14 +86,13 @@ def test_what_was_learned_from_an_import_scores_after_its_promotion_without_a_re
 
 
 def test_a_damaged_model_is_not_promoted_and_leaves_the_one_in_charge(own: Services, candidate: str) -> None:
-    damage = "UPDATE model_versions SET artefact = jsonb_set(artefact, '{intercept}', '9') WHERE version = :version"
     with own.session() as db:
         champions.promote(db, candidate)
     eventually(lambda: own.champion.scorer.model.version == candidate, within_s=NOTICED_S)
     with own.session() as db:
         [whole] = rows(own, "SELECT artefact FROM model_versions WHERE version = :version", version=candidate)
         champions.add(db, "glassbox-damaged", "glassbox", whole["artefact"], champions.find(db, candidate).card)
-    execute(own, damage, version="glassbox-damaged")
+    execute(own, DAMAGE, version="glassbox-damaged")
     refused = service6("models", "promote", "glassbox-damaged")
     assert refused.exit_code == 1
     assert "checksum" in refused.stderr
@@ -143,3 +142,20 @@ def test_without_a_learned_model_the_list_says_so(own: Services) -> None:
 
 
 IN_CHARGE = "SELECT version FROM model_versions WHERE stage = 'champion'"
+
+
+def test_what_is_damaged_is_not_reinstated(own: Services, candidate: str) -> None:
+    with own.session() as db:
+        champions.promote(db, candidate)
+        [whole] = rows(own, "SELECT artefact FROM model_versions WHERE version = :version", version=candidate)
+        champions.add(db, "glassbox-later", "glassbox", whole["artefact"], champions.find(db, candidate).card)
+        champions.promote(db, "glassbox-later")
+    execute(own, DAMAGE, version=candidate)
+    refused = service6("models", "revert")
+    assert refused.exit_code == 1
+    assert "checksum" in refused.stderr
+    assert [row["version"] for row in rows(own, IN_CHARGE)] == ["glassbox-later"]
+    assert rows(own, "SELECT id FROM audit_log") == []
+
+
+DAMAGE = "UPDATE model_versions SET artefact = jsonb_set(artefact, '{intercept}', '9') WHERE version = :version"

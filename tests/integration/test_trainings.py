@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import cli
+from pipeline import promotion
 from pipeline.errors import GiveUp
 from pipeline.storage import champions, trainings
 from pipeline.wiring import Services
@@ -251,3 +252,69 @@ def test_a_winner_over_one_that_is_not_in_charge_any_more_stays_a_candidate(cele
     assert told.contest is not None
     assert not told.contest.promoted
     assert in_charge(celery) == []
+
+
+def test_what_was_allowed_more_than_the_champion_waits_for_a_person(celery: Services) -> None:
+    leads = examples(1200)
+    history(celery, spoiled(leads[:400], 1.0))
+    first = done(celery, ask(celery, wishes=TrainingWishes(without=("visits",))))
+    promote(celery, str(first.version))
+    history(celery, leads[400:], "good")
+    told = learned(celery)
+    assert told.contest is not None
+    assert told.contest.gain_low is not None
+    assert told.contest.gain_low > 0
+    assert told.contest.reason == "it was allowed visits, which the champion was not; a person decides"
+    assert in_charge(celery) == [first.version]
+
+
+def test_after_a_reversal_nothing_is_promoted_until_a_person_promotes_again(celery: Services) -> None:
+    leads = examples(1200)
+    history(celery, spoiled(leads[:400], 1.0))
+    first = str(learned(celery).version)
+    history(celery, spoiled(leads[400:420], 1.0), "few")
+    second = str(learned(celery).version)
+    for version in (first, second):
+        with celery.session() as db:
+            promotion.promote(db, version, actor="ann", anyway=True)
+    with celery.session() as db:
+        assert promotion.revert(db, actor="ann").now == first
+    history(celery, leads[420:], "good")
+    told = learned(celery)
+    assert told.contest is not None
+    assert told.contest.gain_low is not None
+    assert told.contest.gain_low > 0
+    assert told.contest.reason.startswith("a person has reverted a promotion")
+    assert in_charge(celery) == [first]
+    with celery.session() as db:
+        promotion.promote(db, first, actor="ann", anyway=True)
+    again = learned(celery)
+    assert again.contest is not None
+    assert again.contest.promoted, again.contest
+    assert in_charge(celery) == [told.version]
+
+
+def test_two_that_end_at_once_do_not_both_promote(celery: Services) -> None:
+    """Who comes second sees what the first has put in charge."""
+    leads = examples(1200)
+    history(celery, spoiled(leads[:400], 1.0))
+    promote(celery, str(learned(celery).version))
+    history(celery, leads[400:], "good")
+    training_id, now = ask(celery), datetime.now(UTC)
+    with celery.session() as db:
+        taken = trainings.take(db, training_id, lease="x", now=now, until=now + timedelta(hours=1))
+    assert taken is not None
+    made = learning._make(celery, taken)
+    assert made.contest.promoted
+    with celery.session() as db:
+        champions.add(db, "by-hand", "glassbox", {}, {})
+    with celery.session() as db:
+        champions.promote(db, "by-hand")
+        with aside(lambda: learning._save(celery, taken, "x", made)) as saving:
+            blocked(celery.engine)
+            db.commit()
+            saving.result()
+    told = found(celery, training_id)
+    assert told.contest is not None
+    assert told.contest.reason.endswith("was not in charge any more when the contest was over")
+    assert in_charge(celery) == ["by-hand"]

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.storage import champions
+from pipeline.storage import alarms, champions
 from pipeline.wiring import Services
 from schemas.alarm import AlarmName
 from schemas.example import Example
 from schemas.model import Accuracy, Drift
-from schemas.score import Value
+from schemas.score import Engine, Value
 from tasks import watch
 from tasks.scoring import score_leads
 from tasks.upkeep import keep_trainings, watch_champion
@@ -152,3 +152,37 @@ def test_a_damaged_champion_rings_and_who_starts_meanwhile_scores_with_the_one_b
 def test_without_a_learned_champion_there_is_nothing_to_watch(celery: Services) -> None:
     watch.look(celery, datetime.now(UTC) + timedelta(days=1))
     assert rows(celery, ALARMS) == []
+
+
+def test_damage_after_a_promotion_is_noticed_by_all_that_have_the_model_open(watched: Services) -> None:
+    [champion] = in_charge(watched)
+    with services(watched.settings) as another:
+        assert another.champion.scorer.model.version == watched.champion.scorer.model.version == champion
+        keep_trainings()
+        execute(watched, DAMAGE)
+        keep_trainings()
+        [rings] = rows(watched, ALARMS)
+        assert rings == {"name": AlarmName.MODEL, "state": "raised", "subject": champion, "rev": 1}
+        # Whoever has it in memory as it was falls back like those that start now, and the alarm rings on.
+        for own in (another, watched):
+            own._champion_read = 0.0
+            assert own.champion.scorer.model.engine == Engine.SCORECARD
+        keep_trainings()
+        assert rows(watched, ALARMS) == [rings]
+
+
+def test_an_alarm_over_a_model_that_is_not_in_charge_any_more_is_over(watched: Services) -> None:
+    now = datetime.now(UTC)
+    with watched.session() as db:
+        for name in (AlarmName.DRIFT, AlarmName.ACCURACY):
+            alarms.ring(db, name, subject="glassbox-before", detail="other leads", at=now)
+    watch_champion()
+    assert [row["state"] for row in rows(watched, ALARMS)] == ["cleared", "cleared"]
+    [version] = in_charge(watched)
+    with watched.session() as db:
+        alarms.ring(db, AlarmName.DRIFT, subject=version, detail="other leads", at=now)
+    watch_champion()
+    assert rows(watched, ALARMS)[1]["state"] == "raised"
+
+
+DAMAGE = "UPDATE model_versions SET artefact = jsonb_set(artefact, '{intercept}', '9') WHERE stage = 'champion'"

@@ -68,3 +68,12 @@ def test_too_few_leads_decide_nothing(good: Glassbox, bad: Glassbox) -> None:
     assert not few.promoted
     assert few.loss is None
     assert "a contest needs 25 of each" in few.reason
+
+
+def test_leads_that_came_with_their_outcome_count_only_where_the_others_are_too_few(
+    good: Glassbox, bad: Glassbox
+) -> None:
+    half = [one._replace(imported=n % 2 == 0) for n, one in enumerate(NEWER)]
+    assert fought(bad, good, newer=half).leads == len(NEWER) / 2
+    most = [one._replace(imported=n > 40) for n, one in enumerate(NEWER)]
+    assert fought(bad, good, newer=most).leads == len(NEWER)
