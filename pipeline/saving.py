@@ -181,7 +181,7 @@ def _entry(lead: Lead, news: News) -> timeline.Entry:
 
 
 def _decided(lead: Lead) -> outcomes.Decided:
-    return outcomes.Decided(lead.id, lead.outcome or "", lead.outcome_at or lead.active_at)
+    return outcomes.Decided(lead.id, lead.outcome or "", lead.outcome_at or lead.active_at, lead.revision)
 
 
 def captured(stored: Sequence[Lead]) -> list[tuple[int, Early]]:

@@ -33,15 +33,18 @@ class ModelList(Frozen):
 
 
 class Accuracy(Frozen):
-    """What became of leads after this model had scored them: the score that stood when the outcome came."""
+    """What became of leads after this model had scored them: the score that stood when the outcome came.
 
-    leads: int
+    Not the first one: what became known of a lead on its way has moved it, so this is better than a promise made early.
+    """
+
+    leads: int = Field(description="whose outcome came after this model had scored them; the newest 5,000")
     won: int
     since: datetime
     until: datetime
-    promised: float = Field(description="mean score, as a share")
+    promised: float = Field(description="mean of the scores that stood when the outcomes came, as a share")
     came: float = Field(description="share that was won")
-    roc_auc: float | None = Field(description="null where one outcome is rare")
+    roc_auc: float | None = Field(description="of the scores that stood then; null where one outcome is rare")
     calibration_error: float = Field(description="expected, over ten buckets")
     calibration: tuple[Bucket, ...]
 

@@ -63,11 +63,20 @@ def train_model(training_id: int) -> None:
         taken = trainings.take(db, training_id, lease=lease, now=datetime.now(UTC), until=until())
     if taken is None:
         return
-    began = time.monotonic()
-    with renewed(renew, lease_s):
-        state = _attempt(own, taken, lease)
-    own.metrics.trainings.labels(taken.reason, state).inc()
-    own.metrics.training_seconds.observe(time.monotonic() - began)
+    began, state = time.monotonic(), TrainingState.FAILED
+    try:
+        with renewed(renew, lease_s):
+            state = _attempt(own, taken, lease)
+    except SystemExit:
+        # Its worker is told to end: no fault of the training, and no attempt. Another worker may begin at once.
+        state = TrainingState.WAITING
+        with own.session() as db:
+            trainings.excuse(db, training_id, lease, datetime.now(UTC))
+        raise
+    finally:
+        if state is not TrainingState.WAITING:
+            own.metrics.trainings.labels(taken.reason, state).inc()
+            own.metrics.training_seconds.observe(time.monotonic() - began)
 
 
 def hint(training_id: int) -> None:

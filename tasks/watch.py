@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -76,7 +76,8 @@ def look_at_drift(own: Services, champion: Standing, now: datetime) -> None:
     if champion.baseline is None:
         return
     with own.reading() as db:
-        recent = examples.recent(db, champion.created_at, SAMPLE)
+        early_over = now - timedelta(seconds=learning.capture_after_s)
+        recent = examples.recent(db, champion.created_at, early_over, SAMPLE)
     if len(recent) < learning.drift_leads:
         return
     try:
@@ -144,7 +145,9 @@ def _accuracy(judged: Sequence[Judged]) -> Accuracy:
 def _wrong(found: Accuracy, card: ModelCard, off_by: float) -> list[str]:
     wrong = []
     if abs(found.promised - found.came) > off_by:
-        wrong.append(f"of {found.leads} leads {found.came:.0%} were won, and {found.promised:.0%} were promised")
+        wrong.append(
+            f"of {found.leads} leads {found.came:.0%} were won, and {found.promised:.0%} by the scores that stood then"
+        )
     if found.roc_auc is not None and found.roc_auc < card.quality.roc_auc_low - off_by:
         wrong.append(f"ROC-AUC {found.roc_auc:.2f} on {found.leads} outcomes, {card.quality.roc_auc:.2f} on its card")
     return wrong

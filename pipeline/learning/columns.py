@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.attributes import canonical
 from pipeline.kinds import MILLISECONDS_FROM, NO, YES
-from pipeline.scoring.encoding import UNSET, Column, Feature
+from pipeline.scoring.encoding import Column, Feature, word
 from schemas.model_card import LeftOut
 from schemas.score import Value
 
@@ -56,7 +56,7 @@ def _known(rows: Iterable[Mapping[str, Value]]) -> tuple[int, dict[str, Counted]
         for name, value in row.items():
             if isinstance(value, bool):
                 value = str(value)  # True and 1 are one key
-            if value is not None and not (isinstance(value, str) and value.strip().casefold() in UNSET):
+            if value is not None and not (isinstance(value, str) and not word(value)):
                 found.setdefault(spelled.setdefault(canonical(name), name), Counter())[value] += 1
     return leads, found
 
@@ -121,5 +121,5 @@ def _encoded(values: Counted, kind: Literal["number", "age"]) -> list[float]:
 def _words(values: Counted) -> Counter[str]:
     words: Counter[str] = Counter()
     for value, leads in values.items():
-        words[str(value).strip().casefold()] += leads
+        words[word(value)] += leads
     return words

@@ -1,5 +1,6 @@
 """How good scores are, on leads whose outcome is known."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,7 +8,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from pipeline.learning.additive import Floats
+from pipeline.learning.columns import RARE
 from pipeline.monitoring.accuracy import FEW, calibration, calibration_error
+from pipeline.scoring.encoding import word
 from pipeline.scoring.tier import tiers
 from schemas.model_card import LiftPoint, Quality, Segment, TierOutcome
 from schemas.score import Tier, Value
@@ -18,6 +21,8 @@ LOW = 0.05
 DECIMALS = 4
 LIFT_POINTS = 20
 SEGMENTS_KEPT = 20  # values of one attribute
+UNKNOWN = "not known"
+OTHER = "other"
 
 Won = NDArray[np.bool_]
 
@@ -52,12 +57,18 @@ def lift_curve(chance: Floats, won: Won) -> tuple[LiftPoint, ...]:
 
 
 def segments(attribute: str, values: Sequence[Value], chance: Floats, won: Won, cuts: TierCuts) -> tuple[Segment, ...]:
-    """Its most frequent values, the largest first."""
-    words = np.array(["" if value is None else str(value) for value in values])
-    named, counts = np.unique(words, return_counts=True)
+    """Its most frequent values, read as a category reads them, the largest first; the rest is one, the last."""
+    words = [word(value) for value in values]
+    spelled: dict[str, Counter[str]] = {}
+    for read, value in zip(words, values, strict=True):
+        spelled.setdefault(read, Counter())[str(value).strip()] += 1
+    often = [read for read, leads in Counter(words).most_common(SEGMENTS_KEPT) if leads >= RARE]
+    labels = {read: spelled[read].most_common(1)[0][0] if read else UNKNOWN for read in often}
+    found = np.array([labels.get(read, OTHER) for read in words])
     return tuple(
-        _segment(attribute, str(named[n]), words == named[n], chance, won, cuts)
-        for n in np.argsort(-counts, kind="stable")[:SEGMENTS_KEPT]
+        _segment(attribute, label, found == label, chance, won, cuts)
+        for label in dict.fromkeys((*labels.values(), OTHER))
+        if (found == label).any()
     )
 
 
@@ -66,7 +77,7 @@ def _segment(attribute: str, value: str, there: Won, chance: Floats, won: Won, c
     rare = min(wins, int(there.sum()) - wins) < FEW
     return Segment(
         attribute=attribute,
-        value=value or "not known",
+        value=value,
         leads=int(there.sum()),
         won=wins,
         roc_auc=None if rare else _round(roc_auc_score(won[there], chance[there])),

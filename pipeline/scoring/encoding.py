@@ -25,6 +25,12 @@ NUMERIC = frozenset({int, float, bool, type(None)})
 UNSET = frozenset({"", "select", "please select", "n/a", "na", "null", "none given", "-", "unknown"})
 
 
+def word(value: Value | datetime) -> str:
+    """As a category reads it; empty if it says nothing."""
+    found = "" if value is None else str(value).strip().casefold()
+    return "" if found in UNSET else found
+
+
 @dataclass(frozen=True)
 class Feature:
     """`cuts` ascending for number and age (n of them make n + 1 ranges), `codes` word -> 1…n for category."""
@@ -73,9 +79,9 @@ class _Texts(dict[str, float]):
     def __missing__(self, text: str) -> float:
         if len(self) >= TEXTS_KEPT:
             self.clear()
-        word = text.strip().casefold()
+        read = word(text)
         other = self._feature.bin_count - 1
-        code = self[text] = nan if word in UNSET else float(self._feature.codes.get(word, other))
+        code = self[text] = float(self._feature.codes.get(read, other)) if read else nan
         return code
 
 

@@ -61,9 +61,13 @@ def split(
     return Split(*found, *windows)
 
 
-def recent(db: Session, since: datetime, limit: int) -> list[Recent]:
-    """The newest leads that came in since, as they were early; those of which that is not known are left out."""
-    return [Recent(*row) for row in db.execute(RECENT, {"since": since, "limit": limit})]
+def recent(db: Session, since: datetime, until: datetime, limit: int) -> list[Recent]:
+    """The newest leads that came in after `since` and before `until`, as they were early.
+
+    Those of which that is not known are left out. `until` is when the early time of the youngest had ended: of one
+    that has just come, less is known than of those that were learned from.
+    """
+    return [Recent(*row) for row in db.execute(RECENT, {"since": since, "until": until, "limit": limit})]
 
 
 CAPTURE = """
@@ -107,7 +111,7 @@ SPLIT = text("""
 # The newest by id: leads come in by rising ids, nearly.
 RECENT = text("""
     SELECT COALESCE(e.attributes, l.attributes), COALESCE(e.as_of, l.active_at), l.received_at
-      FROM (SELECT * FROM leads ORDER BY id DESC LIMIT :limit) l
+      FROM (SELECT * FROM leads WHERE received_at < :until ORDER BY id DESC LIMIT :limit) l
       LEFT JOIN training_examples e ON e.lead_id = l.id
      WHERE l.received_at > :since AND (e.lead_id IS NOT NULL OR NOT l.attribute_times ? '$early')
 """)

@@ -16,6 +16,7 @@ class Decided(NamedTuple):
     lead_id: int
     outcome: str
     at: datetime
+    revision: int  # of the lead, that tells it
 
 
 class Judged(NamedTuple):
@@ -26,8 +27,9 @@ class Judged(NamedTuple):
 
 def note(db: Session, decided: Sequence[Decided], received_at: datetime) -> None:
     """Of leads that this transaction has locked; each is announced to whoever learns. The same again is no news."""
-    ids, outcomes, ats = (list(column) for column in zip(*sorted(decided), strict=True))
-    db.execute(NOTE, {"ids": ids, "outcomes": outcomes, "ats": ats, "received_at": received_at})
+    ids, outcomes, ats, revisions = (list(column) for column in zip(*sorted(decided), strict=True))
+    told = {"ids": ids, "outcomes": outcomes, "ats": ats, "revisions": revisions}
+    db.execute(NOTE, {**told, "received_at": received_at})
 
 
 def forget(db: Session, lead_ids: Sequence[int]) -> None:
@@ -53,14 +55,14 @@ def count_since(db: Session, moment: datetime | None, most: int) -> int:
 
 NOTE = text("""
     WITH noted AS (
-        INSERT INTO outcomes AS o (lead_id, outcome, at, received_at)
-        SELECT v.lead_id, v.outcome, v.at, :received_at
-          FROM unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[]), CAST(:ats AS timestamptz[]))
-               AS v (lead_id, outcome, at)
+        INSERT INTO outcomes AS o (lead_id, outcome, at, received_at, lead_revision)
+        SELECT v.lead_id, v.outcome, v.at, :received_at, v.revision
+          FROM unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[]), CAST(:ats AS timestamptz[]),
+                      CAST(:revisions AS bigint[])) AS v (lead_id, outcome, at, revision)
          ORDER BY v.lead_id
             ON CONFLICT (lead_id) DO UPDATE
-           SET outcome = excluded.outcome, at = excluded.at, received_at = excluded.received_at, judged = false,
-               model_id = NULL, score = NULL
+           SET outcome = excluded.outcome, at = excluded.at, received_at = excluded.received_at,
+               lead_revision = excluded.lead_revision, judged = false, model_id = NULL, score = NULL
          WHERE o.outcome <> excluded.outcome
         RETURNING lead_id
     )
@@ -71,13 +73,15 @@ FORGET = text("DELETE FROM outcomes WHERE lead_id = ANY(CAST(:ids AS bigint[]))"
 
 JUDGE = text("""
     WITH s AS MATERIALIZED (
-        SELECT lead_id, at FROM outcomes WHERE NOT judged ORDER BY lead_id LIMIT :limit FOR UPDATE SKIP LOCKED
+        SELECT lead_id, received_at, lead_revision FROM outcomes
+         WHERE NOT judged ORDER BY lead_id LIMIT :limit FOR UPDATE SKIP LOCKED
     )
     UPDATE outcomes o SET judged = true, model_id = h.model_id, score = h.score
       FROM s
       LEFT JOIN LATERAL (
            SELECT model_id, score FROM score_history h
-            WHERE h.lead_id = s.lead_id AND h.at <= s.at
+            -- Both by our clock: a vendor may stamp an outcome with a moment before anything was scored.
+            WHERE h.lead_id = s.lead_id AND h.at <= s.received_at AND h.lead_revision < s.lead_revision
             ORDER BY rev DESC LIMIT 1) h ON true
      WHERE o.lead_id = s.lead_id
        AND o.lead_id = ANY(ARRAY(SELECT lead_id FROM s)) -- by index, however many there are

@@ -207,6 +207,7 @@ outcomes = Table(
     Column("judged", Boolean, nullable=False, server_default=text("false")),
     Column("model_id", Integer),  # null where no score stood
     Column("score", REAL),
+    Column("lead_revision", BigInteger),  # that the outcome came with; null where it was judged before this was kept
     Index("outcomes_unjudged", "lead_id", postgresql_where=text("NOT judged")),
     Index(None, "received_at"),
     Index(None, "model_id", "at"),

@@ -71,6 +71,11 @@ def put_off(db: Session, training_id: int, lease: str, error: str, until: dateti
     db.execute(PUT_OFF, {"id": training_id, "lease": lease, "error": error, "until": until})
 
 
+def excuse(db: Session, training_id: int, lease: str, now: datetime) -> None:
+    """Its holder had to go: the attempt does not count, and whoever comes may take it."""
+    db.execute(EXCUSE, {"id": training_id, "lease": lease, "now": now})
+
+
 def due(db: Session, now: datetime) -> int | None:
     """The one that somebody should take: whose holder is gone, or that waits while none runs."""
     found: int | None = db.execute(DUE, {"now": now}).scalar_one_or_none()
@@ -149,6 +154,10 @@ SETTLE = text(f"""
 """)  # noqa: S608
 
 PUT_OFF = text(f"UPDATE trainings SET error = :error, lease = NULL, lease_until = :until WHERE {HELD}")  # noqa: S608
+
+EXCUSE = text(f"""
+    UPDATE trainings SET attempts = attempts - 1, lease = NULL, lease_until = :now WHERE {HELD}
+""")  # noqa: S608
 
 DUE = text("""
     SELECT id FROM trainings

@@ -17,6 +17,7 @@ from tests.serving import services
 
 NUMBER = 20_000
 LARGE = 1000  # rows; whatever has fewer may be read as a whole
+HOUR = timedelta(hours=1)
 NOW = datetime.now(UTC)
 FILL = """
     INSERT INTO leads (source, external_id, attributes, attribute_times, active_at)
@@ -108,7 +109,7 @@ HOT: dict[str, tuple[Callable[[Session], object], set[str]]] = {
     "judge": (lambda db: outcomes.judge(db, 200), {"outcomes_unjudged", "_lead_id_rev_idx"}),
     "judged": (lambda db: outcomes.judged(db, 7), {"outcomes_model_id_at"}),
     "count_since": (lambda db: outcomes.count_since(db, NOW - timedelta(minutes=5), 500), {"outcomes_received_at"}),
-    "recent": (lambda db: examples.recent(db, NOW - timedelta(days=1), 200), {"leads_pkey"}),
+    "recent": (lambda db: examples.recent(db, NOW - timedelta(days=1), datetime.now(UTC) + HOUR, 200), {"leads_pkey"}),
     "timeline": (lambda db: timeline.of_lead(db, 77, 200), {"timeline_lead_id_received_at"}),
     "history": (lambda db: listing.history(db, 77, 500), {"_lead_id_rev_idx"}),
 }

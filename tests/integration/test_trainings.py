@@ -19,7 +19,9 @@ from tasks.learning import Overtaken, train_model
 from tasks.upkeep import keep_trainings
 from tests.integration.learned import ask, done, found, history, in_charge, learned
 from tests.integration.rows import aside, blocked, execute, leads_saved, rows, value
+from tests.serving import worker
 from tests.unit.pipeline.learning.leads import examples
+from tests.waiting import eventually
 
 FEW = 400
 LONG_AGO = datetime.now(UTC) - timedelta(hours=1)
@@ -318,3 +320,47 @@ def test_two_that_end_at_once_do_not_both_promote(celery: Services) -> None:
     assert told.contest is not None
     assert told.contest.reason.endswith("was not in charge any more when the contest was over")
     assert in_charge(celery) == ["by-hand"]
+
+
+def test_an_attempt_that_the_end_of_its_worker_ended_does_not_count(
+    celery: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: object) -> None:
+        raise SystemExit(0)
+
+    training_id = ask(celery)
+    with monkeypatch.context() as patched:
+        patched.setattr(learning, "_make", ended)
+        for _ in range(celery.settings.learning.max_attempts + 1):
+            with pytest.raises(SystemExit):
+                train_model(training_id)
+    told = found(celery, training_id)
+    assert (told.state, told.attempts) == (TrainingState.RUNNING, 0)
+    with celery.reading() as db:
+        assert trainings.due(db, datetime.now(UTC)) == training_id
+    assert counted(celery) == 0
+    assert done(celery, training_id).state == TrainingState.REFUSED
+    assert counted(celery) == 1
+
+
+def counted(own: Services) -> float:
+    [family] = own.metrics.trainings.collect()
+    return sum(sample.value for sample in family.samples if sample.name.endswith("_total"))
+
+
+def test_a_worker_killed_over_a_fit_leaves_nothing_and_another_one_does_it(celery: Services) -> None:
+    history(celery, examples(FEW))
+    training_id = ask(celery)
+    with worker(celery.settings, "learning") as running, celery.session() as db:
+        champions.alone(db)  # so that it cannot have saved
+        learning.hint(training_id)
+        eventually(lambda: found(celery, training_id).state == TrainingState.RUNNING, within_s=60)
+        running.kill()
+    assert rows(celery, "SELECT version FROM model_versions WHERE engine = 'glassbox'") == []
+    execute(celery, "UPDATE trainings SET lease_until = now()")
+    celery.redis.delete("learning")
+    keep_trainings()
+    assert celery.redis.llen("learning") == 1
+    told = done(celery, training_id)
+    assert (told.state, told.attempts) == (TrainingState.DONE, 2)
+    assert rows(celery, "SELECT version FROM model_versions WHERE engine = 'glassbox'") == [{"version": told.version}]

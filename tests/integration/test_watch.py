@@ -62,18 +62,23 @@ def accuracy(own: Services) -> Accuracy | None:
         return watch.accuracy_of(db, champion)
 
 
+def watch_later(own: Services) -> None:
+    """When leads that have come just now are not early any more."""
+    watch.look(own, datetime.now(UTC) + timedelta(seconds=own.settings.learning.capture_after_s + 1))
+
+
 def test_attributes_that_no_longer_arrive_are_drift_and_less_is_known_of_each_lead(watched: Services) -> None:
     fresh = examples(1000)[LEADS:]
     score_leads(arrive(watched, fresh[:ENOUGH], "same"))
     sure = value(watched, "SELECT avg(confidence) FROM scores WHERE lead_id > :n", n=LEADS)
-    watch_champion()
+    watch_later(watched)
     assert rows(watched, ALARMS) == []
     assert max(one.index for one in noted(watched).features) < watched.settings.learning.drift
     execute(watched, "UPDATE leads SET received_at = received_at - interval '1 day' WHERE external_id LIKE 'same%'")
     poor = arrive(watched, fresh[ENOUGH : 2 * ENOUGH], "poor", without=("visits", "source"))
     score_leads(poor)
     assert value(watched, "SELECT avg(confidence) FROM scores WHERE lead_id >= :n", n=poor[0]) < 0.7 * sure
-    watch_champion()
+    watch_later(watched)
     [version] = in_charge(watched)
     [rings] = rows(watched, ALARMS)
     assert rings == {"name": "drift", "state": "raised", "subject": version, "rev": 1}
@@ -81,15 +86,15 @@ def test_attributes_that_no_longer_arrive_are_drift_and_less_is_known_of_each_le
     [asked] = rows(watched, "SELECT reason, state FROM trainings WHERE state <> 'done'")
     assert asked == {"reason": "drift", "state": "waiting"}
     # Once, however long it lasts.
-    watch_champion()
+    watch_later(watched)
     assert len(rows(watched, "SELECT id FROM outbox WHERE kind = 'alarm'")) == 1
     execute(watched, "DELETE FROM trainings WHERE state = 'waiting'")
-    watch_champion()
+    watch_later(watched)
     assert rows(watched, "SELECT id FROM trainings WHERE state = 'waiting'") == []
     # And over when leads are again as they were.
     execute(watched, "DELETE FROM leads WHERE external_id LIKE 'poor%'")
     arrive(watched, fresh[2 * ENOUGH :], "again")
-    watch_champion()
+    watch_later(watched)
     assert rows(watched, ALARMS)[0]["state"] == "cleared"
     assert len(rows(watched, "SELECT id FROM outbox WHERE kind = 'alarm'")) == 2
 
@@ -186,3 +191,29 @@ def test_an_alarm_over_a_model_that_is_not_in_charge_any_more_is_over(watched: S
 
 
 DAMAGE = "UPDATE model_versions SET artefact = jsonb_set(artefact, '{intercept}', '9') WHERE stage = 'champion'"
+
+
+def test_an_outcome_that_the_vendor_stamps_before_the_first_score_is_judged(watched: Services) -> None:
+    [known] = examples(LEADS + 1)[LEADS:]
+    [lead] = arrive(watched, [known], "late")
+    score_leads([lead])
+    before = value(watched, "SELECT score FROM scores WHERE lead_id = :lead", lead=lead)
+    a_second_ago = datetime.now(UTC) - timedelta(seconds=1)
+    execute(watched, "UPDATE score_history SET at = at - interval '10 minutes'")
+    save(watched, [told(watched, f"late{known.lead_id}", outcome="won", visits=40.0)], a_second_ago)
+    execute(watched, "UPDATE outcomes SET at = at - interval '1 day'")
+    # What is scored of the revision that tells of the outcome does not count, whatever the clocks say.
+    score_leads([lead])
+    execute(watched, "UPDATE score_history SET at = :at WHERE rev > 1", at=a_second_ago)
+    keep_trainings()
+    [judged] = rows(watched, "SELECT score FROM outcomes WHERE lead_id = :lead", lead=lead)
+    assert judged["score"] == before
+
+
+def test_leads_that_are_still_early_are_no_drift(watched: Services) -> None:
+    """Of one that has just come, less is known than of those that were learned from."""
+    arrive(watched, examples(LEADS + ENOUGH)[LEADS:], "fresh", without=("visits", "source"))
+    watch.look(watched, datetime.now(UTC))
+    assert value(watched, "SELECT drift FROM model_versions WHERE stage = 'champion'") is None
+    watch_later(watched)
+    assert {one.attribute for one in noted(watched).features[:2]} == {"visits", "source"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.learning.evaluation import calibration, calibration_error, lift, lift_curve, quality
+from pipeline.learning.evaluation import calibration, calibration_error, lift, lift_curve, quality, segments
 from schemas.scorecard import TierCuts
 
 
@@ -40,3 +40,10 @@ def test_leads_are_counted_by_tier_and_outcome() -> None:
         ("D", 0, 1),
     ]
     assert found.roc_auc_low <= found.roc_auc
+
+
+def test_segments_are_read_as_features_are_and_rare_values_are_one() -> None:
+    values = ["Ads"] * 12 + ["ads "] * 5 + ["Select", None, ""] * 4 + ["Erika", "Max", "Other"]
+    chance, won = np.linspace(0, 1, len(values)), np.arange(len(values)) % 2 == 0
+    found = segments("source", values, chance, won, TierCuts())
+    assert [(one.value, one.leads) for one in found] == [("Ads", 17), ("not known", 12), ("other", 3)]
