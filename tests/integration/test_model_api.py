@@ -20,6 +20,8 @@ from schemas.access import Role
 from schemas.alarm import AlarmName
 from schemas.feed import PATH
 from schemas.training import TrainingState
+from tasks.scoring import score_leads
+from tasks.upkeep import keep_trainings
 from tests.integration.learned import found, history, in_charge, learned
 from tests.integration.rows import execute, rows, value
 from tests.serving import Api, api, in_this_process, process, services, worker
@@ -228,3 +230,18 @@ def test_scores_are_counted_after_the_lock_is_given_back(made: SimpleNamespace) 
             assert champions.promote(other, made.second).before == made.first
         db.commit()
         assert asked.result().json()["champion"] == made.first
+
+
+def test_an_outcome_that_a_signed_webhook_tells_moves_the_accuracy(made: SimpleNamespace) -> None:
+    assert made.api.post(f"/api/v1/models/{made.first}/promote", {}).status_code == 200
+    made.own._champion_read = 0.0
+    assert made.api.tell("judged", source="referral", visits=7).is_success
+    lead = value(made.own, "SELECT id FROM leads WHERE external_id = 'judged'")
+    score_leads([lead])
+    score = value(made.own, "SELECT score FROM scores WHERE lead_id = :lead", lead=lead)
+    assert made.api.get(f"/api/v1/models/{made.first}").json()["accuracy"] is None
+    assert made.api.tell("judged", outcome="won").is_success
+    keep_trainings()
+    found = made.api.get(f"/api/v1/models/{made.first}").json()["accuracy"]
+    assert (found["leads"], found["won"], found["came"]) == (1, 1, 1)
+    assert found["promised"] == pytest.approx(score / 100, abs=1e-3)

@@ -310,10 +310,10 @@ def test_two_that_end_at_once_do_not_both_promote(celery: Services) -> None:
     assert made.contest.promoted
     with celery.session() as db:
         champions.add(db, "by-hand", "glassbox", {}, {})
-    with celery.session() as db:
-        champions.promote(db, "by-hand")
         with aside(lambda: learning._save(celery, taken, "x", made)) as saving:
             blocked(celery.engine)
+            # It waits before it has written or read anything: if not, either would now wait for the other for ever.
+            champions.promote(db, "by-hand")
             db.commit()
             saving.result()
     told = found(celery, training_id)
