@@ -198,13 +198,14 @@ def test_an_outcome_that_the_vendor_stamps_before_the_first_score_is_judged(watc
     [lead] = arrive(watched, [known], "late")
     score_leads([lead])
     before = value(watched, "SELECT score FROM scores WHERE lead_id = :lead", lead=lead)
-    a_second_ago = datetime.now(UTC) - timedelta(seconds=1)
     execute(watched, "UPDATE score_history SET at = at - interval '10 minutes'")
-    save(watched, [told(watched, f"late{known.lead_id}", outcome="won", visits=40.0)], a_second_ago)
+    save(watched, [told(watched, f"late{known.lead_id}", outcome="won", visits=40.0)])
     execute(watched, "UPDATE outcomes SET at = at - interval '1 day'")
     # What is scored of the revision that tells of the outcome does not count, whatever the clocks say.
     score_leads([lead])
-    execute(watched, "UPDATE score_history SET at = :at WHERE rev > 1", at=a_second_ago)
+    assert value(watched, "SELECT score FROM scores WHERE lead_id = :lead", lead=lead) != before
+    received = value(watched, "SELECT received_at FROM outcomes WHERE lead_id = :lead", lead=lead)
+    execute(watched, "UPDATE score_history SET at = :at WHERE rev > 1", at=received)
     keep_trainings()
     [judged] = rows(watched, "SELECT score FROM outcomes WHERE lead_id = :lead", lead=lead)
     assert judged["score"] == before
