@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from pipeline.errors import Conflict, GiveUp, Malformed
 from pipeline.rescoring import preview as rescored_preview
 from pipeline.sections import ScheduleSettings
-from pipeline.storage import champions, rescoring, selection
+from pipeline.storage import champions, rescoring, schedules, selection
 from pipeline.wiring import Services
 from schemas.model_card import ModelCard, Readiness
 from schemas.run import LeadFilter, Preview, Run, RunRequest, RunState
@@ -81,7 +81,7 @@ def open_scheduled(own: Services, name: str, schedule: ScheduleSettings, now: da
     if now - due > timedelta(hours=own.settings.rescoring.late_h):
         return
     with own.session() as db:
-        if not rescoring.occur(db, name, due):
+        if not schedules.occur(db, name, due):
             return
         asked = RunRequest(filter=schedule.filter, rate=schedule.rate)
         try:
@@ -89,7 +89,7 @@ def open_scheduled(own: Services, name: str, schedule: ScheduleSettings, now: da
         except GiveUp as error:
             logger.warning("the scheduled run %s is left out: %s", name, error)
             return
-        rescoring.remember_run(db, name, due, int(run.id))
+        schedules.remember_run(db, name, due, int(run.id))
 
 
 def preview(own: Services, asked: RunRequest, step: Callable[[int], None]) -> Preview:
@@ -118,9 +118,9 @@ def open_sweep(own: Services, now: datetime) -> None:
             continue
         try:
             with own.session() as db:
-                if rescoring.occur(db, name, due):
+                if schedules.occur(db, name, due):
                     run = open_run(own, db, asked, actor="upkeep", reason="sweep")
-                    rescoring.remember_run(db, name, due, int(run.id))
+                    schedules.remember_run(db, name, due, int(run.id))
         except GiveUp as error:
             logger.info("a sweep is put off: %s", error)
             return

@@ -17,8 +17,9 @@ from pipeline.changed_leads import ChangedLeads, pack
 from pipeline.errors import GiveUp, Service6Error, TryAgain
 from pipeline.log import trace
 from pipeline.rescoring import Judged, Rescorer
-from pipeline.storage import rescoring
-from pipeline.storage.rescoring import Brief, Slice, Step
+from pipeline.storage import rescoring, slices
+from pipeline.storage.rescoring import Brief
+from pipeline.storage.slices import Slice, Step
 from pipeline.wiring import Services
 from schemas.run import Run, RunState
 from tasks.app import app, enqueue_id, services
@@ -83,7 +84,7 @@ class Job:
                 return run.state == RunState.RUNNING
             if run.state != RunState.RUNNING or brief.rate is not None or time.monotonic() > ends:
                 with self._own.session() as db:
-                    rescoring.release(db, self.slice, self._lease)
+                    slices.release(db, self.slice, self._lease)
                 return run.state == RunState.RUNNING
 
     def put_off(self, error: Exception) -> None:
@@ -93,7 +94,7 @@ class Job:
         reason = str(error) if isinstance(error, Service6Error) else trace(error).partition("\n")[0]
         logger.error("run %d, slice %d: %s", self.slice.run_id, self.slice.number, trace(error))
         with suppress(TryAgain), self._own.session() as db:
-            rescoring.put_off(db, self.slice, self._lease, due=due, error=reason)
+            slices.put_off(db, self.slice, self._lease, due=due, error=reason)
 
     def _step(self, rescorer: Rescorer) -> Run:
         first = self.slice.next_id
@@ -106,7 +107,7 @@ class Job:
                 rescorer.announce(db, changed, self._told)
             step = _counted(last + 1, judged, changed)
             until = datetime.now(UTC) + timedelta(seconds=self._settings.lease_s)
-            run = rescoring.advance(db, self.slice, step, lease=self._lease, until=until)
+            run = slices.advance(db, self.slice, step, lease=self._lease, until=until)
             if run is None:
                 raise Overtaken("the lease is another worker's by now, or the run has ended")
             rescoring.announce(db, run, pack(changed) if changed else None)
@@ -148,5 +149,5 @@ def _take(own: Services, run_id: int) -> tuple[Slice, str] | None:
     now = datetime.now(UTC)
     until = now + timedelta(seconds=own.settings.rescoring.lease_s)
     with own.session() as db:
-        taken = rescoring.take(db, run_id, lease=lease, now=now, until=until)
+        taken = slices.take(db, run_id, lease=lease, now=now, until=until)
     return (taken, lease) if taken else None

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pipeline.storage import rescoring
+from pipeline.storage import slices
 from pipeline.wiring import Services
 from tasks.app import enqueue_id
 from tasks.rescoring import rescore
@@ -11,6 +11,6 @@ from tasks.rescoring import rescore
 def enqueue_slices(own: Services, run_id: int) -> None:
     """As many messages as there are slices to take, a window of them at most: each brings the next."""
     with own.reading() as db:
-        count = rescoring.available(db, run_id, datetime.now(UTC), own.settings.rescoring.window)
+        count = slices.available(db, run_id, datetime.now(UTC), own.settings.rescoring.window)
     for _ in range(count):
         enqueue_id(rescore, "run", run_id)

@@ -14,6 +14,8 @@ from pipeline.storage import (
     outreach,
     partitions,
     rescoring,
+    schedules,
+    slices,
     timeline,
     trainings,
     unscored,
@@ -95,7 +97,7 @@ def keep_runs() -> None:
         open_scheduled(own, name, schedule, now)
     open_sweep(own, now)
     with own.session() as db:
-        failed = rescoring.fail_the_hopeless(db, now=now, most=own.settings.rescoring.max_attempts)
+        failed = slices.fail_the_hopeless(db, now=now, most=own.settings.rescoring.max_attempts)
         for run in failed:
             rescoring.announce(db, run)
     if failed:
@@ -103,7 +105,7 @@ def keep_runs() -> None:
     waiting = own.redis.llen("rescoring")
     with own.reading() as db:
         running = [int(run.id) for run in rescoring.active(db) if run.state == RunState.RUNNING]
-        still = [run_id for run_id in running if rescoring.stands_still(db, run_id, now)]
+        still = [run_id for run_id in running if slices.stands_still(db, run_id, now)]
     for run_id in running:
         if not waiting:
             enqueue_slices(own, run_id)
@@ -160,7 +162,9 @@ def prune() -> None:
     with own.session() as db:
         timeline.prune(db, now - timedelta(days=own.settings.upkeep.timeline_days))
     with own.session() as db:
-        rescoring.prune(db, now - timedelta(days=own.settings.rescoring.kept_days))
+        before = now - timedelta(days=own.settings.rescoring.kept_days)
+        rescoring.prune(db, before)
+        schedules.prune(db, before)
     with own.session() as db:
         partitions.ensure_months(db, now.date(), own.settings.upkeep.history_months)
 

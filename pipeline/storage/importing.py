@@ -4,15 +4,13 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 import orjson
-import psycopg2
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from pipeline.errors import GiveUp, TryAgain
 from pipeline.storage.contacts import SealedContact
+from pipeline.storage.copying import copy
 from pipeline.storage.leads import Key, LeadRow
 
 NULL = r"\N"
@@ -26,25 +24,20 @@ def insert_unknown(db: Session, rows: Sequence[LeadRow], *, received_at: datetim
     Raises GiveUp if PostgreSQL refuses the values of a row, TryAgain if it is away.
     """
     db.execute(STAGE)
-    _copy(db, "staged_leads", map(_lead, rows))
+    copy(db, "COPY staged_leads FROM STDIN", _lines(map(_lead, rows)))
     found = db.execute(INSERT, {"received_at": received_at, "due": due})
     return {(source, external_id): lead_id for lead_id, source, external_id in found}
 
 
 def insert_contacts(db: Session, contacts: Iterable[SealedContact]) -> None:
     """Of leads that this transaction has inserted."""
-    _copy(db, "lead_contacts (lead_id, sealed, email_index, phone_index)", map(_contact, contacts))
+    copy(
+        db, "COPY lead_contacts (lead_id, sealed, email_index, phone_index) FROM STDIN", _lines(map(_contact, contacts))
+    )
 
 
-def _copy(db: Session, table: str, lines: Iterable[str]) -> None:
-    cursor: Any = db.connection().connection.cursor()
-    try:
-        cursor.copy_expert(f"COPY {table} FROM STDIN", io.BytesIO("".join(lines).encode()))
-    except (psycopg2.DataError, psycopg2.IntegrityError) as error:
-        # Its text quotes the row.
-        raise GiveUp(f"PostgreSQL refused the values ({type(error).__name__} {error.pgcode})") from None
-    except psycopg2.Error as error:
-        raise TryAgain(f"PostgreSQL: {type(error).__name__} {error.pgcode}") from None
+def _lines(rows: Iterable[str]) -> io.BytesIO:
+    return io.BytesIO("".join(rows).encode())
 
 
 def _lead(row: LeadRow) -> str:
@@ -82,6 +75,8 @@ def _json(value: object) -> str:
     # JSON writes tabs and line ends as escapes itself.
     return orjson.dumps(value).decode().replace("\\", "\\\\")
 
+
+COPY_CONTACTS = "COPY lead_contacts (lead_id, sealed, email_index, phone_index) FROM STDIN"
 
 STAGE = text("""
     CREATE TEMPORARY TABLE staged_leads (

@@ -1,4 +1,4 @@
-"""Rescoring runs and their slices: who may work on what, and how far it has come."""
+"""Rescoring runs: what is to be done, by which model, and how far it has come."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,16 +12,6 @@ from pipeline.storage.selection import selection
 from schemas.run import LeadFilter, Run, RunState
 
 
-class Slice(NamedTuple):
-    """Leads `next_id` to `last_id` of one run, and how often it was taken since it went forward."""
-
-    run_id: int
-    number: int
-    next_id: int
-    last_id: int
-    attempts: int
-
-
 class Brief(NamedTuple):
     """What whoever works on a run must know of it."""
 
@@ -30,15 +20,6 @@ class Brief(NamedTuple):
     filter: LeadFilter
     rate: int | None
     paced_until: datetime
-
-
-class Step(NamedTuple):
-    """What a transaction did to a slice: leads below `next_id` are done."""
-
-    next_id: int
-    done: int
-    changed: int
-    tiers_changed: int
 
 
 def count(db: Session, where: LeadFilter, model_id: int) -> int:
@@ -74,22 +55,22 @@ def open_run(
         "reason": reason,
         "actor": actor,
     }
-    return _run(db.execute(FIND, {"id": db.execute(OPEN, told).scalar_one()}).one())
+    return run_of(db.execute(FIND, {"id": db.execute(OPEN, told).scalar_one()}).one())
 
 
 def active(db: Session) -> list[Run]:
     """Those that run or are paused, the oldest first."""
-    return [_run(row) for row in db.execute(ACTIVE)]
+    return [run_of(row) for row in db.execute(ACTIVE)]
 
 
 def page(db: Session, limit: int) -> list[Run]:
     """The newest first."""
-    return [_run(row) for row in db.execute(PAGE, {"limit": limit})]
+    return [run_of(row) for row in db.execute(PAGE, {"limit": limit})]
 
 
 def find(db: Session, run_id: int) -> Run | None:
     row = db.execute(FIND, {"id": run_id}).one_or_none()
-    return None if row is None else _run(row)
+    return None if row is None else run_of(row)
 
 
 def brief(db: Session, run_id: int) -> Brief | None:
@@ -97,56 +78,11 @@ def brief(db: Session, run_id: int) -> Brief | None:
     return None if row is None else Brief(**{**row._mapping, "filter": LeadFilter.model_validate(row.filter)})
 
 
-def take(db: Session, run_id: int, *, lease: str, now: datetime, until: datetime) -> Slice | None:
-    """A slice that nobody works on, if the run is running; it is the taker's `until` then, and counts an attempt."""
-    row = db.execute(TAKE, {"run": run_id, "lease": lease, "now": now, "until": until}).one_or_none()
-    return None if row is None else Slice(*row)
-
-
-def advance(db: Session, taken: Slice, step: Step, *, lease: str, until: datetime) -> Run | None:
-    """Notes a step with whatever else the transaction writes; None if the lease is somebody else's by now, or the run
-    was cancelled or has failed: then nothing of it may be kept.
-
-    The run's row is locked from here on, so this comes last.
-    """
-    told = {"run": taken.run_id, "number": taken.number, "lease": lease, "until": until, **step._asdict()}
-    if not db.execute(ADVANCE, told).rowcount:  # type: ignore[attr-defined]
-        return None
-    row = db.execute(COUNT, {**told, "ended": int(step.next_id > taken.last_id)}).one_or_none()
-    return None if row is None else _run(row)
-
-
-def release(db: Session, taken: Slice, lease: str) -> None:
-    """Anybody may go on with it at once; that it was taken counts as no attempt."""
-    db.execute(RELEASE, {"run": taken.run_id, "number": taken.number, "lease": lease})
-
-
-def put_off(db: Session, taken: Slice, lease: str, *, due: datetime, error: str) -> None:
-    told = {"run": taken.run_id, "number": taken.number, "lease": lease, "due": due, "error": error}
-    if db.execute(PUT_OFF, told).rowcount:  # type: ignore[attr-defined]
-        db.execute(STUMBLE, told)
-
-
-def fail_the_hopeless(db: Session, *, now: datetime, most: int) -> list[Run]:
-    """Runs of which a slice was tried `most` times in vain, by whomever, are failed."""
-    return [_run(row) for row in db.execute(FAIL, {"now": now, "most": most})]
-
-
-def available(db: Session, run_id: int, now: datetime, limit: int) -> int:
-    """Slices that somebody could take now, `limit` at most."""
-    return int(db.execute(AVAILABLE, {"run": run_id, "now": now, "limit": limit}).scalar_one())
-
-
-def stands_still(db: Session, run_id: int, now: datetime) -> bool:
-    """Whether there is a slice to take, and nobody works on any."""
-    return bool(db.execute(STANDS_STILL, {"run": run_id, "now": now}).scalar_one())
-
-
 def change_state(db: Session, run_id: int, state: RunState, before: Sequence[RunState]) -> Run | None:
     """None if the run was in none of those states."""
     told = {"id": run_id, "state": state, "before": list(before)}
     row = db.execute(CHANGE_STATE, told).one_or_none()
-    return None if row is None else _run(row)
+    return None if row is None else run_of(row)
 
 
 def retry(db: Session, run_id: int) -> Run | None:
@@ -155,19 +91,9 @@ def retry(db: Session, run_id: int) -> Run | None:
     return change_state(db, run_id, RunState.RUNNING, [RunState.FAILED])
 
 
-def occur(db: Session, name: str, due: datetime) -> bool:
-    """Whether this transaction is the first to see to that occurrence; another that is about to is waited for."""
-    return bool(db.execute(OCCUR, {"name": name, "due": due}).rowcount)  # type: ignore[attr-defined]
-
-
-def remember_run(db: Session, name: str, due: datetime, run_id: int) -> None:
-    db.execute(REMEMBER_RUN, {"name": name, "due": due, "run": run_id})
-
-
 def prune(db: Session, before: datetime) -> None:
-    """Slices of runs that were done or cancelled before then, and occurrences; the runs themselves stay."""
+    """Slices of runs that were done or cancelled before then; the runs themselves stay."""
     db.execute(PRUNE_SLICES, {"before": before})
-    db.execute(PRUNE_SCHEDULES, {"before": before})
 
 
 def live_work_waits(db: Session) -> bool:
@@ -182,7 +108,7 @@ def announce(db: Session, run: Run, leads: dict[str, Any] | None = None) -> None
     db.execute(ANNOUNCE, told)
 
 
-def _run(row: Any) -> Run:
+def run_of(row: Any) -> Run:
     (run_id, state, reason, actor, where, version, as_of, rate, created, finished, error, leads, *rest) = row
     done, changed, tiers_changed, rate_now, rev = rest
     left = max(0, leads - done)
@@ -245,78 +171,6 @@ FIND = text(f"SELECT {COLUMNS} FROM rescore_runs r WHERE id = :id")  # noqa: S60
 
 BRIEF = text("SELECT model_id, as_of, filter, rate, paced_until FROM rescore_runs WHERE id = :id")
 
-TAKE = text("""
-    WITH chosen AS (
-        SELECT s.run_id, s.number
-          FROM rescore_slices s JOIN rescore_runs r ON r.id = s.run_id
-         WHERE s.run_id = :run AND r.state = 'running' AND s.state = 'waiting' AND s.due <= :now
-         ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED
-    )
-    UPDATE rescore_slices s
-       SET lease = :lease, due = :until, attempts = s.attempts + 1
-      FROM chosen c
-     WHERE s.run_id = c.run_id AND s.number = c.number
-    RETURNING s.run_id, s.number, s.next_id, s.last_id, s.attempts
-""")
-
-ADVANCE = text("""
-    UPDATE rescore_slices
-       SET next_id = :next_id, due = :until, attempts = 0, error = NULL,
-           state = CASE WHEN :next_id > last_id THEN 'done' ELSE state END
-     WHERE run_id = :run AND number = :number AND lease = :lease AND state = 'waiting'
-""")
-
-COUNT = text(f"""
-    UPDATE rescore_runs r
-       SET done = r.done + :done, changed = r.changed + :changed, tiers_changed = r.tiers_changed + :tiers_changed,
-           slices_left = r.slices_left - :ended, rev = r.rev + 1, updated_at = clock_timestamp(), error = NULL,
-           state = CASE WHEN r.slices_left = :ended THEN 'done' ELSE r.state END,
-           finished_at = CASE WHEN r.slices_left = :ended THEN clock_timestamp() END,
-           paced_until = GREATEST(r.paced_until, clock_timestamp())
-                         + COALESCE(:done * interval '1 second' / r.rate, interval '0')
-     WHERE id = :run AND state IN ('running', 'paused')
-    RETURNING {COLUMNS}
-""")  # noqa: S608
-
-RELEASE = text("""
-    UPDATE rescore_slices SET lease = NULL, due = now(), attempts = GREATEST(attempts - 1, 0)
-     WHERE run_id = :run AND number = :number AND lease = :lease AND state = 'waiting'
-""")
-
-PUT_OFF = text("""
-    UPDATE rescore_slices SET lease = NULL, due = :due, error = :error
-     WHERE run_id = :run AND number = :number AND lease = :lease AND state = 'waiting'
-""")
-
-STUMBLE = text("""
-    UPDATE rescore_runs SET error = :error, rev = rev + 1 WHERE id = :run AND state IN ('running', 'paused')
-""")
-
-FAIL = text(f"""
-    WITH hopeless AS (
-        UPDATE rescore_slices s SET state = 'failed', lease = NULL
-          FROM rescore_runs r
-         WHERE r.id = s.run_id AND r.state = 'running' AND s.state = 'waiting' AND s.due <= :now AND s.attempts >= :most
-        RETURNING s.run_id, s.number, s.error
-    )
-    UPDATE rescore_runs r
-       SET state = 'failed', rev = r.rev + 1, finished_at = clock_timestamp(),
-           error = COALESCE(h.error, 'whoever worked on it died without a word') || ' (slice ' || h.number || ')'
-      FROM (SELECT DISTINCT ON (run_id) * FROM hopeless ORDER BY run_id, number) AS h
-     WHERE r.id = h.run_id
-    RETURNING {COLUMNS}
-""")  # noqa: S608
-
-AVAILABLE = text("""
-    SELECT count(*) FROM (SELECT FROM rescore_slices
-                           WHERE run_id = :run AND state = 'waiting' AND due <= :now LIMIT :limit) AS few
-""")
-
-STANDS_STILL = text("""
-    SELECT count(*) FILTER (WHERE due <= :now) > 0 AND count(*) FILTER (WHERE due > :now AND lease IS NOT NULL) = 0
-      FROM rescore_slices WHERE run_id = :run AND state = 'waiting'
-""")
-
 CHANGE_STATE = text(f"""
     UPDATE rescore_runs r
        SET state = :state, rev = r.rev + 1, updated_at = clock_timestamp(), resumed_at = clock_timestamp(),
@@ -331,16 +185,10 @@ REOPEN_SLICES = text("""
        AND EXISTS (SELECT FROM rescore_runs WHERE id = :id AND state = 'failed' FOR UPDATE)
 """)
 
-OCCUR = text("INSERT INTO schedules (name, due) VALUES (:name, :due) ON CONFLICT DO NOTHING")
-
-REMEMBER_RUN = text("UPDATE schedules SET run_id = :run WHERE name = :name AND due = :due")
-
 PRUNE_SLICES = text("""
     DELETE FROM rescore_slices s USING rescore_runs r
      WHERE r.id = s.run_id AND r.finished_at < :before AND r.state IN ('done', 'cancelled')
 """)
-
-PRUNE_SCHEDULES = text("DELETE FROM schedules WHERE due < :before")
 
 LIVE_WORK_WAITS = text("SELECT EXISTS (SELECT FROM unscored WHERE NOT dead)")
 

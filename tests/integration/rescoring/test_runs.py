@@ -13,7 +13,7 @@ from pipeline import runs
 from pipeline.errors import Conflict, Malformed
 from pipeline.rescoring import Rescorer
 from pipeline.sections import ScheduleSettings
-from pipeline.storage import rescoring
+from pipeline.storage import rescoring, schedules
 from pipeline.wiring import Services
 from schemas.run import LeadFilter, Run, RunRequest, RunState
 from tasks.app import enqueue_id
@@ -256,7 +256,7 @@ def test_of_two_beats_one_begins_the_scheduled_run(own: Services) -> None:
     leads_with_scores(own, 3)
     own.champion  # noqa: B018
     with own.session() as first:
-        assert rescoring.occur(first, "nightly", NIGHT.replace(minute=30))
+        assert schedules.occur(first, "nightly", NIGHT.replace(minute=30))
 
         def second() -> None:
             runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT)

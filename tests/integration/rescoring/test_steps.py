@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from pipeline.changed_leads import unpack
 from pipeline.rescoring import Rescorer, columns
-from pipeline.storage import packed, rescored, rescoring
-from pipeline.storage.rescoring import Step
+from pipeline.storage import packed, rescored, slices
+from pipeline.storage.slices import Step
 from pipeline.wiring import Services
 from schemas.run import LeadFilter, Run, RunState
 from tasks import rescoring as tasks_rescoring
@@ -173,9 +173,9 @@ def test_however_many_there_are_they_are_locked_one_after_the_other(own: Service
 # The lease: who lost it writes nothing.
 
 
-def taken(own: Services, run: Run, lease: str, *, until: datetime) -> rescoring.Slice | None:
+def taken(own: Services, run: Run, lease: str, *, until: datetime) -> slices.Slice | None:
     with own.session() as db:
-        return rescoring.take(db, int(run.id), lease=lease, now=datetime.now(UTC), until=until)
+        return slices.take(db, int(run.id), lease=lease, now=datetime.now(UTC), until=until)
 
 
 def test_a_slice_is_taken_once_until_its_lease_runs_out(own: Services, begin: Begin) -> None:
@@ -196,18 +196,18 @@ def test_who_advances_while_its_lease_is_taken_away_writes_nothing(own: Services
     assert slow
     step = Step(slow.last_id + 1, 10, 0, 0)
     with own.session() as quick:
-        assert rescoring.take(quick, int(run.id), lease="quick", now=datetime.now(UTC), until=soon())
+        assert slices.take(quick, int(run.id), lease="quick", now=datetime.now(UTC), until=soon())
 
         def late() -> object:
             with own.session() as db:
-                return rescoring.advance(db, slow, step, lease="slow", until=soon())
+                return slices.advance(db, slow, step, lease="slow", until=soon())
 
         with aside(late) as advancing:
             blocked(own.engine)
             quick.commit()
             assert advancing.result() is None
     with own.session() as db:
-        progress = rescoring.advance(db, slow, step, lease="quick", until=soon())
+        progress = slices.advance(db, slow, step, lease="quick", until=soon())
     assert progress
     assert (progress.state, progress.leads_done) == (RunState.DONE, 10)
 
@@ -216,7 +216,7 @@ def test_two_that_want_a_slice_at_once_get_different_ones(own: Services, begin: 
     leads_with_scores(own, 20)
     run = begin(slice_ids=10)
     with own.session() as first:
-        one = rescoring.take(first, int(run.id), lease="one", now=soon(), until=soon(60))
+        one = slices.take(first, int(run.id), lease="one", now=soon(), until=soon(60))
         other = taken(own, run, "other", until=soon())
         assert one
         assert other
@@ -230,11 +230,11 @@ def test_the_last_two_slices_that_end_at_once_end_the_run(own: Services, begin: 
     assert one
     assert other
     with own.session() as first:
-        rescoring.advance(first, one, Step(one.last_id + 1, 10, 0, 0), lease="one", until=soon())
+        slices.advance(first, one, Step(one.last_id + 1, 10, 0, 0), lease="one", until=soon())
 
         def second() -> object:
             with own.session() as db:
-                return rescoring.advance(db, other, Step(other.last_id + 1, 10, 0, 0), lease="other", until=soon())
+                return slices.advance(db, other, Step(other.last_id + 1, 10, 0, 0), lease="other", until=soon())
 
         with aside(second) as advancing:
             blocked(own.engine)
