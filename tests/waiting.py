@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], *, within_s: float = 10.0, every_s: float = 0.02) -> T:
+def eventually(look: Callable[[], T], *, within_s: float = 30.0, every_s: float = 0.02) -> T:
     """The first result of `look` that is true; an AssertionError with the last one if none is in time.
 
     An AssertionError that `look` raises counts as not yet, so that it may hold plain asserts.

@@ -38,7 +38,7 @@ from workers.relay import create_relay
 from workers.server import server_options
 
 Message = dict[str, Any]
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 
 
 class Reader:
