@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -162,8 +162,12 @@ def rescore(own: Services, as_of: datetime | None = None) -> Timed:
 
 def largest() -> int:
     """Bytes of the largest worker process, what it shares with its parent included."""
-    children = psutil.Process().children(recursive=True)
-    return max((child.memory_info().rss for child in children if "rescoring" in child.cmdline()), default=0)
+    found = 0
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # PostgreSQL's come and go
+            if "rescoring" in child.cmdline():
+                found = max(found, child.memory_info().rss)
+    return found
 
 
 def bloat(own: Services) -> dict[str, object]:
