@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up check test e2e chaos bench migrate spec lock
+.PHONY: help setup up lint check test e2e chaos bench migrate spec lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -13,15 +13,17 @@ setup: $(INSTALLED) ## make the virtual environment and install everything, lock
 up: $(INSTALLED) ## run the whole system with a simulated CRM (ARGS="--port 9000" for more)
 	$(BIN)/service6 up --sample $(ARGS)
 
-check: $(INSTALLED) ## format, lint, types, imports and unit tests: under 30 s, no services
+lint: $(INSTALLED) ## format, lint, types and imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --quiet tests/unit
+
+check: lint ## what lint finds, and the unit tests: no services
+	$(BIN)/pytest --quiet --numprocesses=2 tests/unit
 
 test: $(INSTALLED) ## the whole suite, with coverage
-	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --cov --cov-report=term
+	$(BIN)/pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term
 
 e2e: $(INSTALLED) ## the page in headless Chromium
 	$(BIN)/pytest -m e2e

@@ -26,6 +26,7 @@ class Gate(ThreadingTCPServer):
         self.beyond = (str(parts.hostname), int(parts.port or 0))
         self._changed = Condition()
         self._open = True
+        self._lossy = False
         self._text = b""
         self._held: list[bytes] = []
         self.passages: set[socket.socket] = set()
@@ -41,18 +42,26 @@ class Gate(ThreadingTCPServer):
             self._open = True
             self._changed.notify_all()
 
+    def lose(self) -> None:
+        """Opens it, but what waits is never heard of, nor what its senders say after it."""
+        with self._changed:
+            self._lossy = True
+        self.open()
+
     def holds(self, text: bytes = b"") -> bool:
         """Whether something with that text waits in front of the gate."""
         with self._changed:
             return any(text in part for part in self._held)
 
-    def wait(self, part: bytes) -> None:
+    def passes(self, part: bytes) -> bool:
+        """Waits until it is known."""
         with self._changed:
-            if self._text not in part:
-                return
+            if self._open or self._text not in part:
+                return True
             self._held.append(part)
             self._changed.wait_for(lambda: self._open)
             self._held.remove(part)
+            return not self._lossy
 
 
 class Passage(BaseRequestHandler):
@@ -66,8 +75,7 @@ class Passage(BaseRequestHandler):
             answers = Thread(target=_pass, args=(beyond, self.request))
             answers.start()
             with suppress(OSError):
-                while part := self.request.recv(CHUNK):
-                    self.server.wait(part)
+                while (part := self.request.recv(CHUNK)) and self.server.passes(part):
                     beyond.sendall(part)
             with suppress(OSError):
                 beyond.shutdown(socket.SHUT_RDWR)

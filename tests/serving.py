@@ -54,6 +54,7 @@ def services(settings: Settings) -> Iterator[Services]:
         yield made
     finally:
         made.close()
+        _forget_broker()  # A command that ran in this process may have enqueued.
 
 
 @contextmanager
@@ -64,9 +65,13 @@ def in_this_process(made: Services) -> Iterator[None]:
     try:
         yield
     finally:
-        # The app would keep connections to the broker that it met first.
-        kombu.pools.reset()
-        tasks_app.app._after_fork()
+        _forget_broker()
+
+
+def _forget_broker() -> None:
+    """The app would keep connections to the broker that it met first."""
+    kombu.pools.reset()
+    tasks_app.app._after_fork()
 
 
 @contextmanager

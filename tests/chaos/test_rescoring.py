@@ -17,7 +17,6 @@ from benchmarks.bench import fill
 from pipeline import runs
 from pipeline.errors import TryAgain
 from pipeline.saving import make_saver
-from pipeline.settings import Settings
 from pipeline.storage import leads, migrate, rescoring
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
@@ -61,7 +60,10 @@ def servers(state_dir: Path) -> Iterator[tuple[Postgres, Valkey]]:
 def celery(servers: tuple[Postgres, Valkey], state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     monkeypatch.setenv("SERVICE6_STATE_DIR", str(state_dir))
     postgres, valkey = servers
-    settings: Settings = furnish(state_dir, postgres.url, valkey.url)
+    furnished = furnish(state_dir, postgres.url, valkey.url)
+    # No other run begins by itself, whatever the hour.
+    rescoring = furnished.rescoring.model_copy(update={"schedules": {}})
+    settings = furnished.model_copy(update={"rescoring": rescoring})
     with services(settings) as own, in_this_process(own):
         yield own
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,12 +20,13 @@ import httpx2
 import orjson
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, WebSocketRoute, sync_playwright
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect, sync_playwright
 from redis import Redis
 from standardwebhooks.webhooks import Webhook
 
 from pipeline.settings import load
 from tests.directories import directory
+from tests.e2e.sight import DESKTOP
 from tests.processes import ROOT, Terminal, terminal
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -35,7 +37,6 @@ FLAGS = (
     "--disable-component-update",
 )
 STOP_S = 40
-DESKTOP = {"width": 1440, "height": 900}
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class Stack:
     state_dir: Path
     url: str
 
+    @cache  # noqa: B019 - it lives as long as its file's tests
     def link(self, role: str, *more: str) -> str:
         """A link that signs in; `more` are options of `service6 token`."""
-        command = ("token", "--role", role, "--link", *more)
-        return subprocess.check_output(_cli(self.state_dir, *command), cwd=ROOT, env=_environment(), text=True).strip()
+        return self.command("token", "--role", role, "--link", *more).strip()
 
     def tell(self, lead: str, **attributes: object) -> None:
         """A vendor's webhook of that lead."""
@@ -145,6 +146,7 @@ def stack(chromium: str) -> Iterator[Stack]:  # without a browser nobody would l
 # Not for the session: while Playwright runs, no other test of this thread could start an event loop.
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
+    expect.set_options()
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield launched

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Open, Stack
-from tests.e2e.sight import PHONE, SOON_MS, STRONG, WEAK, live, names, new_lead, panel, row
+from tests.e2e.sight import PHONE, STRONG, WEAK, live, names, new_lead, panel, row
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
@@ -116,7 +116,7 @@ def test_what_is_read_stays_where_it_is_while_leads_arrive_above(stack: Stack, o
     before = place.bounding_box()
     for _ in range(2):
         stack.tell(new_lead(), **STRONG, owner=owner)
-    expect(page.get_by_role("button", name="2 new above")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_role("button", name="2 new above")).to_be_visible()
     after = place.bounding_box()
     assert (before and before["y"]) == pytest.approx(after and after["y"], abs=1)
     page.get_by_role("button", name="2 new above").click()
@@ -130,10 +130,10 @@ def test_a_paused_list_counts_what_waits_and_then_shows_it(stack: Stack, open_pa
     page.keyboard.press("p")
     expect(page.get_by_role("status").first).to_have_text(re.compile("Paused"))
     stack.tell(lead, **STRONG)
-    expect(page.get_by_role("button", name="Resume live changes")).to_contain_text("1 waiting", timeout=SOON_MS)
+    expect(page.get_by_role("button", name="Resume live changes")).to_contain_text("1 waiting")
     expect(row(page, lead)).to_have_count(0)
     page.keyboard.press("p")
-    expect(row(page, lead)).to_be_visible(timeout=SOON_MS)
+    expect(row(page, lead)).to_be_visible()
     live(page)
 
 
@@ -144,7 +144,7 @@ def test_letters_walk_search_and_open(stack: Stack, open_page: Open) -> None:
     page = live(open_page(stack.link("admin")))
     page.keyboard.press("/")
     page.keyboard.type(f"key-{mark}")
-    expect(page.get_by_role("heading", level=1)).to_have_text("2 leads", timeout=SOON_MS)
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 leads")
     assert f"q=key-{mark}" in page.url
     page.keyboard.press("Tab")
     page.evaluate("document.activeElement.blur()")
@@ -161,7 +161,7 @@ def test_letters_walk_search_and_open(stack: Stack, open_page: Open) -> None:
     page.keyboard.press("x")
     assert "q=" not in page.url
     page.goto(copied)
-    expect(panel(page).get_by_role("heading", name=f"Key-{mark}-1")).to_be_visible(timeout=SOON_MS)
+    expect(panel(page).get_by_role("heading", name=f"Key-{mark}-1")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text("2 leads")
 
 
@@ -169,14 +169,14 @@ def test_a_person_is_looked_up_and_kept_out_of_the_address(stack: Stack, open_pa
     lead = new_lead()
     stack.tell(lead, **STRONG, email=f"{lead}@example.com")
     page = live(open_page(stack.link("admin")))
-    expect(row(page, lead)).to_be_visible(timeout=SOON_MS)
+    expect(row(page, lead)).to_be_visible()
     page.get_by_role("searchbox").fill(f"{lead}@example.com")
-    expect(page.get_by_role("heading", level=1)).to_have_text("1 lead", timeout=SOON_MS)
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 lead")
     expect(row(page, lead)).to_be_visible()
     assert "@" not in page.url
     assert "example" not in page.url
     page.get_by_role("searchbox").fill("nobody@example.com")
-    expect(page.get_by_role("heading", name="Nobody has exactly this")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_role("heading", name="Nobody has exactly this")).to_be_visible()
 
 
 def test_the_palette_goes_to_a_lead_and_commands(stack: Stack, open_page: Open) -> None:
@@ -186,7 +186,7 @@ def test_the_palette_goes_to_a_lead_and_commands(stack: Stack, open_page: Open) 
     page.keyboard.press("Control+k")
     expect(page.get_by_label("Command or lead id")).to_be_focused()
     page.keyboard.type(lead)
-    expect(page.get_by_role("listbox").get_by_role("option", selected=True)).to_contain_text(lead, timeout=SOON_MS)
+    expect(page.get_by_role("listbox").get_by_role("option", selected=True)).to_contain_text(lead)
     page.keyboard.press("Enter")
     expect(panel(page).get_by_role("heading", name=lead)).to_be_visible()
     page.keyboard.press("Escape")
@@ -209,7 +209,7 @@ def test_a_phone_finds_everything_by_touch(stack: Stack, open_page: Open) -> Non
     page = live(open_page(stack.link("admin"), viewport=PHONE, has_touch=True, is_mobile=True))
     page.get_by_role("button", name="Filters").tap()
     page.get_by_label("Owner", exact=True).select_option(f"Owner {mark}")
-    expect(page.get_by_role("heading", level=1)).to_have_text("1 lead", timeout=SOON_MS)
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 lead")
     page.get_by_role("button", name=lead).tap()
     expect(panel(page).get_by_role("heading", name=lead)).to_be_visible()
     panel(page).get_by_role("button", name="Close").tap()

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Response, expect
 
 from tests.e2e.conftest import Open, Stack, Wire
-from tests.e2e.sight import RESTART_MS, SOON_MS, STRONG, WEAK, below, live, new_lead, row, status
+from tests.e2e.sight import RESTART_MS, STRONG, WEAK, below, live, new_lead, row, status
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
@@ -20,7 +20,7 @@ def test_a_webhook_appears_on_the_page(stack: Stack, open_page: Open) -> None:
     lead = new_lead()
     stack.tell(lead, **STRONG, stage="qualified", owner="Mara")
     shown = row(page, lead)
-    expect(shown).to_be_visible(timeout=SOON_MS)
+    expect(shown).to_be_visible()
     expect(shown.locator(".tier")).to_have_attribute("data-tier", "A")
     expect(shown).to_contain_text("Strong lead: decides within a month (+10), several meetings (+10)")
     expect(shown).to_contain_text("qualified")
@@ -44,13 +44,13 @@ def test_only_the_chosen_tiers_are_shown(stack: Stack, open_page: Open) -> None:
     stack.tell(strong, **STRONG)
     stack.tell(weak, **WEAK)
     page = live(open_page(stack.link("admin")))
-    expect(row(page, weak)).to_be_visible(timeout=SOON_MS)
+    expect(row(page, weak)).to_be_visible()
     page.get_by_role("button", name="Tier A", exact=True).click()
     expect(row(page, weak)).to_have_count(0)
     expect(row(page, strong)).to_be_visible()
     stack.tell(late, **WEAK)
     stack.tell(weak, **STRONG)  # it rises into the chosen tier
-    expect(row(page, weak)).to_be_visible(timeout=SOON_MS)
+    expect(row(page, weak)).to_be_visible()
     expect(row(page, late)).to_have_count(0)
 
 
@@ -58,7 +58,7 @@ def test_the_keyboard_reaches_a_lead_and_comes_back(stack: Stack, open_page: Ope
     stack.tell(new_lead(), **STRONG)
     page = live(open_page(stack.link("admin")))
     name = page.locator(".lead-name").first
-    expect(name).to_be_visible(timeout=SOON_MS)
+    expect(name).to_be_visible()
     eventually(lambda: page.keyboard.press("Tab") or page.locator(".lead-name:focus").count(), every_s=0)
     opened = page.locator(".lead-name:focus").inner_text()
     page.keyboard.press("Enter")
@@ -88,7 +88,7 @@ def test_the_focus_stays_with_a_lead_that_moves(stack: Stack, open_page: Open) -
 def test_a_killed_api_is_shown_and_loses_nothing(stack: Stack, open_page: Open) -> None:
     page = live(open_page(stack.link("admin")))
     stack.api.send_signal(SIGKILL)
-    expect(status(page)).to_contain_text("Reconnecting", timeout=SOON_MS)
+    expect(status(page)).to_contain_text("Reconnecting")
     expect(status(page)).to_contain_text("Live", timeout=RESTART_MS)
 
     page.context.set_offline(True)
@@ -111,13 +111,13 @@ def test_an_older_change_that_comes_late_is_dropped(stack: Stack, open_page: Ope
     live(page)
     lead, next_lead = new_lead(), new_lead()
     stack.tell(lead, **WEAK)
-    expect(row(page, lead)).to_be_visible(timeout=SOON_MS)
+    expect(row(page, lead)).to_be_visible()
     stack.tell(lead, **STRONG)
     tier = row(page, lead).locator(".tier")
-    expect(tier).to_have_attribute("data-tier", "A", timeout=SOON_MS)
+    expect(tier).to_have_attribute("data-tier", "A")
     wire.page_side.send(wire.carried(lead))
     stack.tell(next_lead, **STRONG)
-    expect(row(page, next_lead)).to_be_visible(timeout=SOON_MS)
+    expect(row(page, next_lead)).to_be_visible()
     expect(tier).to_have_attribute("data-tier", "A")
 
 
@@ -147,7 +147,7 @@ def test_silence_is_shown_as_stale(stack: Stack, open_page: Open) -> None:
     api.send_signal(SIGSTOP)
     try:
         page.clock.fast_forward(60_000)
-        expect(status(page)).to_have_text(re.compile(r"Stale since \d\d:\d\d:\d\d"), timeout=SOON_MS)
+        expect(status(page)).to_have_text(re.compile(r"Stale since \d\d:\d\d:\d\d"))
     finally:
         api.send_signal(SIGCONT)
     page.clock.fast_forward(15_000)
@@ -170,7 +170,7 @@ def test_a_viewer_receives_no_value(stack: Stack, open_page: Open) -> None:
     expect(panel.locator(".deliveries")).to_contain_text("2 attributes")
     expect(panel.get_by_text("What if?")).to_have_count(0)
     stack.tell(lead, budget=434_343, visits=12)
-    expect(panel).to_contain_text("very many visits", timeout=SOON_MS)
+    expect(panel).to_contain_text("very many visits")
     bodies = [answer.text() for answer in answers if "/api/" in answer.url]
     for seen in ("".join(bodies), "".join(frames), page.content()):
         assert "large budget" in seen

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import DESKTOP, Open, Stack
-from tests.e2e.sight import PHONE, SOON_MS, STRONG, assert_readable, live, new_lead, row
+from tests.e2e.conftest import Open, Stack
+from tests.e2e.sight import LOOKS, STRONG, assert_readable, live, new_lead, row
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
@@ -57,7 +57,7 @@ def test_a_run_is_previewed_begun_and_followed(stack: Stack, open_page: Open, ow
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text(re.compile(f"{MANY} (leads|scores)"))).to_be_visible(timeout=RUN_MS)
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(newest(page)).to_contain_text(f"Leads of {owner}", timeout=SOON_MS)
+    expect(newest(page)).to_contain_text(f"Leads of {owner}")
     expect(newest(page).get_by_role("progressbar")).to_have_attribute("aria-valuenow", str(MANY), timeout=RUN_MS)
     expect(newest(page)).to_have_attribute("data-state", "done")
 
@@ -66,24 +66,25 @@ def test_a_run_is_paused_resumed_and_ended_by_hand(stack: Stack, open_page: Open
     page = live(open_page(at(stack, "runs")))
     stack.command("rescore", "--owner", owner, *SLOW)
     run = newest(page)
-    expect(run).to_have_attribute("data-state", "running", timeout=SOON_MS)
+    expect(run).to_have_attribute("data-state", "running")
     run.get_by_role("button", name="Pause").press("Enter")
-    expect(run).to_have_attribute("data-state", "paused", timeout=SOON_MS)
+    expect(run).to_have_attribute("data-state", "paused")
     run.get_by_role("button", name="Resume").press("Enter")
-    expect(run).to_have_attribute("data-state", "running", timeout=SOON_MS)
+    expect(run).to_have_attribute("data-state", "running")
     run.get_by_role("button", name="Cancel").click()
+    expect(run.get_by_role("button", name="Yes, end it")).to_be_focused()
     page.keyboard.press("Escape")
     expect(run.get_by_role("button", name="Cancel")).to_be_visible()
     run.get_by_role("button", name="Cancel").click()
     expect(run.get_by_role("button", name="Yes, end it")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(run).to_have_attribute("data-state", "cancelled", timeout=SOON_MS)
+    expect(run).to_have_attribute("data-state", "cancelled")
 
 
 def test_only_admins_steer_and_only_overseers_look(stack: Stack, open_page: Open, owner: str) -> None:
     stack.command("rescore", "--owner", owner)
     page = live(open_page(at(stack, "runs", "executive")))
-    expect(newest(page)).to_be_visible(timeout=SOON_MS)
+    expect(newest(page)).to_be_visible()
     for name in ("Start a run", "Pause", "Cancel"):
         expect(page.get_by_role("main").get_by_role("button", name=name)).to_have_count(0)
     viewer = live(open_page(at(stack, "runs", "viewer")))
@@ -97,16 +98,16 @@ def test_a_model_is_read_promoted_and_moves_the_list(stack: Stack, open_page: Op
     before = reader.locator(".lead-points").all_inner_texts()
     page = live(open_page(at(stack, "models")))
     page.get_by_role("link", name=version).click()
-    expect(page.get_by_text("ranks the right one higher")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("ranks the right one higher")).to_be_visible()
     expect(page.locator(".chart canvas").nth(2)).to_be_visible()
     shape = page.get_by_role("region", name="Budget", exact=True)
     shape.get_by_text("As a table").click()
     expect(shape.get_by_role("row").nth(1)).to_contain_text("not known")
     page.get_by_role("button", name="Put in charge").click()
     page.get_by_role("button", name="Yes, promote").click()
-    expect(page.locator(".mark").first).to_have_text("★ In charge", timeout=SOON_MS)
+    expect(page.locator(".mark").first).to_have_text("★ In charge")
     stack.command("rescore", "--owner", owner)
-    expect(reader.locator(".delta[data-way=up], .delta[data-way=down]").first).to_be_visible(timeout=SOON_MS)
+    expect(reader.locator(".delta[data-way=up], .delta[data-way=down]").first).to_be_visible()
     explained = reader.locator(".lead").first.locator(".lead-why")
     expect(explained).not_to_contain_text("quiet", timeout=RUN_MS)
     assert reader.locator(".lead-points").all_inner_texts() != before
@@ -115,7 +116,7 @@ def test_a_model_is_read_promoted_and_moves_the_list(stack: Stack, open_page: Op
     page.go_back()
     page.get_by_role("button", name="Revert").click()
     page.get_by_role("button", name="Yes, revert").click()
-    expect(page.get_by_text("The scorecard scores the leads")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("The scorecard scores the leads")).to_be_visible()
 
 
 def test_an_alarm_is_a_quiet_line_until_it_is_over(stack: Stack, open_page: Open) -> None:
@@ -136,7 +137,7 @@ def test_letters_and_the_way_back_lead_through_the_places(stack: Stack, open_pag
     lead = new_lead()
     stack.tell(lead, **STRONG)
     page = live(open_page(stack.link("admin").replace("/#", f"/?q={lead}#")))
-    expect(row(page, lead)).to_be_visible(timeout=SOON_MS)
+    expect(row(page, lead)).to_be_visible()
     page.keyboard.press("r")
     expect(page.get_by_role("heading", name="Rescoring", level=1)).to_be_visible()
     page.keyboard.press("j")
@@ -149,8 +150,7 @@ def test_letters_and_the_way_back_lead_through_the_places(stack: Stack, open_pag
     expect(row(page, lead)).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("scheme", "viewport"), LOOKS, ids=["desktop-dark", "phone-light"])
 def test_everybody_can_read_them(
     stack: Stack, open_page: Open, owner: str, version: str, scheme: str, viewport: dict[str, int]
 ) -> None:
@@ -159,17 +159,17 @@ def test_everybody_can_read_them(
     expect(page.get_by_role("button", name="Preview")).to_be_visible()
     assert_readable(page)
     page.get_by_role("link", name="Models").click()
-    expect(page.get_by_role("link", name=version)).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_role("link", name=version)).to_be_visible()
     assert_readable(page)
     page.get_by_role("link", name=version).click()
-    expect(page.locator(".chart canvas").nth(2)).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".chart canvas").nth(2)).to_be_visible()
     assert_readable(page)
 
 
 def test_a_chart_takes_the_colours_that_the_system_changes_to(stack: Stack, open_page: Open, version: str) -> None:
     page = live(open_page(at(stack, "models").replace("#", f"&model={version}#"), color_scheme="light"))
     canvas = page.locator(".chart canvas").first
-    expect(canvas).to_be_visible(timeout=SOON_MS)
+    expect(canvas).to_be_visible()
     before = canvas.evaluate("it => it.toDataURL()")
     page.emulate_media(color_scheme="dark")
     eventually(lambda: canvas.evaluate("it => it.toDataURL()") != before)

@@ -165,7 +165,7 @@ def test_upkeep_that_is_killed_between_any_two_steps_asks_for_one_training(guard
             eventually(lambda: passage.holds(b"XACK"), within_s=60)
             assert len(rows(own, TRAININGS)) == 1
             run.kill()
-        passage.open()
+        passage.lose()
     assert unacknowledged(own) == ENOUGH
     with worker(own.settings, "upkeep", **address):
         keep_trainings.delay()

@@ -39,7 +39,8 @@ def narrow(settings: Settings, **rescoring: object) -> Settings:
 @pytest.fixture
 def begin(own: Services) -> Begin:
     def begun(slice_ids: int = 100, rate: int | None = None, **where: object) -> Run:
-        own.settings = narrow(own.settings, slice_ids=slice_ids)
+        # None begins by itself, whatever the hour.
+        own.settings = narrow(own.settings, slice_ids=slice_ids, schedules={})
         asked = RunRequest(filter=LeadFilter.model_validate(where), rate=rate)
         with own.session() as db:
             return runs.open_run(own, db, asked, actor="test", reason="operator")
