@@ -3,14 +3,13 @@
 PostgreSQL counts them; what is lost here is only found later.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
-from pipeline.errors import TryAgain
+from pipeline.redis_client import translated
 
 KEY = "service6:outcomes"
 GROUP = "learning"
@@ -27,7 +26,7 @@ class OutcomeStream:
 
     def append(self, keys: Sequence[str]) -> None:
         """`lead:<id>` of each that was decided."""
-        with _translated():
+        with translated():
             pipe = self._redis.pipeline(transaction=False)
             for key in keys:
                 pipe.xadd(KEY, {"key": key}, maxlen=LENGTH, approximate=True)
@@ -35,12 +34,12 @@ class OutcomeStream:
 
     def read(self) -> list[bytes]:
         """Ids of entries that nobody has acknowledged: those that were read before, then those that are new."""
-        with _translated():
+        with translated():
             self._ensure_group()
             return [*self._read(UNACKNOWLEDGED), *self._read(NEW)]
 
     def acknowledge(self, ids: Sequence[bytes]) -> None:
-        with _translated():
+        with translated():
             self._redis.xack(KEY, GROUP, *ids)
 
     def _read(self, after: str) -> list[bytes]:
@@ -55,11 +54,3 @@ class OutcomeStream:
         except ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise TryAgain(f"Redis is away ({type(error).__name__})") from error

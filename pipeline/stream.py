@@ -9,18 +9,14 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
 
-from pipeline.errors import TryAgain
+from pipeline.redis_client import translated
 from schemas.event import Position
 
 Order = tuple[int, int]
 
 START: Order = (0, 0)
-CONNECT_TIMEOUT_S = 2.0
-ANSWER_TIMEOUT_S = 5.0
 RECENT_PART = 500  # entries a request
 RECENT_BYTES = 64 << 20  # of entries that a reader may ask for at once
 KEPT_S = 86_400
@@ -89,7 +85,7 @@ class Stream:
     def append(self, entries: Sequence[Entry]) -> None:
         """Adds them in this order and trims the feed to about its length."""
         parts = [part for entry in entries for part in entry]
-        with _translated():
+        with translated():
             self._append(
                 keys=[self._key, _epoch_key(self._key)],
                 args=[self._length, _new_epoch(), *parts],
@@ -97,7 +93,7 @@ class Stream:
 
     def state(self) -> StreamState:
         candidate = _new_epoch()
-        with _translated():
+        with translated():
             pipe = self._redis.pipeline(transaction=True)
             pipe.set(_epoch_key(self._key), candidate, nx=True, get=True)
             pipe.xinfo_stream(self._key)
@@ -115,7 +111,7 @@ class Stream:
     @contextmanager
     def hints(self) -> Iterator[Hints]:
         """Listens for hints as long as the context lasts."""
-        with _translated(), self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
+        with translated(), self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
             pubsub.subscribe(_hint_channel(self._key))
             yield Hints(pubsub)
 
@@ -126,12 +122,12 @@ class Hints:
 
     def wait(self, timeout_s: float) -> None:
         """Returns with the first hint, or after the timeout."""
-        with _translated():
+        with translated():
             self._pubsub.get_message(timeout=timeout_s)
 
     def forget(self) -> None:
         """Drops the hints that piled up: one look at the outbox answers them all."""
-        with _translated():
+        with translated():
             while self._pubsub.get_message():
                 pass
 
@@ -145,7 +141,7 @@ class StreamReader:
 
     async def state(self) -> StreamState:
         candidate = _new_epoch()
-        with _translated():
+        with translated():
             pipe = self._redis.pipeline(transaction=True)
             pipe.set(_epoch_key(self._key), candidate, nx=True, get=True)
             pipe.xinfo_stream(self._key)
@@ -153,7 +149,7 @@ class StreamReader:
 
     async def read(self, after: Order, *, count: int, block_ms: int) -> list[Arrival]:
         """At most `count` entries above `after`, oldest first; waits `block_ms` for the first of them."""
-        with _translated():
+        with translated():
             found: Any = await self._redis.xread({self._key: text(after)}, count=count, block=block_ms)
         return [_arrival(*raw) for _, entries in found for raw in entries]
 
@@ -166,7 +162,7 @@ class StreamReader:
         while len(newest_first) < count and size < RECENT_BYTES:
             # In parts, so that the event loop breathes between them.
             part = min(RECENT_PART, count - len(newest_first))
-            with _translated():
+            with translated():
                 found: Any = await self._redis.xrevrange(self._key, max=end, count=part)
             older = [_arrival(*raw) for raw in found]
             newest_first += older
@@ -175,27 +171,6 @@ class StreamReader:
                 return newest_first[::-1], True
             end = f"({text(newest_first[-1].order)}"
         return newest_first[::-1], False
-
-
-def connect(url: str) -> Redis:
-    # Whoever calls backs off by itself; a retry inside the client would hide how long Redis is away.
-    return Redis.from_url(
-        url,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_timeout=ANSWER_TIMEOUT_S,
-        socket_keepalive=True,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
-def connect_async(url: str) -> redis.asyncio.Redis:
-    return redis.asyncio.Redis.from_url(
-        url,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_timeout=ANSWER_TIMEOUT_S,
-        socket_keepalive=True,
-        retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
-    )
 
 
 def position(epoch: str, order: Order) -> Position:
@@ -229,14 +204,6 @@ def _state(candidate: str, answers: list[Any]) -> StreamState:
         first = stream["first-entry"]
         floor = max(floor, _order(first[0]) if first else last)
     return StreamState(epoch, floor, last)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise TryAgain(f"Redis is away ({type(error).__name__})") from error
 
 
 def _new_epoch() -> str:

@@ -17,6 +17,7 @@ from pipeline.mapping import SourceMap
 from pipeline.metrics import Metrics
 from pipeline.outcome_stream import OutcomeStream
 from pipeline.outreach.zoho import AccessToken
+from pipeline.redis_client import connect
 from pipeline.scoring.glassbox import opened
 from pipeline.scoring.scorecard import Scorecard
 from pipeline.scoring.scorer import Scorer
@@ -25,7 +26,7 @@ from pipeline.settings import Settings
 from pipeline.storage import champions, models
 from pipeline.storage.champions import Written
 from pipeline.storage.engine import engine, statements, transaction
-from pipeline.stream import Stream, connect
+from pipeline.stream import Stream
 from schemas.score import Engine as ModelEngine
 from schemas.scorecard import ScorecardConfig
 

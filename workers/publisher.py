@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from pipeline import log, stream
+from pipeline import log, redis_client
 from pipeline.errors import GiveUp, Service6Error
 from pipeline.metrics import Metrics
 from pipeline.outcome_stream import OutcomeStream
@@ -162,7 +162,7 @@ def main() -> None:
     # One connection, because the lead is a lock of that connection.
     timeout_s = settings.database.statement_timeout_s
     connections = engine(settings.database_url, pool_size=1, statement_timeout_s=timeout_s, autocommit=True)
-    with stream.connect(settings.redis_url) as client:
+    with redis_client.connect(settings.redis_url) as client:
         feed = Stream(client, settings.stream.key, settings.stream.length)
         Publisher(
             connections, feed, OutcomeStream(client), settings.publisher, Metrics(), heartbeat, settings.told

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from pipeline import log, stream
+from pipeline import log, redis_client
 from pipeline.errors import Refused, Service6Error
 from pipeline.metrics import Metrics
 from pipeline.security import tokens
@@ -49,7 +49,7 @@ class Relay:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings.relay
         self._origins = settings.api.origins
-        self._redis = stream.connect_async(settings.redis_url)
+        self._redis = redis_client.connect_async(settings.redis_url)
         hub = Hub(settings.relay, metrics)
         tail = Tail(StreamReader(self._redis, settings.stream.key), hub, settings.relay)
         self._parts = Parts(settings.relay, settings.secret_key.get_secret_value(), metrics, hub, tail)

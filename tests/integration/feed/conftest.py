@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from pipeline import stream
+from pipeline import redis_client
 from pipeline.metrics import Metrics
 from pipeline.sections import RedisSettings
 from pipeline.security import tokens
@@ -184,7 +184,7 @@ def relay(relays: StartRelay) -> RelayServer:
 
 @pytest.fixture
 def feed(settings: Settings) -> Iterator[Stream]:
-    with stream.connect(settings.redis_url) as client:
+    with redis_client.connect(settings.redis_url) as client:
         yield Stream(client, settings.stream.key, settings.stream.length)
 
 
@@ -211,7 +211,7 @@ def published(settings: Settings, feed: Stream) -> Callable[[], list[tuple[str, 
     """(key, rev) of all that is in the stream, in its order."""
 
     def look() -> list[tuple[str, int]]:
-        with stream.connect(settings.redis_url) as client:
+        with redis_client.connect(settings.redis_url) as client:
             events = [orjson.loads(fields[b"event"]) for _, fields in client.xrange(settings.stream.key)]
         return [(one["key"], one["rev"]) for one in events]
 

@@ -11,7 +11,7 @@ import orjson
 import psutil
 from sqlalchemy import insert, text
 
-from pipeline import stream
+from pipeline import redis_client
 from pipeline.settings import Settings
 from pipeline.storage.tables import outbox
 from pipeline.stream import Stream
@@ -32,7 +32,7 @@ def test_a_saved_change_becomes_a_valid_event(
     publishers()
     db.save((7, 3))
     eventually(lambda: published() == [("lead:7", 3)])
-    with stream.connect(settings.redis_url) as client:
+    with redis_client.connect(settings.redis_url) as client:
         ((_, fields),) = client.xrange(settings.stream.key)
     change = ScoreChanged.model_validate_json(fields[b"event"])
     assert (change.body.score.rev, change.body.previous_score) == (3, 42.5)
@@ -146,7 +146,7 @@ def test_it_goes_on_when_redis_comes_back(
 ) -> None:
     publishers()
     eventually(lambda: db.one(LEADER) == 1)
-    with stream.connect(settings.redis_url) as client:
+    with redis_client.connect(settings.redis_url) as client:
         for rev in range(1, 4):
             client.client_kill_filter(_type="pubsub")
             client.client_kill_filter(_type="normal", skipme=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from pipeline import stream
+from pipeline import redis_client, stream
 from pipeline.errors import TryAgain
 from pipeline.settings import Settings
 from pipeline.stream import Arrival, Entry, Stream, StreamReader
@@ -16,7 +16,7 @@ KEY = "changes"
 
 @pytest.fixture
 def server(redis_db: str) -> "Iterator[redis.Redis]":
-    with stream.connect(redis_db) as client:
+    with redis_client.connect(redis_db) as client:
         yield client
 
 
@@ -31,7 +31,7 @@ def append(written: Stream, count: int) -> None:
 
 def read(url: str, after: stream.Order, *, count: int = 1000) -> list[Arrival]:
     async def once() -> list[Arrival]:
-        async with stream.connect_async(url) as client:
+        async with redis_client.connect_async(url) as client:
             return await StreamReader(client, KEY).read(after, count=count, block_ms=1)
 
     return asyncio.run(once())
@@ -55,7 +55,7 @@ def test_the_newest_are_read_oldest_first(written: Stream, redis_db: str) -> Non
     append(written, 2500)
 
     async def recent(count: int) -> tuple[list[Arrival], bool]:
-        async with stream.connect_async(redis_db) as client:
+        async with redis_client.connect_async(redis_db) as client:
             return await StreamReader(client, KEY).recent(written.position().order, count)
 
     newest, are_all = asyncio.run(recent(1800))
@@ -150,7 +150,7 @@ def test_a_hint_wakes_at_once_and_many_count_as_one(written: Stream) -> None:
 
 
 def test_without_redis_a_hint_is_nothing_and_the_rest_may_be_tried_again(settings: Settings) -> None:
-    with stream.connect("redis://127.0.0.1:1/0") as client:
+    with redis_client.connect("redis://127.0.0.1:1/0") as client:
         away = Stream(client, KEY, 10)
         away.hint()
         with pytest.raises(TryAgain, match="Redis is away"):
