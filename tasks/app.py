@@ -1,15 +1,19 @@
 """The Celery app, and what its tasks work with."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from kombu.entity import Queue
 
 from pipeline.settings import Settings
-from pipeline.wiring import Services
+
+if TYPE_CHECKING:  # beat, Flower and the supervisor need no more than the app
+    from pipeline.wiring import Services
 
 QUEUES = ("scoring", "upkeep", "rescoring", "learning", "outreach")
 TRAINING_LIBRARIES = ("interpret", "sklearn")  # of the extra `training`

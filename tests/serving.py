@@ -29,7 +29,7 @@ from tests.processes import ROOT
 from tests.waiting import eventually
 from workers.supervision.embedded import HOST, free_port
 from workers.supervision.program import Program, Run
-from workers.supervision.programs import CELERY
+from workers.supervision.programs import WORKER
 
 _numbers = count(1)
 
@@ -181,6 +181,6 @@ def worker(
     settings: Settings, queues: str = "scoring,upkeep", name: str = "worker", **environment: str
 ) -> Iterator[Run]:
     quiet = ("--without-gossip", "--without-mingle", "--disable-prefetch")
-    argv = (*CELERY[2:], "worker", "-Q", queues, "-n", f"{name}@%h", "-c", "1", *quiet)
+    argv = (*WORKER[2:], "-Q", queues, "-n", f"{name}@%h", "-c", "1", *quiet)
     with process(name, argv, settings, **environment) as run:
         yield run

@@ -1,4 +1,4 @@
-"""What a Celery process starts with: `celery -A workers.worker worker|beat|flower`."""
+"""What a Celery worker starts with: `celery -A workers.worker worker`."""
 
 import time
 

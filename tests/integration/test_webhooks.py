@@ -27,7 +27,7 @@ from tests.integration.rows import blocked, execute, rows, value
 from tests.serving import Api, api, delivery, process, services, signed, worker
 from tests.waiting import eventually
 from workers.supervision.program import Run
-from workers.supervision.programs import CELERY
+from workers.supervision.programs import BROKER
 from workers.supervision.servers import Postgres, Valkey
 
 SMALL = {"SERVICE6_INTAKE__QUEUE_REQUESTS": "60", "SERVICE6_INTAKE__GROUP_SIZE": "60"}
@@ -378,7 +378,7 @@ def own_servers(settings: Settings, **urls: str) -> None:
 
 
 def beat(settings: Settings, **environment: str) -> AbstractContextManager[Run]:
-    argv = (*CELERY[2:], "beat", f"--schedule={settings.state_dir / 'beat'}", "--pidfile=")
+    argv = (*BROKER[2:], "beat", f"--schedule={settings.state_dir / 'beat'}", "--pidfile=")
     return process("beat", argv, settings, **environment)
 
 

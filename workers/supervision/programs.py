@@ -26,7 +26,9 @@ WORKERS_S = dict.fromkeys(("scoring", "upkeep", "rescoring", "learning", "outrea
 GRACE_S = {"simulator": 2, "api": 8, "beat": 4, "publisher": 4, "flower": 4, **WORKERS_S}
 DRAIN_S = 4
 
-CELERY = (sys.executable, "-m", "celery", "-A", "workers.worker")
+CELERY = (sys.executable, "-m", "celery", "-A")
+WORKER = (*CELERY, "workers.worker", "worker")
+BROKER = (*CELERY, "workers.broker")
 
 
 def applications(
@@ -52,7 +54,7 @@ def applications(
         program("upkeep", *worker("upkeep", 1)),
         program("rescoring", *worker("rescoring", settings.workers.rescoring_processes)),
         program("publisher", sys.executable, "-m", "workers.publisher"),
-        program("beat", *CELERY, "beat", f"--schedule={state_dir / 'beat'}", "--pidfile="),
+        program("beat", *BROKER, "beat", f"--schedule={state_dir / 'beat'}", "--pidfile="),
         # An argument could be read by every user of the machine.
         program("flower", *_flower(settings.flower.port), FLOWER_BASIC_AUTH=f"service6:{flower_password}"),
     ]
@@ -78,7 +80,7 @@ def migration(state_dir: Path, environment: Mapping[str, str]) -> Program:
 def worker(queue: str, processes: int) -> tuple[str, ...]:
     """The command of a Celery worker of this queue."""
     return (
-        *(*CELERY, "worker", "-Q", queue, "-n", f"{queue}@%h", "-c", str(processes)),
+        *(*WORKER, "-Q", queue, "-n", f"{queue}@%h", "-c", str(processes)),
         # Gossip and mingle tell workers of each other, which none of ours needs to know.
         *("--without-gossip", "--without-mingle", "--disable-prefetch"),
     )
@@ -86,4 +88,4 @@ def worker(queue: str, processes: int) -> tuple[str, ...]:
 
 def _flower(port: int) -> tuple[str, ...]:
     # Without events: three a task would cost more than scoring a lead does.
-    return (*CELERY, "flower", "--address=127.0.0.1", f"--port={port}", "--enable_events=False")
+    return (*BROKER, "flower", "--address=127.0.0.1", f"--port={port}", "--enable_events=False")

@@ -1,0 +1,18 @@
+"""What beat and Flower start with: `celery -A workers.broker beat|flower`.
+
+They send and look on. Whatever scores stays out of their memory: they know tasks by name.
+"""
+
+from celery.signals import setup_logging
+
+from pipeline import log, settings
+from tasks import app as tasks_app
+
+app = tasks_app.app
+app.conf.imports = ()
+tasks_app.connect(settings.load())
+
+
+@setup_logging.connect
+def _configure_logging(**_: object) -> None:
+    log.configure("broker")
