@@ -80,8 +80,8 @@ class Term(NamedTuple):
 
     @property
     def phrase(self) -> str:
-        """Its part of the sentence."""
-        return f"{self.label} (+{self.points:g})" if self.points > 0 else f"{self.label} (−{-self.points:g})"
+        """Its part of the sentence, to a tenth of a point as scores are."""
+        return f"{self.label} ({'+' if self.points > 0 else '−'}{round(abs(self.points), 1):g})"
 
 
 Wordings = Sequence[Sequence[Wording]]  # by term, then by place

@@ -83,6 +83,8 @@ def test_the_sentence_tells_what_speaks_for_and_what_against() -> None:
     assert explain.sentence(Tier.A, ENOUGH, words[:1]) == "Strong lead: large budget (+13)."
     assert explain.sentence(Tier.D, ENOUGH, words[1:]) == "Weak lead: cold contact (−9)."
     assert explain.sentence(Tier.D, ENOUGH, []) == NOTHING_KNOWN
+    learned = [term(WORDINGS[0][1], 12.96), term(WORDINGS[1][1], -9.123)]
+    assert explain.sentence(Tier.B, ENOUGH, learned) == "Promising lead: large budget (+13); but cold contact (−9.1)."
 
 
 def test_of_too_little_it_says_so_and_what_there_is() -> None:
