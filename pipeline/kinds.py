@@ -11,7 +11,8 @@ Kind = Literal["number", "boolean", "text", "timestamp", "days_until"]
 
 MILLISECONDS_FROM = 1e11  # epoch numbers above are milliseconds: in seconds it would be the year 5138
 CURRENCIES = "EUR|USD|GBP|CHF|CAD|AUD|NZD|JPY|CNY|INR|BRL|MXN|PLN|CZK|HUF|RON|SEK|NOK|DKK|TRY|ZAR|AED|SGD|HKD"
-AROUND = re.compile(rf"^\s*(?:(?:{CURRENCIES})\b)?[\s$€£¥₹]*|[\s$€£¥₹%]*(?:\b(?:{CURRENCIES}))?\s*$")
+BEFORE = re.compile(rf"^\s*([-+]?)\s*(?:(?:{CURRENCIES})(?![A-Za-z]))?[\s$€£¥₹]*")
+AFTER = re.compile(rf"[\s$€£¥₹%]*(?:(?<![A-Za-z])(?:{CURRENCIES}))?\s*$")
 GROUPED_BY_SPACE = re.compile(r"(?<=\d)[ \u00a0\u202f'’](?=\d{3}(?!\d))")
 # `1,250` and `1.250.000,50`; with one dot alone, or a comma before other than three digits, it is the fraction's.
 COMMA_OF_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
@@ -46,17 +47,18 @@ def coerce(value: Value, kind: Kind, at: datetime | None = None) -> Value:
 
 def number_in(text: str) -> float | None:
     """The number that a text is, however its country writes it: 1250.5, $1,250.50, 1.250,50 €, 1 250,5."""
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    if len(text) > LONGEST_NUMBER:
-        return None
-    plain = GROUPED_BY_SPACE.sub("", AROUND.sub("", text))
+    number = _float(text)
+    if number is not None or len(text) > LONGEST_NUMBER:
+        return number
+    plain = GROUPED_BY_SPACE.sub("", AFTER.sub("", BEFORE.sub(r"\1", text)))
     if DOTS_OF_THOUSANDS.fullmatch(plain) and not COMMA_OF_THOUSANDS.fullmatch(plain):
         plain = plain.replace(".", "").replace(",", ".")
+    return _float(plain.replace(",", ""))
+
+
+def _float(text: str) -> float | None:
     try:
-        return float(plain.replace(",", ""))
+        return float(text)
     except ValueError:
         return None
 

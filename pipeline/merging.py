@@ -76,7 +76,9 @@ class Lead:
             *([FORGOTTEN] if change.forgets else []),
         ]
         newer = {name for name in names if stamp > self._stamp(name)}
-        if not newer and moment <= self.active_at:
+        # To be erased is nothing that the person did.
+        active_at = self.active_at if change.forgets else max(self.active_at, moment)
+        if not newer and active_at == self.active_at:
             return None
         news = self._news(change, newer, moment)
         self.times.update(dict.fromkeys(newer, stamp))
@@ -88,7 +90,7 @@ class Lead:
             self.owner = change.owner
         if OUTCOME in newer:
             self._end(change.outcome, moment)
-        self.active_at = max(self.active_at, moment)
+        self.active_at = active_at
         self._unseat(name for name in change.contacts if CONTACT + name in newer)
         self._forget()
         self.erased = self.erased or FORGOTTEN in newer
@@ -131,7 +133,8 @@ class Lead:
             self._forget()
         if moment <= self.active_at and not change.attributes and len(self.times) == 1:
             return None
-        self.active_at = max(self.active_at, moment)
+        if not change.forgets:
+            self.active_at = max(self.active_at, moment)
         attributes = dict(self.attributes)
         return News(moment, attributes, len(change.contacts), change.stage, change.owner, self.outcome)
 
@@ -152,13 +155,20 @@ class Lead:
                 del self.attributes[name]
                 self.times.pop(name, None)
 
+    @property
+    def is_blank(self) -> bool:
+        """Nothing is known but that the person was erased, so that what comes in late tells nothing of him either."""
+        return self.times.keys() == {SHARED, FORGOTTEN}
+
     def says(self, told: "Lead") -> bool:
         """Whether all that the other one says is so here already, whenever it was told."""
-        fields = ((self.stage, told.stage), (self.owner, told.owner), (self.outcome, told.outcome))
+        fields = ((self.stage, told.stage), (self.owner, told.owner))
         return (
             told.attributes.items() <= self.attributes.items()
             and told.contacts.items() <= self.contacts.items()
             and all(new in (None, known) for known, new in fields)
+            # None is what it is also if it was taken back.
+            and (OUTCOME not in told.times or told.outcome == self.outcome)
         )
 
     def news(self, change: LeadChange, told: "Lead") -> LeadChange:

@@ -71,12 +71,13 @@ class Saver:
         if not touched:
             return []
         self._store(db, touched, received_at)
+        shown = [lead for lead in touched if not lead.is_blank]
         consequences.save(
             db,
             sealed=self.sealed(touched),
             told=[_entry(lead, news) for lead, news in told],
             captured=captured(touched),
-            revisions=[(lead.id, lead.revision) for lead in touched],
+            revisions=[(lead.id, lead.revision) for lead in shown],
             received_at=received_at,
             due=self.due(received_at),
         )
@@ -86,7 +87,7 @@ class Saver:
             outcomes.note(db, decided, received_at)
         if len(decided) < len(ended):
             outcomes.forget(db, [lead.id for lead in touched if lead.id in ended and lead.outcome is None])
-        return [lead.id for lead in touched]
+        return [lead.id for lead in shown]
 
     def sealed(self, stored: Sequence[Lead]) -> list[contacts.SealedContact]:
         """The contacts of those that have some or had, in ascending id."""
@@ -124,8 +125,6 @@ class Saver:
         told: list[tuple[Lead, News]] = []
         for change in changes:
             key = (change.source, change.external_id)
-            if change.forgets and key not in known:
-                continue  # there is nothing to erase
             lead = known.setdefault(key, Lead(*key))
             news = self.capture.fold(lead, change, received_at)
             if news is not None:

@@ -136,7 +136,8 @@ def _columns(keys: Sequence[Key]) -> tuple[list[int], list[str]]:
     return [lead_id for lead_id, _ in ordered], [target for _, target in ordered]
 
 
-DISCARD_AND_OWE = text("""
+ELSE_THAN_TOLD = "((excluded.score, excluded.tier) IS DISTINCT FROM (w.told_score, w.told_tier))"
+DISCARD_AND_OWE = text(f"""
     WITH published AS (DELETE FROM outbox WHERE id = ANY(CAST(:published AS bigint[])))
     INSERT INTO outreach AS w (lead_id, target, source, external_id, rev, score, tier, body, due, since)
     SELECT v.*, :now, :now
@@ -145,14 +146,15 @@ DISCARD_AND_OWE = text("""
                   CAST(:tier AS text[]), CAST(:body AS text[])) AS v
         ON CONFLICT (lead_id, target) DO UPDATE
        SET rev = excluded.rev, score = excluded.score, tier = excluded.tier, body = excluded.body,
-           due = COALESCE(w.due, excluded.due),
+           due = COALESCE(w.due, CASE WHEN {ELSE_THAN_TOLD} THEN excluded.due END),
            since = CASE WHEN w.due IS NULL THEN excluded.since ELSE w.since END,
            attempts = CASE WHEN w.due IS NULL THEN 0 ELSE w.attempts END,
            error = CASE WHEN w.due IS NULL THEN NULL ELSE w.error END,
-           dead = false
+           dead = w.dead AND NOT {ELSE_THAN_TOLD}
      WHERE excluded.rev > w.rev
-       AND (w.due IS NOT NULL OR (excluded.score, excluded.tier) IS DISTINCT FROM (w.told_score, w.told_tier))
-""")
+       -- what is dead may be replayed, and then tells the newest
+       AND (w.due IS NOT NULL OR w.dead OR {ELSE_THAN_TOLD})
+""")  # noqa: S608
 
 OWE_FETCHES = text("""
     INSERT INTO outreach (lead_id, target, source, external_id, rev, due, since)

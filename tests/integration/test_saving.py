@@ -57,7 +57,7 @@ def test_a_person_who_is_erased_is_found_no_more(own: Services) -> None:
     [lead] = save(own, [told(own, "L1", at, budget=5, email="ann@example.com", phone="+49 30 1234567")])
     assert opened(own, lead) == {"email": "ann@example.com", "phone": "+49 30 1234567"}
     erasure = told(own, "L1", NOW)._replace(forgets=True)
-    assert save(own, [erasure, erasure._replace(external_id="L2", delivery_id="other")]) == [lead]
+    assert save(own, [erasure]) == [lead]
     assert opened(own, lead) == {}
     indexes = rows(own, "SELECT email_index, phone_index FROM lead_contacts")
     assert indexes == [{"email_index": None, "phone_index": None}]
@@ -65,6 +65,20 @@ def test_a_person_who_is_erased_is_found_no_more(own: Services) -> None:
     # Another change tells nothing of the person; a late one of before neither.
     save(own, [told(own, "L1", NOW, budget=6), told(own, "L1", at, email="ann@example.com")])
     assert opened(own, lead) == {}
+
+
+def test_a_person_who_is_erased_before_he_is_known_stays_unknown(own: Services) -> None:
+    at = NOW - timedelta(days=1)
+    erasure = told(own, "L1", NOW)._replace(forgets=True)
+    assert save(own, [erasure]) == []
+    assert save(own, [erasure._replace(delivery_id="again")]) == []
+    assert rows(own, "SELECT * FROM unscored") == []
+    assert save(own, [told(own, "L1", at, budget=5, email="ann@example.com")])
+    assert rows(own, "SELECT attributes, active_at FROM leads") == [{"attributes": {"budget": 5}, "active_at": at}]
+    # The same if both come in together.
+    other = told(own, "L2", NOW)._replace(forgets=True)
+    assert save(own, [other, told(own, "L2", at, budget=5, email="bo@example.com")])
+    assert rows(own, "SELECT lead_id FROM lead_contacts") == []
 
 
 def test_a_delivery_counts_once_in_a_group_and_after_it(own: Services) -> None:

@@ -25,6 +25,7 @@ from tests.waiting import eventually
 
 OWED = "SELECT count(*) FROM outreach WHERE due IS NOT NULL"
 FAR = {"budget": 300_000, "lead_source": "referral", "jobtitle": "CEO"}
+NEAR = {"budget": 1000, "lead_source": None, "jobtitle": None}
 
 
 def told(crm: VendorApi) -> list[dict[str, str]]:
@@ -296,6 +297,24 @@ def test_gone_for_good_is_a_dead_letter_that_can_be_replayed(own: Services, crow
     write_back("standard", "webhook")
     assert [asked.headers["webhook-id"] for asked in crm.asked] == [f"score_{lead}_1"] * 2
     assert value(own, "SELECT count(*) FROM dead_letters") == 0
+
+
+def test_a_replayed_letter_tells_the_newest_score_also_if_it_was_told_before(
+    own: Services, crowd: Crowd, crm: VendorApi
+) -> None:
+    crowd.tell("hubspot", "101", budget=1000)
+    write_back("hubspot", "crm")
+    execute(own, "UPDATE outreach SET attempts = 1, since = since - interval '73 hours', due = now()")
+    crowd.tell("hubspot", "101", **FAR)
+    prune()
+    assert value(own, "SELECT count(*) FROM dead_letters") == 1
+    crowd.tell("hubspot", "101", **NEAR)
+    assert value(own, OWED) == 0
+    assert service6("dead-letters", "replay", "--all").stdout == "1 enqueued\n"
+    due_again(own)
+    write_back("hubspot", "crm")
+    first, last = told(crm)
+    assert first == last == {"101": newest(own)}
 
 
 def test_a_discarded_letter_is_told_again_only_with_a_new_score(own: Services, crowd: Crowd, crm: VendorApi) -> None:

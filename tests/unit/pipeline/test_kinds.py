@@ -82,6 +82,10 @@ def test_whatever_comes_it_stays_fit_to_store(kind: Kind, value: Value) -> None:
         ("1 250 000,5 €", 1_250_000.5),
         ("1\u00a0250", 1250),
         ("1'250.50 CHF", 1250.5),
+        ("1250EUR", 1250),
+        ("EUR1250", 1250),
+        ("1.250,50EUR", 1250.5),
+        ("-€1,250", -1250),
     ],
 )
 def test_a_number_is_read_as_its_country_writes_it(text: str, number: float) -> None:

@@ -8,7 +8,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.merging import CONTACT, SHARED, Lead, News
+from pipeline.merging import CONTACT, LONG_AGO, SHARED, Lead, News
 from schemas.lead import OPEN, LeadChange, Outcome
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -79,7 +79,8 @@ def test_each_value_is_the_newest_that_was_told(told: list[LeadChange]) -> None:
         attributes = {name: value for name, value in attributes.items() if name not in one.contacts}
         contacts = {} if one.forgets else contacts
     assert (lead.attributes, lead.contacts) == (attributes, contacts)
-    assert lead.active_at == in_order[-1].occurred_at or lead.active_at == NOW
+    active = [min(one.occurred_at, NOW) for one in in_order if not one.forgets]
+    assert lead.active_at == max(active, default=LONG_AGO)
 
 
 def test_a_time_in_the_future_counts_as_now() -> None:
@@ -101,6 +102,12 @@ def test_an_older_change_still_brings_what_was_unknown() -> None:
     lead = folded([change("d1", attributes={"a": 1})])
     assert lead.fold(change("d0", NOW - timedelta(days=1), attributes={"a": 9, "b": 2}, stage="new"), NOW)
     assert (lead.attributes, lead.stage, lead.active_at) == ({"a": 1, "b": 2}, "new", NOW)
+
+
+def test_an_outcome_that_is_taken_back_is_not_said_already() -> None:
+    known = folded([change("d1", attributes={"a": 1}, outcome=Outcome.WON)])
+    assert known.says(folded([change("row", attributes={"a": 1})]))
+    assert not known.says(folded([change("row", attributes={"a": 1}, outcome=OPEN)]))
 
 
 def test_a_missing_key_is_no_deletion_and_null_is_a_value() -> None:
