@@ -50,7 +50,16 @@ function begin(bearer) {
   const reading = leads.read().catch(() => null);
   reading.then((position) => feed.peek() === opened && opened.start(position));
   if (overseer.peek()) alarms.read();
-  if (openId.peek()) leads.show(openId.peek()).then((found) => found || say('There is no such lead that you may see.'));
+  if (openId.peek()) openAddressed();
+}
+
+/** The lead that the address names. */
+function openAddressed() {
+  if (openId.peek() === null) return leads.hide();
+  leads.show(openId.peek()).then(
+    (found) => found || say('There is no such lead that you may see.'),
+    (problem) => say(problem.message),
+  );
 }
 
 function end() {
@@ -70,6 +79,7 @@ startClocks();
 openSession();
 openView();
 watchWidth();
+addEventListener('popstate', () => token.peek() && openAddressed());
 watchNetwork(() => feed.peek()?.hurry());
 effect(() => {
   const bearer = token.value;

@@ -55,6 +55,7 @@ export class Feed {
 
   stop() {
     clearInterval(this.#watch);
+    this.#watch = 0;
     clearTimeout(this.#telling);
     this.#drop();
   }
@@ -62,7 +63,7 @@ export class Feed {
   /** There is a network again, or somebody looks again: wait no longer. */
   hurry() {
     this.#attempt = 0;
-    if (!this.#socket) this.#open();
+    if (this.#watch && !this.#socket) this.#open();
   }
 
   /** What runs change is told of these leads alone. @param {string[]} ids */

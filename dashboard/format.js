@@ -4,6 +4,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const COUNT = new Intl.NumberFormat();
+const SMALL = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const ISO_MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
@@ -15,8 +16,10 @@ export const moment = (iso) => MOMENT.format(new Date(iso));
 export function valueText(value) {
   if (value === null || value === undefined || value === '') return '–';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  if (typeof value === 'number') return count(value);
-  return ISO_MOMENT.test(value) ? moment(value) : value;
+  if (typeof value === 'number') return (Math.abs(value) < 1 ? SMALL : COUNT).format(value);
+  // A vendor's text may begin like a moment and be none.
+  const at = ISO_MOMENT.test(value) ? Date.parse(value) : NaN;
+  return Number.isNaN(at) ? value : MOMENT.format(at);
 }
 
 /** @param {number} points @returns {string} always signed, with a true minus */

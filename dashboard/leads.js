@@ -5,7 +5,7 @@ import { Ranking, ranksWith } from './ranking.js';
 import { Reasons, rescored } from './reasons.js';
 import { Revisions } from './revisions.js';
 import { batch, computed, signal } from './vendor/signals.js';
-import { admits, isContact, openId, view } from './view.js';
+import { admits, isContact, NOTHING, openId, view } from './view.js';
 
 const FIRST_PAGE = 60; // what a tall screen shows, so that it is there at once
 const PAGE = 200;
@@ -47,6 +47,8 @@ export class Leads {
   #arrivals = new Arrivals();
   #floor = null;
   #reading = 0;
+  #begun = 0;
+  #renewing = false;
   #heldUntil = 0;
   #flush = 0;
   #settledAt = 0;
@@ -76,10 +78,15 @@ export class Leads {
   async snapshot() {
     // As many as were there, within what one answer holds: nobody wants to be thrown back to the top.
     const wanted = Math.min(LARGEST_PAGE, Math.max(FIRST_PAGE, this.order.peek().length));
-    if (this.pausedAt.peek() === null) return (await this.#fetch(null, wanted)).position;
-    this.#arrivals.missed = true; // until it is resumed
-    this.waiting.value = this.#arrivals.count();
-    return (await api.leadPage(view.peek(), { limit: 1 })).position;
+    if (this.pausedAt.peek() === null) {
+      const page = await this.#fetch(null, wanted).catch(() => null);
+      if (page) return page.position;
+    } else {
+      this.#arrivals.missed = true; // until it is resumed
+      this.waiting.value = this.#arrivals.count();
+    }
+    // What somebody is still typing into the search may be refused; the feed goes on all the same.
+    return (await api.leadPage(NOTHING, { limit: 1 })).position;
   }
 
   /** Reads the next page below. */
@@ -106,17 +113,28 @@ export class Leads {
     clearTimeout(this.#renewLater);
     this.#renewLater = 0;
     if (this.pausedAt.peek() !== null) return void (this.#arrivals.missed = true); // until it is resumed
-    if (this.loading.peek()) return this.#renewSoon();
-    const reading = this.#reading;
+    if (this.loading.peek() || this.#renewing) return this.#renewSoon();
+    const [begun, reading] = [this.#begun, this.#reading];
+    this.#renewing = true;
+    const page = await this.#held(reading).catch(() => null);
+    this.#renewing = false;
+    this.#schedule();
+    if (begun !== this.#begun) return; // all was read anew meanwhile
+    if (this.pausedAt.peek() !== null) this.#arrivals.missed = true;
+    else if (page && reading === this.#reading) batch(() => this.#renewed(page));
+    else this.#renewSoon();
+  }
+
+  /** All down to where the reader is, as one page; cut short where another reading has begun. */
+  async #held(reading) {
     const wanted = Math.max(FIRST_PAGE, Math.min(this.#reach, this.order.peek().length));
     const leads = [];
     let page = null;
     do {
-      page = await api.leadPage(view.peek(), { limit: LARGEST_PAGE, cursor: page?.next_cursor }).catch(() => null);
-      if (!page || reading !== this.#reading) return; // another reading has begun
+      page = await api.leadPage(view.peek(), { limit: LARGEST_PAGE, cursor: page?.next_cursor });
       leads.push(...page.leads);
-    } while (page.next_cursor && leads.length < wanted);
-    batch(() => this.#renewed({ ...page, leads }));
+    } while (page.next_cursor && leads.length < wanted && reading === this.#reading);
+    return { ...page, leads };
   }
 
   /** @param {object[]} events as the feed brings them: doubled or out of order does no harm */
@@ -146,7 +164,7 @@ export class Leads {
     this.#heldUntil = Math.max(this.#heldUntil, Date.now() + ms);
   }
 
-  /** @param {string} id @returns {Promise<boolean>} false if there is no such lead for this reader */
+  /** @param {string} id @returns {Promise<boolean>} false if there is no such lead for this reader; throws api.Problem */
   async show(id) {
     openId.value = id;
     const row = this.row(id);
@@ -154,10 +172,14 @@ export class Leads {
       this.open.value = row.peek();
       return true;
     }
-    const lead = await api.leadDetail(id).catch(() => null);
+    const lead = await api.leadDetail(id).catch((problem) => {
+      if (problem.status !== 404) throw problem;
+      return null;
+    });
     if (openId.peek() !== id) return true;
-    if (lead) this.open.value = { lead, live: false };
-    else this.hide();
+    if (!lead) this.hide();
+    else if (this.#revisions.passed(id, lead.score.rev)) return this.show(id); // the feed was quicker
+    else this.open.value = { lead, live: false };
     return lead !== null;
   }
 
@@ -205,6 +227,7 @@ export class Leads {
   }
 
   #replace(page) {
+    this.#begun++;
     this.#rows = new Map();
     this.#ranking.clear();
     this.#unplaced.clear();
@@ -248,16 +271,20 @@ export class Leads {
     this.#place(came);
   }
 
+  get #busy() {
+    return this.loading.peek() || this.#renewing;
+  }
+
   #schedule() {
     // Before a reading ends its rows are not known, so what the feed brings waits for them.
-    if (this.#flush || !this.#arrivals.any || this.loading.peek() || this.pausedAt.peek() !== null) return;
+    if (this.#flush || !this.#arrivals.any || this.#busy || this.pausedAt.peek() !== null) return;
     const due = this.#settledAt + (document.hidden ? HIDDEN_PACE_MS : PACE_MS);
     this.#flush = setTimeout(() => this.#flushNow(), Math.max(0, due - Date.now()));
   }
 
   #flushNow() {
     this.#flush = 0;
-    if (this.loading.peek()) return;
+    if (this.#busy) return;
     this.#settledAt = Date.now();
     batch(() => this.#settle());
   }

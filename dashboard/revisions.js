@@ -12,11 +12,16 @@ export class Revisions {
 
   /** @returns {boolean} true, and remembered, if nothing newer than `rev` was seen */
   stands(key, rev) {
-    if (rev < (this.#seen.get(key) ?? 0)) return false;
+    if (this.passed(key, rev)) return false;
     this.#seen.delete(key); // A Map keeps the order of insertion, so the first key is the longest untouched.
     this.#seen.set(key, rev);
     if (this.#seen.size > MOST_KEYS) this.#seen.delete(this.#seen.keys().next().value);
     return true;
+  }
+
+  /** @returns {boolean} true if something newer than `rev` was seen */
+  passed(key, rev) {
+    return rev < (this.#seen.get(key) ?? 0);
   }
 
   clear() {

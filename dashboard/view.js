@@ -6,9 +6,10 @@ export const TIERS = ['A', 'B', 'C', 'D'];
 /** Name in the address -> how many milliseconds back. */
 export const SPANS = { '1h': 3_600_000, '1d': 86_400_000, '7d': 604_800_000 };
 
-const NOTHING = { tiers: [], source: '', owner: '', stage: '', since: '', text: '' };
+export const NOTHING = { tiers: [], source: '', owner: '', stage: '', since: '', text: '' };
 // An address is logged and copied, so it is no place for an e-mail address or a telephone number.
-const PHONE = /^(?=.*[+\s()./-])\+?(?:[\s()./-]*\d){7,15}$/;
+// Digits with a dash between them are rather an id, unless there are three groups of them that are no date.
+const PHONE = /^(?!\d{1,4}[.-]\d{1,2}[.-]\d{1,4}$)(?=.*[+\s()/]|(?:\d+[.-]){2})\+?(?:[\s()./-]*\d){7,15}$/;
 
 export const PLACES = ['leads', 'runs', 'models'];
 

@@ -3,6 +3,7 @@ import { commands } from '../commands.js';
 import { dialog } from '../dialogs.js';
 import { tenths } from '../format.js';
 import { html } from '../html.js';
+import { say } from '../toast.js';
 import { useEffect, useRef, useState } from '../vendor/preact-hooks.js';
 import { isContact } from '../view.js';
 import { DialogFrame } from './dialog_frame.js';
@@ -60,7 +61,7 @@ const commandEntry = ({ name, keys, run }) => ({
 
 const leadEntry = (leads, lead) => ({
   key: lead.id,
-  run: () => leads.show(lead.id),
+  run: () => leads.show(lead.id).catch((problem) => say(problem.message)),
   line: html`<${Tier} tier=${lead.score.tier} /><span>${lead.external_id} <span class="muted">${lead.source}</span></span><b>${tenths(lead.score.score)}</b>`,
 });
 

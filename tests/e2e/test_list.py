@@ -40,6 +40,41 @@ async () => {
 """
 
 
+# What the feed brings while the list is read anew stays, and where that reading fails it is tried again.
+RENEW = """
+async () => {
+  const { Leads } = await import(new URL('leads.js', document.querySelector('script[type=module]').src));
+  const lead = (id, points, rev) => ({ id, external_id: id, score: { score: points, rev, tier: 'B' } });
+  const page = (leads) => ({ leads, total: leads.length, next_cursor: null, position: null });
+  const answer = (...leads) => new Response(JSON.stringify(page(leads)));
+  const asked = [];
+  const counts = (url) => new URL(url, location).searchParams.get('limit') === '1';
+  window.fetch = (url) => (counts(url) ? answer() : new Promise((answered) => asked.push(answered)));
+  const until = async (met) => {
+    for (const late = Date.now() + 15000; !met() && Date.now() < late; ) await new Promise(requestAnimationFrame);
+  };
+  const leads = new Leads();
+  leads.read();
+  await until(() => asked.length);
+  asked.shift()(answer(lead('1', 50, 1), lead('2', 40, 1)));
+  await until(() => !leads.loading.value);
+  leads.renew();
+  await until(() => asked.length);
+  leads.apply([{ kind: 'score', key: 'lead:3', rev: 1, body: lead('3', 90, 1) }]);
+  await new Promise((done) => setTimeout(done, 300));
+  asked.shift()(answer(lead('1', 50, 1), lead('2', 40, 1)));
+  await until(() => leads.order.value.length === 3);
+  const kept = leads.order.value.join();
+  leads.renew();
+  await until(() => asked.length);
+  asked.shift()(new Response('{}', { status: 503 }));
+  await until(() => asked.length);
+  asked.shift()?.(answer(lead('3', 90, 1), lead('1', 10, 2)));
+  await until(() => leads.order.value.length === 2);
+  return [kept, leads.order.value.join()];
+}
+"""
+
 # A lead falls out of what was read while nothing may move, and is in the next page.
 FALL = """
 async () => {
@@ -86,6 +121,10 @@ def test_a_ranking_is_what_sorting_would_give(stack: Stack, open_page: Open) -> 
 
 def test_a_lead_that_fell_out_of_what_was_read_is_there_with_the_next_page(stack: Stack, open_page: Open) -> None:
     assert open_page(stack.url).evaluate(FALL) == "1 3 4 2 5"
+
+
+def test_a_reading_anew_loses_nothing_that_came_meanwhile_and_is_tried_again(stack: Stack, open_page: Open) -> None:
+    assert open_page(stack.url).evaluate(RENEW) == ["3,1,2", "3,1"]
 
 
 def test_a_long_list_draws_what_is_in_sight_and_reads_on_below(stack: Stack, open_page: Open, owner: str) -> None:

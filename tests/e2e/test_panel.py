@@ -47,6 +47,14 @@ def test_the_sum_what_moved_it_and_what_was_told(stack: Stack, open_page: Open) 
     expect(history).to_contain_text("never visited the site")
 
 
+def test_a_text_that_only_begins_like_a_moment_is_shown_as_it_is(stack: Stack, open_page: Open) -> None:
+    lead = new_lead()
+    stack.tell(lead, **STRONG, signed_at="0000-00-00T00:00:00", next_step="2024-01-15T10:30 call back", share=0.0004)
+    shown = panel(opened(open_page(stack.link("admin")), lead)).locator(".attributes")
+    for text in ("0000-00-00T00:00:00", "2024-01-15T10:30 call back", "0.0004"):
+        expect(shown).to_contain_text(text)
+
+
 def test_a_lever_shows_what_would_be_and_saves_nothing(stack: Stack, open_page: Open) -> None:
     lead = new_lead()
     stack.tell(lead, **STRONG)
