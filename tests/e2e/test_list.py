@@ -58,11 +58,12 @@ async () => {
   await until(() => asked.length);
   asked.shift()(answer(lead('1', 50, 1), lead('2', 40, 1)));
   await until(() => !leads.loading.value);
-  leads.renew();
+  const renewed = leads.renew();
   await until(() => asked.length);
   leads.apply([{ kind: 'score', key: 'lead:3', rev: 1, body: lead('3', 90, 1) }]);
   await new Promise((done) => setTimeout(done, 300));
   asked.shift()(answer(lead('1', 50, 1), lead('2', 40, 1)));
+  await renewed; // what the feed brought may be shown already, and be lost by this
   await until(() => leads.order.value.length === 3);
   const kept = leads.order.value.join();
   leads.renew();
