@@ -1,4 +1,5 @@
 /** What is looked at: which part of the page, the filters, the search, the open lead or model; kept in the address, so that a link shows the same. */
+import { hasPhone } from './phone.js';
 import { batch, computed, effect, signal } from './vendor/signals.js';
 
 export const TIERS = ['A', 'B', 'C', 'D'];
@@ -8,8 +9,8 @@ export const SPANS = { '1h': 3_600_000, '1d': 86_400_000, '7d': 604_800_000 };
 
 export const NOTHING = { tiers: [], source: '', owner: '', stage: '', since: '', text: '' };
 // An address is logged and copied, so it is no place for an e-mail address or a telephone number.
-// Digits with a dash between them are rather an id, unless there are three groups of them that are no date.
-const PHONE = /^(?!\d{1,4}[.-]\d{1,2}[.-]\d{1,4}$)(?=.*[+\s()/]|(?:\d+[.-]){2})\+?(?:[\s()./-]*\d){7,15}$/;
+// The server keeps `0171 1234567` as an id; who types it here means a telephone number.
+const TYPED_PHONE = /^(?=.*[\s()])(?:[\s()]*\d){7,15}$/;
 
 export const PLACES = ['leads', 'runs', 'models'];
 
@@ -45,7 +46,7 @@ export function toggleTier(tier) {
 
 /** @returns {boolean} true if the text is an e-mail address or a telephone number rather than a lead's id */
 export function isContact(text) {
-  return text.includes('@') || PHONE.test(text.trim());
+  return text.includes('@') || hasPhone(text) || TYPED_PHONE.test(text.trim());
 }
 
 /** Goes to another part of the page; the browser's way back leads here again. */

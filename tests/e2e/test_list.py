@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
+from pipeline.security.privacy import looks_personal
 from tests.e2e.conftest import Open, Stack
 from tests.e2e.sight import PHONE, STRONG, WEAK, live, names, new_lead, panel, row
 from tests.waiting import eventually
@@ -76,6 +77,13 @@ async () => {
 }
 """
 
+CONTACTS = """
+async (texts) => {
+  const { isContact } = await import(new URL('view.js', document.querySelector('script[type=module]').src));
+  return texts.filter(isContact);
+}
+"""
+
 # A lead falls out of what was read while nothing may move, and is in the next page.
 FALL = """
 async () => {
@@ -126,6 +134,14 @@ def test_a_lead_that_fell_out_of_what_was_read_is_there_with_the_next_page(stack
 
 def test_a_reading_anew_loses_nothing_that_came_meanwhile_and_is_tried_again(stack: Stack, open_page: Open) -> None:
     assert open_page(stack.url).evaluate(RENEW) == ["3,1,2", "3,1"]
+
+
+def test_what_the_page_looks_up_is_what_the_server_takes_for_a_person(stack: Stack, open_page: Open) -> None:
+    ids = ["2024-001234", "1001-2345", "2024-01-15", "20-24-001234", "44-20-7946-0958", "12/34567", "5551234567"]
+    persons = ["+49 171 1234567", "555-123-4567", "030 123 4567", "call 0171 1234567", "anna@example.com"]
+    assert list(filter(looks_personal, ids + persons)) == persons
+    # As people type it; the server would take an id for it.
+    assert open_page(stack.url).evaluate(CONTACTS, [*ids, *persons, "0171 1234567"]) == [*persons, "0171 1234567"]
 
 
 def test_a_long_list_draws_what_is_in_sight_and_reads_on_below(stack: Stack, open_page: Open, owner: str) -> None:
