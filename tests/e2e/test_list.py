@@ -84,6 +84,50 @@ async (texts) => {
 }
 """
 
+# The list is paused while it is read anew; the feed begins anew while the search holds what the API refuses; it is also
+# quicker than the answer about a lead that is not in the list; and then no server answers for it.
+ANSWERS = """
+async () => {
+  const at = (name) => import(new URL(name, document.querySelector('script[type=module]').src));
+  const { Leads } = await at('leads.js');
+  const { look, openId } = await at('view.js');
+  const lead = (id, points, rev) => ({ id, external_id: id, score: { score: points, rev, tier: 'B' } });
+  const page = (...leads) => ({ leads, total: leads.length, next_cursor: null, position: { epoch: 'e', id: '7-0' } });
+  const answers = [];
+  window.fetch = async (url) => {
+    const { status = 200, body, before } = answers.shift() ?? {};
+    await before?.();
+    return new Response(JSON.stringify(body ?? {}), { status });
+  };
+  const leads = new Leads();
+  answers.push({ body: page(lead('1', 50, 1)) });
+  await leads.read();
+  answers.push({ body: page(lead('1', 50, 1), lead('2', 40, 1)), before: () => leads.pause() });
+  await leads.renew();
+  const paused = leads.order.value.join();
+  answers.push({ body: page(lead('1', 50, 1)) });
+  leads.resume();
+  await new Promise((done) => setTimeout(done, 300));
+
+  look({ text: 'anna@' });
+  answers.push({ status: 422 }, { body: page() });
+  const position = await leads.snapshot();
+  look({ text: '' });
+
+  const settle = async () => {
+    leads.apply([{ kind: 'score', key: 'lead:9', rev: 2, body: { ...lead('9', 20, 2), owner: 'Mara' } }]);
+    await new Promise((done) => setTimeout(done, 300));
+  };
+  look({ owner: 'Nobody' });
+  answers.push({ body: lead('9', 10, 1), before: settle }, { body: lead('9', 20, 2) });
+  await leads.show('9');
+  const shown = leads.open.value.lead.score.rev;
+  answers.push({ status: 503 });
+  const refused = await leads.show('9').catch((problem) => problem.status);
+  return { paused, position: position.id, shown, refused, open: openId.value };
+}
+"""
+
 # A lead falls out of what was read while nothing may move, and is in the next page.
 FALL = """
 async () => {
@@ -142,6 +186,11 @@ def test_what_the_page_looks_up_is_what_the_server_takes_for_a_person(stack: Sta
     assert list(filter(looks_personal, ids + persons)) == persons
     # As people type it; the server would take an id for it.
     assert open_page(stack.url).evaluate(CONTACTS, [*ids, *persons, "0171 1234567"]) == [*persons, "0171 1234567"]
+
+
+def test_late_and_refused_answers_take_nothing_away(stack: Stack, open_page: Open) -> None:
+    found = open_page(stack.url).evaluate(ANSWERS)
+    assert found == {"paused": "1", "position": "7-0", "shown": 2, "refused": 503, "open": "9"}
 
 
 def test_a_long_list_draws_what_is_in_sight_and_reads_on_below(stack: Stack, open_page: Open, owner: str) -> None:

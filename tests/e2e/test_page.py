@@ -6,7 +6,7 @@ import re
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
 import pytest
-from playwright.sync_api import Response, expect
+from playwright.sync_api import Response, Route, WebSocket, expect
 
 from tests.e2e.conftest import Open, Stack, Wire
 from tests.e2e.sight import RESTART_MS, STRONG, WEAK, below, live, new_lead, row, status
@@ -83,6 +83,35 @@ def test_the_focus_stays_with_a_lead_that_moves(stack: Stack, open_page: Open) -
     stack.tell(rising, **STRONG)
     eventually(lambda: below(page, rising, steady))
     expect(name).to_be_focused()
+
+
+def test_a_network_that_returns_while_the_rows_are_read_opens_no_second_socket(stack: Stack, open_page: Open) -> None:
+    page = open_page("about:blank")
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda socket: sockets.append(socket))  # Playwright takes no built-in function
+
+    def network_returns(route: Route) -> None:
+        page.evaluate("dispatchEvent(new Event('online'))")
+        route.continue_()
+
+    page.route("**/api/v1/leads?*", network_returns)
+    page.goto(stack.link("admin"))
+    live(page)
+    assert len(sockets) == 1
+
+
+def test_the_way_back_opens_and_closes_the_panel(stack: Stack, open_page: Open) -> None:
+    lead = new_lead()
+    stack.tell(lead, **STRONG)
+    page = live(open_page(stack.link("admin")))
+    shown = page.get_by_role("complementary").get_by_role("heading", name=lead)
+    page.get_by_role("button", name=lead).click()
+    expect(shown).to_be_visible()
+    page.get_by_role("link", name="Models").click()
+    expect(shown).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.go_back()
+    expect(shown).to_be_visible()
 
 
 def test_a_killed_api_is_shown_and_loses_nothing(stack: Stack, open_page: Open) -> None:
