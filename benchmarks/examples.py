@@ -116,7 +116,7 @@ def one_of_them(own: Services, leads: int) -> dict[str, dict[str, float]]:
         champions.add(db, "read", "glassbox", artefact, {})
         read = db.execute(text("SELECT id FROM model_versions WHERE version = 'read'")).scalar_one()
     everything = selection(LeadFilter(), 1)
-    row = ScoreRow(0, 2, 50.0, 0.5, "B", b"", b"\0" * 60, b"\0" * 120, None, "{}")
+    row = ScoreRow(0, 2, 50.0, 0.5, "B", b"\0" * 40, b"\0" * 60, b"\0" * 120, None, "{}")
     uncaptured = iter(chance.sample(range(1, leads // 3), ASKED))
     early = Early({f"attribute_{n}": n for n in range(FEATURES)}, NOW, imported=False)
     deeds: dict[str, Callable[[Session, int], object]] = {

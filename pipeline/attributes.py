@@ -80,4 +80,5 @@ def plain(value: object, pointer: str, text_limit: int, *, cut: bool = False) ->
 
 
 def _fit(text: str) -> str:
-    return UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
+    # Neither NUL nor half a pair can be printed, and to ask that costs a third.
+    return text if text.isprintable() else UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -92,10 +92,15 @@ def email_in(details: Mapping[str, Value]) -> str | None:
 
 def phone_in(details: Mapping[str, Value]) -> str | None:
     """The first telephone number in a lead's details: one that is called so, or else one that looks like one."""
-    texts = {name: str(value) for name, value in details.items() if value is not None and not isinstance(value, bool)}
-    called = (text for name, text in texts.items() if _is_called_phone(name))
-    found = (match.group() for text in texts.values() for match in PHONE_WITHIN.finditer(text))
+    called = (str(value) for name, value in details.items() if _is_called_phone(name) and _is_told(value))
+    found = (
+        match.group() for value in details.values() if _is_told(value) for match in PHONE_WITHIN.finditer(str(value))
+    )
     return next((text for text in chain(called, found) if _is_phone(text)), None)
+
+
+def _is_told(value: Value) -> bool:
+    return value is not None and not isinstance(value, bool)
 
 
 @lru_cache(maxsize=8192)

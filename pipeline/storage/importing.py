@@ -31,9 +31,7 @@ def insert_unknown(db: Session, rows: Sequence[LeadRow], *, received_at: datetim
 
 def insert_contacts(db: Session, contacts: Iterable[SealedContact]) -> None:
     """Of leads that this transaction has inserted."""
-    copy(
-        db, "COPY lead_contacts (lead_id, sealed, email_index, phone_index) FROM STDIN", _lines(map(_contact, contacts))
-    )
+    copy(db, COPY_CONTACTS, _lines(map(_contact, contacts)))
 
 
 def _lines(rows: Iterable[str]) -> io.BytesIO:
