@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.exceptions import NoArgsIsHelpError
 from pydantic import ValidationError
 
-from pipeline.errors import Malformed, Misconfigured, Service6Error
+from pipeline.errors import Malformed, Misconfigured, Service6Error, TryAgain
 from schemas.access import Role
 from schemas.run import Comparison, Deed, LeadFilter, Run, RunRequest, RunState
 from schemas.score import Tier
@@ -39,17 +41,47 @@ class WronglyUsed(Failed):
 
 
 class Operators(click.Group):
-    """Turns the project's errors into exit statuses."""
+    """Turns the project's errors, and click's, into one line and an exit status."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with _in_one_line():
+            return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _in_one_line():
+                return super().invoke(ctx)
         except (Misconfigured, Malformed) as error:
             raise WronglyUsed(str(error)) from None
+        except TryAgain as error:
+            raise Failed(f"{error}; `service6 doctor` says what is wrong") from None
         except Service6Error as error:
             raise Failed(str(error)) from None
         except KeyboardInterrupt:
             raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """What click says of a wrong command line, without its paragraphs."""
+    try:
+        yield
+    except NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        told = " ".join(error.format_message().split()).rstrip(".")
+        command = error.ctx.command_path if error.ctx else "service6"
+        raise WronglyUsed(f"{told[0].lower()}{told[1:]}; see `{command} --help`") from None
+
+
+class Whole(click.IntRange):
+    name = "integer"
+
+
+class Real(click.FloatRange):
+    name = "number"
 
 
 class Expiry(click.ParamType[timedelta]):
@@ -91,7 +123,7 @@ def letter_arguments(command: Command) -> Command:
     """Which dead letters, and how to answer."""
     command = json_option(state_dir_option(command))
     command = click.option("--all", "every", is_flag=True, help="All there are.")(command)
-    return click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1, 2**63 - 1))(command)
+    return click.argument("ids", metavar="[ID]...", nargs=-1, type=Whole(1, 2**63 - 1))(command)
 
 
 @click.group(cls=Operators, context_settings={"help_option_names": ["-h", "--help"]})
@@ -106,8 +138,8 @@ def main() -> None:
 @main.command()
 @click.option("--sample", is_flag=True, help="Add a simulated CRM, so that there is something to see.")
 @click.option("--host", help="Address that the API listens on.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(1, 65535), help="Port of the API and the page.  [default: 8000]")
-@click.option("--flower-port", type=click.IntRange(1, 65535), help="Port of Flower.  [default: 5555]")
+@click.option("--port", type=Whole(1, 65535), help="Port of the API and the page.  [default: 8000]")
+@click.option("--flower-port", type=Whole(1, 65535), help="Port of Flower.  [default: 5555]")
 @state_dir_option
 def up(sample: bool, host: str | None, port: int | None, flower_port: int | None, state_dir: Path | None) -> None:
     """Run the whole system in this terminal; Ctrl-C stops it.
@@ -148,7 +180,7 @@ def db_upgrade(state_dir: Path | None) -> None:
 def token(
     role: str, owners: tuple[str, ...], expires: timedelta | None, sub: str, link: bool, state_dir: Path | None
 ) -> None:
-    """Print an access token for the API, the live feed and the page.
+    """Print an access token for the API, the feed and the page.
 
     \b
     curl -H "Authorization: Bearer $(service6 token --role admin)" http://127.0.0.1:8000/api/v1/leads
@@ -212,18 +244,12 @@ def import_leads(
 
 
 @main.command()
-@click.option(
-    "--rate", type=click.FloatRange(0, 10_000, min_open=True), default=10, show_default=True, help="Webhooks a second."
-)
-@click.option(
-    "--seconds", type=click.FloatRange(0, 86_400, min_open=True), default=10, show_default=True, help="For how long."
-)
+@click.option("--rate", type=Real(0, 10_000, min_open=True), default=10, show_default=True, help="Webhooks a second.")
+@click.option("--seconds", type=Real(0, 86_400, min_open=True), default=10, show_default=True, help="For how long.")
 @click.option("--url", help="The API's address.  [default: that of `up`, else what is configured]")
 @click.option("--seed", type=int, help="The same seed invents the same leads.  [default: another each time]")
 @click.option("--outcomes", is_flag=True, help="Leads that are won or lost by a hidden rule, to see what is learned.")
-@click.option(
-    "--days", type=click.FloatRange(0, 3650, min_open=True), help="How many of theirs pass meanwhile.  [default: 90]"
-)
+@click.option("--days", type=Real(0, 3650, min_open=True), help="How many of theirs pass meanwhile.  [default: 90]")
 @json_option
 @state_dir_option
 def simulate(
@@ -236,7 +262,7 @@ def simulate(
     as_json: bool,
     state_dir: Path | None,
 ) -> None:
-    """Send signed webhooks of invented leads to the running system.
+    """Send signed webhooks of invented leads to what runs here.
 
     Latency counts from the moment a webhook was due. Fails if any is refused.
 
@@ -272,7 +298,7 @@ def simulate(
 def score(lead: str, as_json: bool, state_dir: Path | None) -> None:
     """Show a lead's score and what it is made of.
 
-    ID is the lead's number, or SOURCE:ID with the id that it has in that system.
+    ID is the lead's number, or the id that it has in its own system; SOURCE:ID where several have the same.
     """
     from workers.desk import score_sheet
 
@@ -285,18 +311,18 @@ def score(lead: str, as_json: bool, state_dir: Path | None) -> None:
 @click.option(
     "--trust", multiple=True, metavar="ATTRIBUTE", help="Keep it though it tells the outcome alone; repeatable."
 )
-@click.option("--follow", type=click.IntRange(1, 2**63 - 1), metavar="ID", help="Ask for none; wait for this one.")
+@click.option("--follow", type=Whole(1, 2**63 - 1), metavar="ID", help="Ask for none; wait for this one.")
 @json_option
 @state_dir_option
 def train(
     without: tuple[str, ...], trust: tuple[str, ...], follow: int | None, as_json: bool, state_dir: Path | None
 ) -> None:
-    """Have a model learned from leads whose outcome is known, and wait for its card.
+    """Learn a model from leads whose outcome is known.
 
-    The newest fifth is the test. The model is a candidate; `service6 models promote` puts it in charge, and where a
-    learned model is in charge already, one that beats it by more than chance is promoted by itself
-    (`learning.promote`). Attributes that were written after the outcome spoil it: leave them out. Ctrl-C leaves the
-    training going.
+    Waits for its card; Ctrl-C leaves the training going. The newest fifth is the test. The model is a candidate:
+    `service6 models promote` puts it in charge, and where a learned model is in charge already, one that beats it by
+    more than chance is promoted by itself (`learning.promote`). Attributes that were written after the outcome spoil
+    it: leave them out.
     """
     from workers.desk import model_table, trainer
 
@@ -325,9 +351,14 @@ def _wishes(without: tuple[str, ...], trust: tuple[str, ...]) -> Any:
         raise click.UsageError(f"--without, --trust: {error.errors()[0]['msg']}") from None
 
 
-@main.group()
-def models() -> None:
-    """Learned models: compare them, put one in charge."""
+@main.group(invoke_without_command=True)
+@json_option
+@state_dir_option
+@click.pass_context
+def models(ctx: click.Context, as_json: bool, state_dir: Path | None) -> None:
+    """Learned models: list them, compare them, put one in charge."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(models_list, as_json=as_json, state_dir=state_dir)
 
 
 @models.command("list")
@@ -343,7 +374,7 @@ def models_list(as_json: bool, state_dir: Path | None) -> None:
 
 
 @models.command("trainings")
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="The newest so many.")
+@click.option("--limit", type=Whole(1, 500), default=20, show_default=True, help="The newest so many.")
 @json_option
 @state_dir_option
 def models_trainings(limit: int, as_json: bool, state_dir: Path | None) -> None:
@@ -359,7 +390,7 @@ def models_trainings(limit: int, as_json: bool, state_dir: Path | None) -> None:
 @json_option
 @state_dir_option
 def models_show(version: str, as_json: bool, state_dir: Path | None) -> None:
-    """Show a model's card: how good it is, what counts, what was left out and why."""
+    """Show a model's card: how good it is, and what counts."""
     from workers.desk import model_table
 
     card = model_table.card(_settings(state_dir), version)
@@ -371,7 +402,7 @@ def models_show(version: str, as_json: bool, state_dir: Path | None) -> None:
 @click.option("--anyway", is_flag=True, help="Though its card says that it is not ready.")
 @state_dir_option
 def promote(version: str, anyway: bool, state_dir: Path | None) -> None:
-    """Put a model in charge: leads that change from now on are scored by it."""
+    """Put a model in charge of all leads that change from now on."""
     from workers.desk import model_table
 
     click.echo(model_table.promote(_settings(state_dir), version, anyway=anyway))
@@ -397,9 +428,7 @@ def revert(state_dir: Path | None) -> None:
 @click.option("--where", multiple=True, type=Condition(), help="With an attribute like this, as 'budget >= 50000'.")
 @click.option("--model", metavar="VERSION", help="By this model.  [default: the one in charge]")
 @click.option("--force", is_flag=True, help="Though the model's card says that it is not ready.")
-@click.option(
-    "--rate", type=click.IntRange(1, 10_000_000), help="Leads a second at most.  [default: as fast as it can]"
-)
+@click.option("--rate", type=Whole(1, 10_000_000), help="Leads a second at most.  [default: as fast as it can]")
 @click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")
 @click.option("--wait/--no-wait", default=True, help="Follow it to its end, or begin it and return.  [default: wait]")
 @json_option
@@ -451,7 +480,7 @@ def rescore(
 
 
 @main.group(invoke_without_command=True)
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="The newest so many.")
+@click.option("--limit", type=Whole(1, 1000), default=20, show_default=True, help="The newest so many.")
 @json_option
 @state_dir_option
 @click.pass_context
@@ -465,7 +494,7 @@ def runs(ctx: click.Context, limit: int, as_json: bool, state_dir: Path | None) 
 
 
 @runs.command("show")
-@click.argument("run", type=click.IntRange(1, 2**63 - 1))
+@click.argument("run", type=Whole(1, 2**63 - 1))
 @click.option("--wait", is_flag=True, help="Follow it to its end.")
 @json_option
 @state_dir_option
@@ -480,7 +509,7 @@ def runs_show(run: int, wait: bool, as_json: bool, state_dir: Path | None) -> No
 
 def _steering(deed: Deed, about: str) -> None:
     @runs.command(deed, help=about)
-    @click.argument("run", type=click.IntRange(1, 2**63 - 1))
+    @click.argument("run", type=Whole(1, 2**63 - 1))
     @json_option
     @state_dir_option
     def steer(run: int, as_json: bool, state_dir: Path | None) -> None:
@@ -506,7 +535,9 @@ def webhooks() -> None:
 @json_option
 @state_dir_option
 def webhooks_try(file: Path, source: str, as_json: bool, state_dir: Path | None) -> None:
-    """Show what a webhook's body would become; nothing is stored, no signature asked for.
+    """Show what a webhook's body would become.
+
+    Nothing is stored, and no signature asked for.
 
     \b
     service6 webhooks try saved-body.json --source hubspot
@@ -521,7 +552,7 @@ def webhooks_try(file: Path, source: str, as_json: bool, state_dir: Path | None)
 @json_option
 @state_dir_option
 def queues(as_json: bool, state_dir: Path | None) -> None:
-    """Show what waits, what runs, and the leads that wait for a score."""
+    """Show what waits, what runs, and what is owed a score."""
     from workers.desk import queue_table
 
     work = queue_table.look(_settings(state_dir))
@@ -533,17 +564,17 @@ def queues(as_json: bool, state_dir: Path | None) -> None:
 @state_dir_option
 @click.pass_context
 def dead_letters(ctx: click.Context, as_json: bool, state_dir: Path | None) -> None:
-    """Work whose last attempt failed: list it, replay it, discard it."""
+    """Work whose last attempt failed: list, replay, discard it."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(dead_letters_list, as_json=as_json, state_dir=state_dir)
 
 
 @dead_letters.command("list")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The newest so many.")
+@click.option("--limit", type=Whole(1, 10_000), default=50, show_default=True, help="The newest so many.")
 @json_option
 @state_dir_option
 def dead_letters_list(limit: int, as_json: bool, state_dir: Path | None) -> None:
-    """Show the newest dead letters; with --json each with its whole error."""
+    """Show the newest; with --json each with its whole error."""
     from workers.desk import letter_table
 
     found = letter_table.look(_settings(state_dir), limit)
@@ -574,7 +605,7 @@ def discard(ids: tuple[int, ...], every: bool, as_json: bool, state_dir: Path | 
 @json_option
 @state_dir_option
 def doctor(as_json: bool, state_dir: Path | None) -> None:
-    """Check configuration, servers, clocks and processes; say how to mend what is wrong.
+    """Check servers, processes and settings; say how to mend them.
 
     Fails if anything is bad; a warning is no failure.
     """

@@ -1,6 +1,7 @@
 """A rescoring run is begun: asked for, due by schedule, or to sweep up."""
 
 import logging
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +23,8 @@ SWEEPS = (timedelta(seconds=15), timedelta(seconds=120))
 SWEPT_WITHIN = timedelta(hours=6)
 MARGIN = timedelta(seconds=60)
 SCHEDULER = "schedule"
+EQUALITY = ("=", "!=")
+DATE = re.compile(r"\d{4}-\d{2}")  # ISO 8601 is in order as a text
 
 
 class UnknownAttribute(Malformed):
@@ -132,7 +135,11 @@ def newest(schedule: ScheduleSettings, now: datetime) -> datetime:
 
 
 def resolved(db: Session, where: LeadFilter) -> LeadFilter:
-    """With attributes as they are stored; raises UnknownAttribute."""
+    """With attributes as they are stored. Raises UnknownAttribute, or Malformed where order is asked of a word."""
+    for n, one in enumerate(where.where):
+        if isinstance(one.value, str) and one.operator not in EQUALITY and not DATE.match(one.value):
+            told = f"{one.operator} is for numbers and dates (2026-11-22), and {one.value!r} is neither"
+            raise Malformed(told, pointer=f"/filter/where/{n}/value")
     names = selection.spellings(db, [one.attribute for one in where.where])
     for n, one in enumerate(where.where):
         if one.attribute not in names:

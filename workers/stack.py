@@ -54,6 +54,8 @@ def up(
             _say("stopping; a second Ctrl-C kills")
         finally:
             supervisor.stop()
+            state.forget_addresses(state_dir)
+        _say("stopped")
 
 
 def _start(state_dir: Path, supervisor: Supervisor, claim: int, *, sample: bool) -> Overview:

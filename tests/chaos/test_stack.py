@@ -176,6 +176,8 @@ def test_ctrl_c_stops_everything_and_the_next_up_finds_all_as_it_was(place: Plac
             assert first.process.wait(30) == 0
             assert time.monotonic() - asked < 30
             assert all_gone(family)
+            first.shows("stopped")
+        assert embedded_servers(elsewhere.state_dir) == {}
         secret = (elsewhere.state_dir / "secret-key").read_text()
         with elsewhere.up() as again:
             again.shows("Service 6 is up", within_s=60)

@@ -38,6 +38,7 @@ def test_every_command_explains_itself(command: str) -> None:
     result = service6(*command.split(), "--help")
     assert result.exit_code == 0
     assert result.stdout.startswith(f"Usage: main {command}".rstrip())
+    assert "..." not in result.stdout.partition("Commands:")[2]  # a summary that was cut
 
 
 def test_token_stands_alone_on_stdout(settings: Settings) -> None:
@@ -68,12 +69,15 @@ def test_an_agents_owner_is_written_as_leads_carry_it(settings: Settings, own: S
         (["import", "leads", __file__, "--source", "s", "--id", "id", "--won", "1"], "belong together"),
         (["simulate", "--rate", "0"], "--rate"),
         (["frobnicate"], "frobnicate"),
+        (["--frobnicate"], "--frobnicate"),
+        (["runs", "show", "first"], "'first' is not a valid integer; see `main runs show --help`"),
     ],
 )
 def test_wrong_usage_is_status_2(settings: Settings, arguments: list[str], words: str) -> None:
     result = service6(*arguments)
     assert result.exit_code == 2
     assert words in result.stderr
+    assert re.fullmatch(r"service6: .*\n", result.stderr)
 
 
 @pytest.mark.parametrize("arguments", [["queues"], ["score", "1"], ["db", "upgrade"], ["simulate"]])
@@ -94,7 +98,7 @@ def test_with_postgresql_away_one_line_and_status_1(
     monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg2://service6:secret-word@127.0.0.1:1/service6")
     result = service6(*arguments)
     assert result.exit_code == 1
-    assert re.fullmatch(r"service6: PostgreSQL.*\n", result.stderr)
+    assert re.fullmatch(r"service6: PostgreSQL.*; `service6 doctor` says what is wrong\n", result.stderr)
     assert "secret-word" not in result.stderr
 
 
@@ -140,7 +144,16 @@ def test_score_by_number_and_by_the_vendors_id(celery: Services) -> None:
     assert re.search(r"^   \+8\.0  came by referral +source = referral$", shown, re.MULTILINE)
     assert "ada@" not in shown
     detail = json.loads(service6("score", str(lead_id), "--json").stdout)
+    assert service6("score", detail["external_id"]).stdout == shown
     assert detail["score"]["factors"][0]["points"] == 8.0
+
+
+def test_an_id_that_two_sources_know_needs_its_source(celery: Services) -> None:
+    score_leads(save(celery, [told(celery, "crm-42"), told(celery, "crm-42")._replace(source="other")]))
+    result = service6("score", "crm-42")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "service6: several sources have a lead 'crm-42'; ask for SOURCE:ID, or for its number\n"
+    assert "other:crm-42" in service6("score", "other:crm-42").stdout
 
 
 @pytest.mark.parametrize("asked", ["123", "abc", "standard:nobody", "9" * 30])

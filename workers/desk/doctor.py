@@ -55,11 +55,12 @@ def is_well(findings: list[Finding]) -> bool:
 
 
 def report(findings: list[Finding]) -> str:
+    widest = max(len(finding.name) for finding in findings)
     lines = []
     for finding in findings:
-        lines.append(f"{finding.level:<5} {finding.name:<18} {finding.found}")
+        lines.append(f"{finding.level:<5} {finding.name:<{widest}}  {finding.found}")
         if finding.mend:
-            lines.append(f"{'':<24} → {finding.mend}")
+            lines.append(f"{'':<6}{'':<{widest}}  → {finding.mend}")
     return "\n".join(lines)
 
 

@@ -95,10 +95,10 @@ def steer(settings: Settings, run_id: int, deed: Deed) -> Run:
 def table(found: Sequence[Run]) -> str:
     if not found:
         return "no runs yet; `service6 rescore` begins one"
-    lines = [f"{'run':>6}  {'state':<10}{'done':>12}{'of':>12}{'changed':>12}  {'model':<20}  begun"]
+    lines = [f"{'run':>6}  {'state':<10}{'done':>12}{'of':>12}{'changed':>12}  {'model':<20}  {'begun':<16}  by"]
     lines += [
         f"{run.id:>6}  {run.state:<10}{run.leads_done:>12,}{run.leads_total:>12,}{run.leads_changed:>12,}"
-        f"  {run.model_version:<20}  {run.created_at:%Y-%m-%d %H:%M} {run.reason}"
+        f"  {run.model_version:<20}  {run.created_at:%Y-%m-%d %H:%M}  {run.reason}"
         for run in found
     ]
     return "\n".join(lines)
@@ -130,9 +130,11 @@ def preview_text(found: Preview) -> str:
     ]
     lines += [f"  {move.before} -> {move.after}  {move.leads:>10,}" for move in found.tier_moves]
     widest = max((bucket.leads for bucket in found.deltas), default=0)
-    for bucket in found.deltas:
+    for bucket in found.deltas if widest else ():
         upper = "more" if bucket.high is None else f"{bucket.high:g}"
-        lines.append(f"  by {bucket.low:>2g} to {upper:<4} {bucket.leads:>10,}  {'█' * _bar(bucket.leads, widest)}")
+        lines.append(
+            f"  by {bucket.low:>2g} to {upper:<4} {bucket.leads:>10,}  {'█' * round(40 * bucket.leads / widest)}"
+        )
     return "\n".join(lines)
 
 
@@ -168,7 +170,3 @@ def _find(own: Services, run_id: int) -> Run:
 
 def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _bar(leads: int, widest: int) -> int:
-    return round(40 * leads / widest) if widest else 0

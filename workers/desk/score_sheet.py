@@ -31,14 +31,23 @@ def find(settings: Settings, asked: str) -> LeadDetail:
 def _number(own: Services, db: Session, asked: str) -> int:
     source, colon, external_id = asked.partition(":")
     if not colon:
-        if not asked.isdecimal() or len(asked) > LONGEST_NUMBER:
-            raise GiveUp(f"{asked!r} is no lead; ask for its number, or for SOURCE:ID")
-        return int(asked)
+        if asked.isdecimal() and len(asked) <= LONGEST_NUMBER:
+            return int(asked)
+        return _of_any_source(db, asked)
     # A vendor's id may be stored as a pseudonym, by the rule for owners.
     lead_id = listing.find_id(db, source, own.source_map(source).owner(external_id))
     if lead_id is None:
         raise GiveUp(f"there is no lead {external_id} of {source}")
     return lead_id
+
+
+def _of_any_source(db: Session, external_id: str) -> int:
+    found = listing.find_ids(db, external_id, 2)
+    if not found:
+        raise GiveUp(f"{external_id!r} is no lead; ask for its number, or for SOURCE:ID")
+    if len(found) > 1:
+        raise GiveUp(f"several sources have a lead {external_id!r}; ask for SOURCE:ID, or for its number")
+    return found[0]
 
 
 def text(lead: LeadDetail) -> str:

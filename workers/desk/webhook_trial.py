@@ -49,7 +49,8 @@ def attempt(settings: Settings, file: Path, source: str) -> Trials:
         try:
             return _trials(own, made, source, file.read_bytes())
         except Malformed as error:
-            raise GiveUp(f"{error.pointer or file.name}: {error}") from None
+            where = f"at {error.pointer}: " if error.pointer else ""
+            raise GiveUp(f"{file.name} is nothing that {source} sends: {where}{error}") from None
 
 
 def text(trials: Trials) -> str:

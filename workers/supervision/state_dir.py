@@ -75,6 +75,11 @@ def write_addresses(state_dir: Path, addresses: Mapping[str, str]) -> None:
     write_private(state_dir / "servers.json", json.dumps(addresses, indent=2))
 
 
+def forget_addresses(state_dir: Path) -> None:
+    """So that the other commands say that nothing runs, and not that some server does not answer."""
+    (state_dir / "servers.json").unlink(missing_ok=True)
+
+
 def write_private(path: Path, content: str) -> None:
     """Readable by its owner alone from the first byte on, and whole or not there."""
     unfinished = path.with_name(f"{path.name}.unfinished")

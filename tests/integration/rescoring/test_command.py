@@ -57,6 +57,7 @@ def test_a_filter_that_nothing_meets_is_no_failure(own: Services, leads: list[in
     [
         (("--where", "budget"), "write an attribute, one of = != < <= > >=, and a value"),
         (("--where", "colour = red"), "no lead has an attribute 'colour'; there are: budget, visits"),
+        (("--where", "budget >= abc"), ">= is for numbers and dates (2026-11-22), and 'abc' is neither"),
         (("--tier", "E"), "'E' is not one of 'A', 'B', 'C', 'D'"),
         (("--changed-before", "soon"), "does not match the formats"),
         (("--rate", "0"), "0 is not in the range"),
@@ -69,6 +70,8 @@ def test_a_filter_that_makes_no_sense_is_told_in_a_line(
     failed = service6("rescore", *arguments)
     assert failed.exit_code == 2
     assert told in failed.stderr
+    assert failed.stderr.startswith("service6: ")
+    assert failed.stderr.count("\n") == 1
 
 
 def test_the_second_of_two_runs_is_told_of_the_first(own: Services, leads: list[int]) -> None:
@@ -142,6 +145,10 @@ def test_runs_over_the_api(served: Api, own: Services) -> None:
         "/api/v1/rescore-runs", {"filter": {"where": [{"attribute": "x", "operator": "=", "value": 1}]}}
     )
     assert (wrong.status_code, wrong.json()["pointer"]) == (400, "/filter/where/0/attribute")
+    wrong = served.post(
+        "/api/v1/rescore-runs/preview", {"filter": {"where": [{"attribute": "x", "operator": "<", "value": "many"}]}}
+    )
+    assert (wrong.status_code, wrong.json()["pointer"]) == (400, "/filter/where/0/value")
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.AGENT, Role.EXECUTIVE])

@@ -308,6 +308,7 @@ def test_a_filter_takes_the_leads_that_meet_all_of_it(own: Services) -> None:
     assert count(where=[{"attribute": "Budget", "operator": ">=", "value": 30_000}]) == 10
     assert count(where=[{"attribute": "city", "operator": "=", "value": "lisbon"}]) == 40
     assert count(where=[{"attribute": "city", "operator": ">", "value": 5}]) == 0
+    assert count(where=[{"attribute": "city", "operator": "<", "value": "2026-01"}]) == 0
     with pytest.raises(Malformed, match="no lead has an attribute 'colour'; there are: budget, city"):
         count(where=[{"attribute": "colour", "operator": "=", "value": "red"}])
 
