@@ -6,7 +6,7 @@ const DAY = 24 * HOUR;
 const COUNT = new Intl.NumberFormat();
 const SMALL = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const ISO_MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
-const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' });
 
 export const count = (number) => COUNT.format(number);
 export const tenths = (number) => number.toFixed(1);

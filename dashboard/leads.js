@@ -16,6 +16,7 @@ const HELD_MS = 1500;
 const PACE_MS = 100; // nobody reads faster, and the list is arranged once for all that came meanwhile
 const HIDDEN_PACE_MS = 1000;
 const RECOUNT_MS = 5000;
+const REFUSALS = [400, 422];
 const QUIET_MS = 5000; // so long after the last lead in sight that a run changed, it is at another place
 
 /**
@@ -116,13 +117,14 @@ export class Leads {
     if (this.loading.peek() || this.#renewing) return this.#renewSoon();
     const [begun, reading] = [this.#begun, this.#reading];
     this.#renewing = true;
-    const page = await this.#held(reading).catch(() => null);
+    let refused = false;
+    const page = await this.#held(reading).catch((problem) => void (refused = REFUSALS.includes(problem.status)));
     this.#renewing = false;
     this.#schedule();
     if (begun !== this.#begun) return; // all was read anew meanwhile
     if (this.pausedAt.peek() !== null) this.#arrivals.missed = true;
     else if (page && reading === this.#reading) batch(() => this.#renewed(page));
-    else this.#renewSoon();
+    else if (!refused) this.#renewSoon(); // what the API does not take now it takes no later
   }
 
   /** All down to where the reader is, as one page; cut short where another reading has begun. */
@@ -173,8 +175,10 @@ export class Leads {
       return true;
     }
     const lead = await api.leadDetail(id).catch((problem) => {
-      if (problem.status !== 404) throw problem;
-      return null;
+      if (problem.status === 404) return null;
+      // The panel still shows the lead before, and the address tells what is shown.
+      if (openId.peek() === id) openId.value = this.open.peek()?.lead.id ?? id;
+      throw problem;
     });
     if (openId.peek() !== id) return true;
     if (!lead) this.hide();

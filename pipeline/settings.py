@@ -206,9 +206,7 @@ def embedded_servers(state_dir: Path) -> dict[str, str]:
 
 def _known(url: SecretStr, variable: str, state_dir: Path) -> str:
     if not url.get_secret_value():
-        raise Misconfigured(
-            f"{variable} is not set, and no embedded servers were started on {state_dir}: run `service6 up`"
-        )
+        raise Misconfigured(f"{variable} is not set, and nothing runs on {state_dir}: start it with `service6 up`")
     return url.get_secret_value()
 
 

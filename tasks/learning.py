@@ -163,7 +163,7 @@ def _compete(own: Services, model: GlassBox, card: ModelCard, wishes: TrainingWi
         artefact = None if champion is None else models.load(db, champion.id).artefact
         made_by = None if champion is None else trainings.maker(db, champion.version)
     if champion is None or artefact is None:
-        return _unfought(None, "no learned model is in charge: the first one is a person's decision")
+        return _unfought(None, "no learned model was in charge, and to promote the first is a person's decision")
     if champion.version == model.version:
         return _unfought(champion.version, "it is the champion itself, learned once more")
     if champion.baseline is None:

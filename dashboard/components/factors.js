@@ -22,10 +22,13 @@ function Plain({ label, points, sum }) {
 
 function Bar({ factor, longest }) {
   const { label, points, value } = factor;
+  const seen = value === null || value === undefined ? '' : valueText(value);
+  // `Seniority: founder` has said it already.
+  const isTold = typeof value !== 'number' && label.toLowerCase().endsWith(seen.toLowerCase());
   const share = longest === 0 ? 0 : Math.abs(points) / longest;
   return html`<li class="factor" data-way=${points < 0 ? 'down' : 'up'}>
     <span class="factor-label">
-      ${label} ${value !== null && value !== undefined && html`<span class="factor-value">${valueText(value)}</span>`}
+      ${label} ${!isTold && html`<span class="factor-value">${seen}</span>`}
     </span>
     <span class="factor-points">${signed(points)}</span>
     <span class="factor-track" aria-hidden="true">

@@ -8,7 +8,7 @@ import { say } from '../toast.js';
 import { useState } from '../vendor/preact-hooks.js';
 import { go } from '../view.js';
 import { Confirm } from './confirm.js';
-import { Readiness, Stage } from './model_marks.js';
+import { Readiness, Stage, Verdict } from './model_marks.js';
 import { Behind, Lift, Reliability } from './quality_charts.js';
 import { Shape } from './term_shape.js';
 import { Tier } from './tier.js';
@@ -33,7 +33,7 @@ function Card({ told: { model, card, shapes, training, accuracy, drift }, onDeci
     </div>
     <${Summary} card=${card} />
     ${card.reasons.length > 0 && html`<ul class="notice reasons">${card.reasons.map((reason) => html`<li key=${reason}>${reason}</li>`)}</ul>`}
-    ${training?.contest && html`<p class="muted">${training.contest.reason}</p>`}
+    ${training?.contest && html`<${Verdict} contest=${training.contest} />`}
     <${Figures} quality=${card.quality} />
     <div class="charts">
       <${Reliability} buckets=${card.quality.calibration} caption="Reliability on the test" />

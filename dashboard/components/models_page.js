@@ -10,7 +10,7 @@ import { go, openModel } from '../view.js';
 import { Command } from './command.js';
 import { Confirm } from './confirm.js';
 import { ModelCard } from './model_card.js';
-import { Readiness, Stage } from './model_marks.js';
+import { Readiness, Stage, Verdict } from './model_marks.js';
 
 /** Learned models: which is in charge, which might be, and how each came about. */
 export function ModelsPage() {
@@ -69,7 +69,8 @@ function Trainings({ list }) {
   return html`<h2>Trainings</h2>
     <ul class="trainings">${list.map(({ id, state, reason, actor, asked_at: at, error, version, contest }) => html`<li key=${id}>
       <p><b>${STATES[state]}</b> <span class="muted">${REASONS[reason] ?? reason} by ${actor}, ${age(at, everyQuarterMinute.value)}${version && `; made ${version}`}</span></p>
-      ${(error ?? contest?.reason) && html`<p class="muted">${error ?? contest.reason}</p>`}
+      ${error && html`<p class="muted">${error}</p>`}
+      ${contest && html`<${Verdict} contest=${contest} />`}
     </li>`)}</ul>`;
 }
 

@@ -1,4 +1,4 @@
-import { age, count, duration, moment } from '../format.js';
+import { age, count, duration, moment, valueText } from '../format.js';
 import { everyQuarterMinute } from '../clock.js';
 import { html } from '../html.js';
 import { admin } from '../session.js';
@@ -20,7 +20,7 @@ export function filterText({ sources, tiers, owners, stages, changed_before: bef
     before && `scored before ${moment(before)}`,
     since && `scored since ${moment(since)}`,
     other && 'scored by another model',
-    ...where.map(({ attribute, operator, value }) => `${attribute} ${OPERATORS[operator]} ${value}`),
+    ...where.map(({ attribute, operator, value }) => `with ${attribute} ${OPERATORS[operator]} ${valueText(value)}`),
   ].filter(Boolean);
   return parts.length ? `Leads ${parts.join('; ')}` : 'All leads';
 }

@@ -85,7 +85,7 @@ async (texts) => {
 """
 
 # The list is paused while it is read anew; the feed begins anew while the search holds what the API refuses; it is also
-# quicker than the answer about a lead that is not in the list; and then no server answers for it.
+# quicker than the answer about a lead that is not in the list; and then no server answers for it, nor for another.
 ANSWERS = """
 async () => {
   const at = (name) => import(new URL(name, document.querySelector('script[type=module]').src));
@@ -112,6 +112,12 @@ async () => {
   look({ text: 'anna@' });
   answers.push({ status: 422 }, { body: page() });
   const position = await leads.snapshot();
+  const later = [];
+  const timer = window.setTimeout;
+  window.setTimeout = (what, ms) => (later.push(ms), timer(what, ms));
+  answers.push({ status: 422 });
+  await leads.renew();
+  window.setTimeout = timer;
   look({ text: '' });
 
   const settle = async () => {
@@ -124,7 +130,9 @@ async () => {
   const shown = leads.open.value.lead.score.rev;
   answers.push({ status: 503 });
   const refused = await leads.show('9').catch((problem) => problem.status);
-  return { paused, position: position.id, shown, refused, open: openId.value };
+  answers.push({ status: 503 });
+  await leads.show('8').catch(() => null);
+  return { paused, position: position.id, later, shown, refused, open: openId.value };
 }
 """
 
@@ -190,7 +198,7 @@ def test_what_the_page_looks_up_is_what_the_server_takes_for_a_person(stack: Sta
 
 def test_late_and_refused_answers_take_nothing_away(stack: Stack, open_page: Open) -> None:
     found = open_page(stack.url).evaluate(ANSWERS)
-    assert found == {"paused": "1", "position": "7-0", "shown": 2, "refused": 503, "open": "9"}
+    assert found == {"paused": "1", "position": "7-0", "later": [], "shown": 2, "refused": 503, "open": "9"}
 
 
 def test_a_long_list_draws_what_is_in_sight_and_reads_on_below(stack: Stack, open_page: Open, owner: str) -> None:

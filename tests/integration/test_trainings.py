@@ -177,7 +177,7 @@ def test_the_first_model_waits_for_a_person(celery: Services) -> None:
     told = learned(celery)
     assert told.contest is not None
     assert not told.contest.promoted
-    assert told.contest.reason == "no learned model is in charge: the first one is a person's decision"
+    assert told.contest.reason == "no learned model was in charge, and to promote the first is a person's decision"
     assert in_charge(celery) == []
 
 

@@ -150,7 +150,7 @@ def filter_words(where: LeadFilter) -> str:
         )
         if values
     ]
-    words += [f"{one.attribute} {one.operator} {one.value}" for one in where.where]
+    words += [f"{one.attribute} {one.operator} {_plain(one.value)}" for one in where.where]
     if where.changed_before:
         words.append(f"a score from before {_moment(where.changed_before)}")
     if where.changed_since:
@@ -158,6 +158,10 @@ def filter_words(where: LeadFilter) -> str:
     if where.other_model:
         words.append("a score of another model")
     return ", ".join(words)
+
+
+def _plain(value: float | str) -> str:
+    return f"{value:,.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _find(own: Services, run_id: int) -> Run:

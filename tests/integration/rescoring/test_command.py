@@ -44,7 +44,7 @@ def test_without_a_worker_it_says_so(own: Services, leads: list[int]) -> None:
     begun = service6("rescore", "--no-wait", "--tier", "D", "--where", "budget >= 1000")
     assert begun.exit_code == 0
     assert "no worker takes the queue `rescoring`" in begun.stderr
-    assert "leads with tier D, budget >= 1000.0" in begun.stdout
+    assert "leads with tier D, budget >= 1,000" in begun.stdout
 
 
 def test_a_filter_that_nothing_meets_is_no_failure(own: Services, leads: list[int]) -> None:
