@@ -38,7 +38,7 @@ migrate: $(INSTALLED) ## bring the database to the newest schema
 	$(BIN)/service6 db upgrade
 
 spec: $(INSTALLED) ## write the OpenAPI and AsyncAPI documents anew, of the models
-	$(BIN)/python -m workers.contract.write
+	$(BIN)/python -m workers.api.openapi.write
 
 lock: $(INSTALLED) ## renew constraints.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \

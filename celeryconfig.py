@@ -1,7 +1,7 @@
 """Celery's own settings, each with its reason. The broker's address comes from the project's settings."""
 
 # One file per queue, the file's name is the queue's.
-imports = ("tasks.scoring", "tasks.upkeep", "tasks.rescoring", "tasks.learning", "tasks.outreach")
+imports = ("tasks.scoring", "tasks.upkeep", "tasks.rescoring", "tasks.learning", "tasks.outbound")
 task_default_queue = "upkeep"
 task_routes = {f"{queue}.*": {"queue": queue} for queue in ("scoring", "upkeep", "rescoring", "learning", "outreach")}
 task_create_missing_queues = False  # a typing error must not become a queue that nobody reads

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import Malformed, Misconfigured, Service6Error, TryAgain
 from schemas.access import Role
-from schemas.run import Comparison, Deed, LeadFilter, Run, RunRequest, RunState
+from schemas.run import AttributeComparison, LeadFilter, Run, RunAction, RunRequest, RunState
 from schemas.score import Tier
 
 # Commands import what they need when they run: `up` stays in memory for as long as the system runs.
@@ -88,19 +88,19 @@ class Expiry(click.ParamType[timedelta]):
     name = "12h"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        from workers.desk.access import lifetime
+        from commands.token_lifetime import token_lifetime
 
         try:
-            return lifetime(value)
+            return token_lifetime(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-class Condition(click.ParamType[Comparison]):
+class Condition(click.ParamType[AttributeComparison]):
     name = "'budget >= 50000'"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Comparison:
-        from workers.desk.run_table import comparison
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> AttributeComparison:
+        from commands.run_table import comparison
 
         try:
             return comparison(value)
@@ -146,11 +146,11 @@ def up(sample: bool, host: str | None, port: int | None, flower_port: int | None
 
     PostgreSQL and Redis are started too, unless DATABASE_URL and REDIS_URL say where they are.
     """
-    from pipeline.settings import default_state_dir
-    from workers import stack
+    from pipeline.settings.loader import default_state_dir
+    from workers.supervisor import up
 
     directory = state_dir.resolve() if state_dir else default_state_dir()
-    stack.up(directory, sample=sample, host=host, port=port, flower_port=flower_port)
+    up.up(directory, sample=sample, host=host, port=port, flower_port=flower_port)
 
 
 @main.group()
@@ -162,7 +162,7 @@ def db() -> None:
 @state_dir_option
 def db_upgrade(state_dir: Path | None) -> None:
     """Bring the database to the newest schema; `up` does it by itself."""
-    from workers.desk.schema import upgrade
+    from commands.schema_checks import upgrade
 
     applied = upgrade(_settings(state_dir))
     click.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
@@ -186,13 +186,13 @@ def token(
     curl -H "Authorization: Bearer $(service6 token --role admin)" http://127.0.0.1:8000/api/v1/leads
     service6 token --role agent --owner "Ada Lovelace" --expires 7d --link
     """
-    from workers.desk import access
+    from commands import token_lifetime
 
     if (role == Role.AGENT) != bool(owners):
         raise click.UsageError("an agent needs --owner, and no other role takes it: the others see everybody's leads")
     settings = _settings(state_dir)
-    minted = access.token(settings, Role(role), owners=owners, sub=sub, expires=expires)
-    click.echo(access.sign_in_link(settings, minted) if link else minted)
+    minted = token_lifetime.token(settings, Role(role), owners=owners, sub=sub, expires=expires)
+    click.echo(token_lifetime.sign_in_link(settings, minted) if link else minted)
 
 
 @main.group("import")
@@ -230,9 +230,9 @@ def import_leads(
     \b
     service6 import leads leads.csv --source crm --id "Prospect ID" --outcome Converted --won 1 --drop Tags
     """
-    from workers.desk.progress import progress
-    from workers.importing import importer
-    from workers.importing.csv_rows import Layout
+    from commands.progress import progress
+    from pipeline.importing.csv_rows import Layout
+    from workers.importer import importer
 
     if (outcome is None) != (won is None):
         raise click.UsageError("--outcome and --won belong together")
@@ -271,13 +271,13 @@ def simulate(
     """
     if days is not None and not outcomes:
         raise click.UsageError("--days belongs to --outcomes")
-    from workers import simulator
-    from workers.desk.progress import progress
-    from workers.simulation.decided_crm import DAYS
+    from commands.progress import progress
+    from workers.simulator import simulate
+    from workers.simulator.decided_crm import DAYS
 
     settings = _settings(state_dir)
     with progress("sending", max(1, round(rate * seconds))) as sent:
-        report = simulator.simulate(
+        report = simulate.simulate(
             settings,
             rate=rate,
             seconds=seconds,
@@ -286,7 +286,7 @@ def simulate(
             sent=sent,
             days=(days or DAYS) if outcomes else None,
         )
-    click.echo(report.as_json() if as_json else simulator.summary(report))
+    click.echo(report.as_json() if as_json else simulate.summary(report))
     if report.refused:
         raise Failed("not all webhooks were accepted")
 
@@ -300,7 +300,7 @@ def score(lead: str, as_json: bool, state_dir: Path | None) -> None:
 
     ID is the lead's number, or the id that it has in its own system; SOURCE:ID where several have the same.
     """
-    from workers.desk import score_sheet
+    from commands import score_sheet
 
     found = score_sheet.find(_settings(state_dir), lead)
     click.echo(found.model_dump_json(indent=2) if as_json else score_sheet.text(found))
@@ -324,29 +324,29 @@ def train(
     more than chance is promoted by itself (`learning.promote`). Attributes that were written after the outcome spoil
     it: leave them out.
     """
-    from workers.desk import model_table, trainer
+    from commands import model_table, training_follower
 
     if follow is not None and (without or trust):
         raise click.UsageError("--follow waits for a training as it was asked for; leave --without and --trust out")
     settings = _settings(state_dir)
-    training_id = follow or trainer.ask(settings, _wishes(without, trust))
+    training_id = follow or training_follower.request_training(settings, _wishes(without, trust))
     say = partial(click.echo, err=True)
-    with trainer.leaving(training_id, say):
-        done = trainer.follow(settings, training_id, say)
+    with training_follower.detach_on_interrupt(training_id, say):
+        done = training_follower.follow(settings, training_id, say)
     version = str(done.version)
-    card = trainer.card(settings, version)
+    card = training_follower.card(settings, version)
     if as_json:
         told = {"version": version, "card": card.model_dump(mode="json"), "training": done.model_dump(mode="json")}
         click.echo(json.dumps(told, indent=2))
     else:
-        click.echo(f"{model_table.card_text(version, card)}\n{trainer.verdict(done)}")
+        click.echo(f"{model_table.card_text(version, card)}\n{training_follower.contest_result(done)}")
 
 
 def _wishes(without: tuple[str, ...], trust: tuple[str, ...]) -> Any:
-    from schemas.training import TrainingWishes
+    from schemas.training import TrainingOptions
 
     try:
-        return TrainingWishes(without=without, trusted=trust)
+        return TrainingOptions(without=without, trusted=trust)
     except ValidationError as error:
         raise click.UsageError(f"--without, --trust: {error.errors()[0]['msg']}") from None
 
@@ -366,7 +366,7 @@ def models(ctx: click.Context, as_json: bool, state_dir: Path | None) -> None:
 @state_dir_option
 def models_list(as_json: bool, state_dir: Path | None) -> None:
     """Show the learned models, the newest first."""
-    from workers.desk import model_table
+    from commands import model_table
 
     found = model_table.look(_settings(state_dir))
     told = [one._asdict() for one in found]
@@ -379,10 +379,10 @@ def models_list(as_json: bool, state_dir: Path | None) -> None:
 @state_dir_option
 def models_trainings(limit: int, as_json: bool, state_dir: Path | None) -> None:
     """Show the trainings that were asked for, and what came of them."""
-    from workers.desk import trainer
+    from commands import training_follower
 
-    found = trainer.look(_settings(state_dir), limit)
-    click.echo(_json(found) if as_json else trainer.text(found))
+    found = training_follower.list_trainings(_settings(state_dir), limit)
+    click.echo(_json(found) if as_json else training_follower.text(found))
 
 
 @models.command("show")
@@ -391,7 +391,7 @@ def models_trainings(limit: int, as_json: bool, state_dir: Path | None) -> None:
 @state_dir_option
 def models_show(version: str, as_json: bool, state_dir: Path | None) -> None:
     """Show a model's card: how good it is, and what counts."""
-    from workers.desk import model_table
+    from commands import model_table
 
     card = model_table.card(_settings(state_dir), version)
     click.echo(card.model_dump_json(indent=2) if as_json else model_table.card_text(version, card))
@@ -403,7 +403,7 @@ def models_show(version: str, as_json: bool, state_dir: Path | None) -> None:
 @state_dir_option
 def promote(version: str, anyway: bool, state_dir: Path | None) -> None:
     """Put a model in charge of all leads that change from now on."""
-    from workers.desk import model_table
+    from commands import model_table
 
     click.echo(model_table.promote(_settings(state_dir), version, anyway=anyway))
 
@@ -412,7 +412,7 @@ def promote(version: str, anyway: bool, state_dir: Path | None) -> None:
 @state_dir_option
 def revert(state_dir: Path | None) -> None:
     """Put back what was in charge before."""
-    from workers.desk import model_table
+    from commands import model_table
 
     click.echo(model_table.revert(_settings(state_dir)))
 
@@ -439,7 +439,7 @@ def rescore(
     owners: tuple[str, ...],
     stages: tuple[str, ...],
     changed_before: datetime | None,
-    where: tuple[Comparison, ...],
+    where: tuple[AttributeComparison, ...],
     model: str | None,
     force: bool,
     rate: int | None,
@@ -456,7 +456,7 @@ def rescore(
     service6 rescore --dry-run
     service6 rescore --source hubspot --tier B --where 'budget >= 50000'
     """
-    from workers.desk import run_follower, run_table
+    from commands import run_follower, run_table
 
     try:
         chosen = LeadFilter(
@@ -487,7 +487,7 @@ def rescore(
 def runs(ctx: click.Context, limit: int, as_json: bool, state_dir: Path | None) -> None:
     """Rescoring runs: list, show, pause, resume, cancel, retry."""
     if ctx.invoked_subcommand is None:
-        from workers.desk import run_table
+        from commands import run_table
 
         found = run_table.look(_settings(state_dir), limit)
         click.echo(_json(found) if as_json else run_table.table(found))
@@ -500,20 +500,20 @@ def runs(ctx: click.Context, limit: int, as_json: bool, state_dir: Path | None) 
 @state_dir_option
 def runs_show(run: int, wait: bool, as_json: bool, state_dir: Path | None) -> None:
     """Show how far a run has come, and what it stumbled over."""
-    from workers.desk import run_follower, run_table
+    from commands import run_follower, run_table
 
     settings = _settings(state_dir)
     found = run_follower.follow(settings, run) if wait else run_table.show(settings, run)
     _tell_run(found, as_json)
 
 
-def _steering(deed: Deed, about: str) -> None:
+def _steering(deed: RunAction, about: str) -> None:
     @runs.command(deed, help=about)
     @click.argument("run", type=Whole(1, 2**63 - 1))
     @json_option
     @state_dir_option
     def steer(run: int, as_json: bool, state_dir: Path | None) -> None:
-        from workers.desk import run_table
+        from commands import run_table
 
         _tell_run(run_table.steer(_settings(state_dir), run, deed), as_json)
 
@@ -542,7 +542,7 @@ def webhooks_try(file: Path, source: str, as_json: bool, state_dir: Path | None)
     \b
     service6 webhooks try saved-body.json --source hubspot
     """
-    from workers.desk import webhook_trial
+    from commands import webhook_trial
 
     trials = webhook_trial.attempt(_settings(state_dir), file, source)
     click.echo(webhook_trial.as_json(trials) if as_json else webhook_trial.text(trials))
@@ -553,7 +553,7 @@ def webhooks_try(file: Path, source: str, as_json: bool, state_dir: Path | None)
 @state_dir_option
 def queues(as_json: bool, state_dir: Path | None) -> None:
     """Show what waits, what runs, and what is owed a score."""
-    from workers.desk import queue_table
+    from commands import queue_table
 
     work = queue_table.look(_settings(state_dir))
     click.echo(json.dumps(work.as_dict(), indent=2) if as_json else queue_table.text(work))
@@ -575,30 +575,30 @@ def dead_letters(ctx: click.Context, as_json: bool, state_dir: Path | None) -> N
 @state_dir_option
 def dead_letters_list(limit: int, as_json: bool, state_dir: Path | None) -> None:
     """Show the newest; with --json each with its whole error."""
-    from workers.desk import letter_table
+    from commands import dead_letter_table
 
-    found = letter_table.look(_settings(state_dir), limit)
-    click.echo(_json(found) if as_json else letter_table.text(found))
+    found = dead_letter_table.look(_settings(state_dir), limit)
+    click.echo(_json(found) if as_json else dead_letter_table.text(found))
 
 
 @dead_letters.command()
 @letter_arguments
 def replay(ids: tuple[int, ...], every: bool, as_json: bool, state_dir: Path | None) -> None:
     """Try again: the leads wait for a score with all their attempts."""
-    from workers.desk import letter_table
+    from commands import dead_letter_table
 
-    settled = letter_table.replay(_settings(state_dir), _chosen(ids, every))
-    click.echo(_json(settled) if as_json else letter_table.summary(settled))
+    settled = dead_letter_table.replay(_settings(state_dir), _chosen(ids, every))
+    click.echo(_json(settled) if as_json else dead_letter_table.summary(settled))
 
 
 @dead_letters.command()
 @letter_arguments
 def discard(ids: tuple[int, ...], every: bool, as_json: bool, state_dir: Path | None) -> None:
     """Give up for good: the leads are scored again when they change."""
-    from workers.desk import letter_table
+    from commands import dead_letter_table
 
-    settled = letter_table.discard(_settings(state_dir), _chosen(ids, every))
-    click.echo(_json(settled) if as_json else letter_table.summary(settled))
+    settled = dead_letter_table.discard(_settings(state_dir), _chosen(ids, every))
+    click.echo(_json(settled) if as_json else dead_letter_table.summary(settled))
 
 
 @main.command()
@@ -609,7 +609,7 @@ def doctor(as_json: bool, state_dir: Path | None) -> None:
 
     Fails if anything is bad; a warning is no failure.
     """
-    from workers.desk import doctor as examination
+    from commands import diagnosis as examination
 
     findings = examination.examine(state_dir.resolve() if state_dir else None)
     click.echo(json.dumps(examination.as_json(findings), indent=2) if as_json else examination.report(findings))
@@ -619,7 +619,7 @@ def doctor(as_json: bool, state_dir: Path | None) -> None:
 
 def _tell_run(found: Run, as_json: bool) -> None:
     """Fails if the run has."""
-    from workers.desk import run_table
+    from commands import run_table
 
     click.echo(found.model_dump_json(indent=2) if as_json else run_table.sheet(found))
     if found.state == RunState.FAILED:
@@ -637,7 +637,7 @@ def _json(found: Sequence[Any]) -> str:
 
 
 def _settings(state_dir: Path | None) -> Any:
-    from pipeline.settings import load
+    from pipeline.settings.loader import load
 
     return load(state_dir.resolve() if state_dir else None)
 

@@ -12,17 +12,17 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from pipeline import settings
-from pipeline.storage import migrate
+from pipeline.settings import loader
+from pipeline.storage.platform import migrate
 from pipeline.wiring import Services
-from workers.supervision.programs import worker
-from workers.supervision.servers import Postgres, Valkey
+from workers.supervisor.postgres_and_valkey import Postgres, Valkey
+from workers.supervisor.process_table import worker
 
 ROOT = Path(__file__).parent.parent
 
 
 @contextmanager
-def services(postgres_options: Mapping[str, str] | None = None) -> Iterator[Services]:
+def bench_services(postgres_options: Mapping[str, str] | None = None) -> Iterator[Services]:
     """Durable servers (fsync on), as `service6 up` starts them, on a state directory that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="service6-bench-", ignore_cleanup_errors=True) as name:
         state = Path(name)
@@ -36,19 +36,19 @@ def services(postgres_options: Mapping[str, str] | None = None) -> Iterator[Serv
             urls = {"DATABASE_URL": postgres.url, "REDIS_URL": valkey.url}
             (state / "servers.json").write_text(json.dumps(urls))
             (state / "secret-key").write_text(secrets.token_urlsafe(32))
-            yield Services(settings.load(state))
+            yield Services(loader.load(state))
         finally:
             valkey.stop()
             postgres.stop()
 
 
 @contextmanager
-def process(own: Services, *argv: str, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
+def process(services: Services, *argv: str, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
     """`python -m …` beside the benchmark, stopped at the end."""
     variables = {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(ROOT),
-        "SERVICE6_STATE_DIR": str(own.settings.state_dir),
+        "SERVICE6_STATE_DIR": str(services.settings.state_dir),
         **environment,
     }
     with subprocess.Popen([sys.executable, "-m", *argv], env=variables, cwd=ROOT) as child:
@@ -59,33 +59,33 @@ def process(own: Services, *argv: str, **environment: str) -> Iterator["subproce
             child.wait(30)
 
 
-def scoring_worker(own: Services, processes: int) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+def scoring_worker(services: Services, processes: int) -> AbstractContextManager["subprocess.Popen[bytes]"]:
     """As `service6 up` starts it."""
     _, _, *module = worker("scoring", processes)
-    return process(own, *module)
+    return process(services, *module)
 
 
-def fill(own: Services, count: int, *, first: int = 1) -> list[int]:
+def fill(services: Services, count: int, *, first: int = 1) -> list[int]:
     """Leads with 20 attributes each, of which the default scorecard knows 14; ids ascend."""
-    with own.session() as db:
+    with services.session() as db:
         db.execute(FILL, {"first": first, "last": first + count - 1})
         ids = list(db.execute(text("SELECT id FROM leads ORDER BY id")).scalars())
-    with own.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with services.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE leads"))
     return ids
 
 
-def forget_scores(own: Services) -> None:
+def forget_scores(services: Services) -> None:
     """All leads wait again, as if they had just arrived."""
-    with own.session() as db:
+    with services.session() as db:
         db.execute(text("TRUNCATE scores, score_history, feature_vectors, outbox, unscored"))
         db.execute(
             text("INSERT INTO unscored (lead_id, lead_revision, due) SELECT id, revision, 'infinity' FROM leads")
         )
 
 
-def scored(own: Services) -> int:
-    with own.session() as db:
+def scored(services: Services) -> int:
+    with services.session() as db:
         return int(db.execute(text("SELECT count(*) FROM scores")).scalar_one())
 
 

@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from benchmarks.bench import process, services
+from benchmarks.bench import bench_services, process
 from benchmarks.latency import chain, commits, percentiles, run
 from benchmarks.record import record
 from benchmarks.rescore import CLOCK, MEMORY, add, begin
-from pipeline.storage import rescoring
+from pipeline.storage.runs import rescore_runs
 from pipeline.wiring import Services
 from schemas.run import RunState
 from tasks.app import connect
-from tasks.runs import enqueue_slices
-from workers.supervision.programs import worker
+from tasks.run_messages import enqueue_slices
+from workers.supervisor.process_table import worker
 
 RATE = 100
 LOOK_S = 0.2
@@ -31,8 +31,8 @@ LOOK_S = 0.2
 class Runs:
     """One after the other until it is told to end."""
 
-    def __init__(self, own: Services) -> None:
-        self._own = own
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._ended = threading.Event()
         self.leads = 0
         self.number = 0
@@ -40,11 +40,11 @@ class Runs:
     def go_on(self) -> None:
         while not self._ended.is_set():
             self.number += 1
-            begun = begin(self._own, CLOCK + timedelta(days=60 * (self.number % 2)))
-            enqueue_slices(self._own, int(begun.id))
+            begun = begin(self._services, CLOCK + timedelta(days=60 * (self.number % 2)))
+            enqueue_slices(self._services, int(begun.id))
             while begun.state == RunState.RUNNING and not self._ended.wait(LOOK_S):
-                with self._own.reading() as db:
-                    begun = rescoring.find(db, int(begun.id)) or begun
+                with self._services.reading() as db:
+                    begun = rescore_runs.find(db, int(begun.id)) or begun
             self.leads += begun.leads_done
 
     def end(self) -> None:
@@ -58,15 +58,15 @@ def main() -> None:
     chosen = arguments.parse_args()
     _, _, *module = worker("rescoring", 1)
     with (
-        services({**MEMORY, "track_commit_timestamp": "on"}) as own,
-        process(own, *module),
-        chain(own) as (port, secret),
+        bench_services({**MEMORY, "track_commit_timestamp": "on"}) as services,
+        process(services, *module),
+        chain(services) as (port, secret),
     ):
-        connect(own.settings)
-        add(own, 1, chosen.leads)
-        without = measured(own, port, secret, chosen.seconds, "without")
-        with rescoring_goes_on(own) as runs:
-            beside = measured(own, port, secret, chosen.seconds, "beside")
+        connect(services.settings)
+        add(services, 1, chosen.leads)
+        without = measured(services, port, secret, chosen.seconds, "without")
+        with rescoring_goes_on(services) as runs:
+            beside = measured(services, port, secret, chosen.seconds, "beside")
     record(
         "beside_rescoring",
         {
@@ -83,14 +83,14 @@ def main() -> None:
     )
 
 
-def measured(own: Services, port: int, secret: str, seconds: float, name: str) -> dict[str, dict[str, float]]:
-    sent, framed = asyncio.run(run(own, port, secret, RATE, seconds, name))
-    return {"committed_ms": percentiles(sent, commits(own)), "frame_ms": percentiles(sent, framed)}
+def measured(services: Services, port: int, secret: str, seconds: float, name: str) -> dict[str, dict[str, float]]:
+    sent, framed = asyncio.run(run(services, port, secret, RATE, seconds, name))
+    return {"committed_ms": percentiles(sent, commits(services)), "frame_ms": percentiles(sent, framed)}
 
 
 @contextmanager
-def rescoring_goes_on(own: Services) -> Iterator[Runs]:
-    runs = Runs(own)
+def rescoring_goes_on(services: Services) -> Iterator[Runs]:
+    runs = Runs(services)
     thread = threading.Thread(target=runs.go_on)
     thread.start()
     try:

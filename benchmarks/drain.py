@@ -15,13 +15,14 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from benchmarks.bench import bundles, fill, forget_scores, process, scored, scoring_worker, services
+from benchmarks.bench import bench_services, bundles, fill, forget_scores, process, scored, scoring_worker
 from benchmarks.learned import in_charge, learn
 from benchmarks.record import record
-from pipeline import settings
-from pipeline.storage import leads, scores
+from pipeline.settings import loader
+from pipeline.storage.leads import lead_rows
+from pipeline.storage.scores import score_writes
 from pipeline.wiring import Services
-from tasks.app import app, connect, enqueue
+from tasks.app import app, connect, enqueue_leads
 from tasks.scoring import REALTIME, score_leads
 
 LEADS = 30_000
@@ -35,18 +36,18 @@ LOOK_S = 0.05  # to count the scores oftener would cost what is measured
 
 def main() -> None:
     rates: dict[str, list[float]] = {"ours": [], "learned": [], "naive": [], "bare": []}
-    with services() as own:
-        connect(own.settings)
-        ids = fill(own, LEADS)
-        own.champion  # noqa: B018 - the model version must not be made by whoever runs first
-        forget_scores(own)
-        learned = learn(own, ids)
+    with bench_services() as services:
+        connect(services.settings)
+        ids = fill(services, LEADS)
+        services.champion  # noqa: B018 - the model version must not be made by whoever runs first
+        forget_scores(services)
+        learned = learn(services, ids)
         for _ in range(ROUNDS):
-            rates["bare"].append(bare(own, ids))
-            rates["ours"].append(ours(own, ids))
-            with in_charge(own, learned):
-                rates["learned"].append(ours(own, ids))
-            rates["naive"].append(naive(own, ids[:NAIVE_LEADS]))
+            rates["bare"].append(bare(services, ids))
+            rates["ours"].append(ours(services, ids))
+            with in_charge(services, learned):
+                rates["learned"].append(ours(services, ids))
+            rates["naive"].append(naive(services, ids[:NAIVE_LEADS]))
     medians = {name: statistics.median(found) for name, found in rates.items()}
     record(
         "drain",
@@ -63,36 +64,36 @@ def main() -> None:
     )
 
 
-def ours(own: Services, ids: Sequence[int]) -> float:
-    forget_scores(own)
+def ours(services: Services, ids: Sequence[int]) -> float:
+    forget_scores(services)
     app.control.purge()
     for bundle in bundles(ids, BUNDLE):
-        enqueue(score_leads, bundle)
-    with scoring_worker(own, PROCESSES):
-        return rate(own, len(ids))
+        enqueue_leads(score_leads, bundle)
+    with scoring_worker(services, PROCESSES):
+        return rate(services, len(ids))
 
 
-def naive(own: Services, ids: Sequence[int]) -> float:
+def naive(services: Services, ids: Sequence[int]) -> float:
     from benchmarks.naive import app as naive_app
     from benchmarks.naive import score_lead
 
-    forget_scores(own)
-    naive_app.conf.broker_url = own.settings.redis_url
+    forget_scores(services)
+    naive_app.conf.broker_url = services.settings.redis_url
     for lead_id in ids:
         score_lead.delay(lead_id)
-    with process(own, "celery", "-A", "benchmarks.naive", "worker", "-c", str(PROCESSES)):
-        return rate(own, len(ids))
+    with process(services, "celery", "-A", "benchmarks.naive", "worker", "-c", str(PROCESSES)):
+        return rate(services, len(ids))
 
 
-def bare(own: Services, ids: Sequence[int]) -> float:
-    forget_scores(own)
-    state = str(own.settings.state_dir)
+def bare(services: Services, ids: Sequence[int]) -> float:
+    forget_scores(services)
+    state = str(services.settings.state_dir)
     parts = bundles(ids, BUNDLE)
     spawning = multiprocessing.get_context("spawn")
     loops = [spawning.Process(target=bare_loop, args=(state, parts[n::PROCESSES])) for n in range(PROCESSES)]
     for loop in loops:
         loop.start()
-    found = rate(own, len(ids))
+    found = rate(services, len(ids))
     for loop in loops:
         loop.join()
     return found
@@ -100,25 +101,25 @@ def bare(own: Services, ids: Sequence[int]) -> float:
 
 def bare_loop(state: str, parts: Sequence[Sequence[int]]) -> None:
     os.environ["SERVICE6_STATE_DIR"] = state
-    own = Services(settings.load())
-    champion = own.champion
+    services = Services(loader.load())
+    champion = services.champion
     for lead_ids in parts:
-        with own.session() as db:
-            waiting = leads.waiting(db, lead_ids)
+        with services.session() as db:
+            waiting = lead_rows.waiting(db, lead_ids)
         rows = champion.scorer.score(waiting, datetime.now(UTC))
-        with own.session() as db:
-            scores.save(db, rows, model_id=champion.model_id, reason=REALTIME)
+        with services.session() as db:
+            score_writes.save(db, rows, model_id=champion.model_id, reason=REALTIME)
 
 
-def rate(own: Services, count: int) -> float:
+def rate(services: Services, count: int) -> float:
     """Leads a second between the first tenth and the last."""
-    while (first := scored(own)) < count * WARM:
+    while (first := scored(services)) < count * WARM:
         time.sleep(LOOK_S)
     began = time.perf_counter()
-    while (last := scored(own)) < count * (1 - WARM):
+    while (last := scored(services)) < count * (1 - WARM):
         time.sleep(LOOK_S)
     found = (last - first) / (time.perf_counter() - began)
-    while scored(own) < count:
+    while scored(services) < count:
         time.sleep(LOOK_S)
     return found
 

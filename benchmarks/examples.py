@@ -19,12 +19,13 @@ import psutil
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from benchmarks.bench import services
+from benchmarks.bench import bench_services
 from benchmarks.record import record
 from pipeline.learning import training
-from pipeline.settings import load
-from pipeline.storage import champions, examples, models, packed, scores
-from pipeline.storage.selection import selection
+from pipeline.settings.loader import load
+from pipeline.storage.models import champions, model_versions, training_examples
+from pipeline.storage.runs.lead_selection import selection
+from pipeline.storage.scores import packed_scores, score_writes
 from pipeline.wiring import Services
 from schemas.example import Early
 from schemas.run import LeadFilter
@@ -42,34 +43,39 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def main() -> None:
     leads = int(sys.argv[1]) if len(sys.argv) > 1 else LEADS
-    with services() as own:
-        fill(own, leads)
+    with bench_services() as services:
+        fill(services, leads)
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            learned = pool.submit(learn, own.settings.state_dir).result()
-        figures = {"leads": leads, "features": FEATURES, "learning": learned, "one_of_them": one_of_them(own, leads)}
+            learned = pool.submit(learn, services.settings.state_dir).result()
+        figures = {
+            "leads": leads,
+            "features": FEATURES,
+            "learning": learned,
+            "one_of_them": one_of_them(services, leads),
+        }
         record("examples", {"targets": TARGETS, **figures})
 
 
-def fill(own: Services, leads: int) -> None:
+def fill(services: Services, leads: int) -> None:
     for first in range(1, leads + 1, GROUP):
-        with own.session() as db:
+        with services.session() as db:
             db.execute(FILL, {"first": first, "last": min(leads, first + GROUP - 1)})
-    with own.session() as db:
+    with services.session() as db:
         db.execute(CAPTURED)
         db.execute(SCORED)
-    with own.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with services.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
 
 
 def learn(state_dir: Path) -> dict[str, object]:
     """As `service6 train --cores 2`, in a process of its own."""
-    own = Services(load(state_dir))
+    services = Services(load(state_dir))
     began = time.perf_counter()
     with memory() as peak:
-        with own.session() as db:
-            split = examples.split(db)
+        with services.session() as db:
+            split = training_examples.split(db)
         read_s = time.perf_counter() - began
-        card = training.train(split, training.Wishes(own.settings.tiers, cores=2)).card
+        card = training.train(split, training.TrainingConfig(services.settings.tiers, cores=2)).card
     return {
         "read_s": round(read_s, 1),
         "minutes": round((time.perf_counter() - began) / 60, 2),
@@ -108,11 +114,11 @@ def memory() -> Iterator[Callable[[], float]]:
         watching.join()
 
 
-def one_of_them(own: Services, leads: int) -> dict[str, dict[str, float]]:
+def one_of_them(services: Services, leads: int) -> dict[str, dict[str, float]]:
     """Milliseconds until it is read, or committed."""
     chance = Random(1)
     artefact = {"tables": ["x" * 1000] * 80}  # as large as a model of the X Education set
-    with own.session() as db:
+    with services.session() as db:
         champions.add(db, "read", "glassbox", artefact, {})
         read = db.execute(text("SELECT id FROM model_versions WHERE version = 'read'")).scalar_one()
     everything = selection(LeadFilter(), 1)
@@ -120,21 +126,25 @@ def one_of_them(own: Services, leads: int) -> dict[str, dict[str, float]]:
     uncaptured = iter(chance.sample(range(1, leads // 3), ASKED))
     early = Early({f"attribute_{n}": n for n in range(FEATURES)}, NOW, imported=False)
     deeds: dict[str, Callable[[Session, int], object]] = {
-        "read_vector": lambda db, lead: packed.read(db, everything, lead, lead, model_id=1, width=FEATURES),
-        "write_vector": lambda db, lead: scores.save(db, [row._replace(lead_id=lead)], model_id=1, reason="change"),
+        "read_vector": lambda db, lead: packed_scores.read(db, everything, lead, lead, model_id=1, width=FEATURES),
+        "write_vector": lambda db, lead: score_writes.save(
+            db, [row._replace(lead_id=lead)], model_id=1, reason="change"
+        ),
         "read_example": lambda db, lead: db.execute(EXAMPLE, {"lead": lead}).all(),
-        "write_example": lambda db, _: examples.capture(db, [(3 * next(uncaptured) + 1, early)]),
-        "read_model": lambda db, _: models.load(db, read),
+        "write_example": lambda db, _: training_examples.capture(db, [(3 * next(uncaptured) + 1, early)]),
+        "read_model": lambda db, _: model_versions.load(db, read),
         "write_model": lambda db, lead: champions.add(db, f"v{chance.random()}", "glassbox", artefact, {}),
     }
-    return {name: _times(own, deed, [chance.randint(1, leads) for _ in range(ASKED)]) for name, deed in deeds.items()}
+    return {
+        name: _times(services, deed, [chance.randint(1, leads) for _ in range(ASKED)]) for name, deed in deeds.items()
+    }
 
 
-def _times(own: Services, deed: Callable[[Session, int], object], leads: list[int]) -> dict[str, float]:
+def _times(services: Services, deed: Callable[[Session, int], object], leads: list[int]) -> dict[str, float]:
     took = []
     for lead in leads:
         began = time.perf_counter()
-        with own.session() as db:
+        with services.session() as db:
             deed(db, lead)
         took.append(1000 * (time.perf_counter() - began))
     return {"p50_ms": round(statistics.median(took), 2), "p99_ms": round(statistics.quantiles(took, n=100)[98], 2)}

@@ -14,7 +14,7 @@ import psutil
 
 from benchmarks.bench import ROOT
 from benchmarks.record import record
-from workers.supervision.embedded import free_port
+from workers.supervisor.embedded_server import free_port
 
 SETTLE_S = 20.0
 MEASURED_S = 60.0

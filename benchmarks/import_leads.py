@@ -17,12 +17,12 @@ from random import Random
 
 from sqlalchemy import text
 
-from benchmarks.bench import services
+from benchmarks.bench import bench_services
 from benchmarks.record import record
+from pipeline.importing.csv_rows import Layout
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from workers.importing.csv_rows import Layout
-from workers.importing.importer import Importer
+from workers.importer.importer import Importer
 
 ROWS = 100_000
 ROUNDS = 3
@@ -68,14 +68,14 @@ def main() -> None:
             "with_personal_data": _written(Path(name) / "personal.csv", {**PERSONAL, **COMMON}),
             "without_personal_data": _written(Path(name) / "plain.csv", {**INSTEAD, **COMMON}),
         }
-        with services() as own:
-            tasks_app.connect(own.settings)
+        with bench_services() as services:
+            tasks_app.connect(services.settings)
             for _ in range(ROUNDS):
                 for kind, path in files.items():
-                    with own.session() as db:
+                    with services.session() as db:
                         db.execute(text("TRUNCATE leads, unscored, lead_contacts, scores"))
-                    rates.setdefault(kind, []).append(_imported(own, path, new=ROWS))
-                    rates.setdefault(f"{kind}_again", []).append(_imported(own, path, new=0))
+                    rates.setdefault(kind, []).append(_imported(services, path, new=ROWS))
+                    rates.setdefault(f"{kind}_again", []).append(_imported(services, path, new=0))
     record(
         "import",
         {
@@ -91,9 +91,9 @@ def main() -> None:
     )
 
 
-def _imported(own: Services, path: Path, *, new: int) -> float:
+def _imported(services: Services, path: Path, *, new: int) -> float:
     began = time.perf_counter()
-    work = Importer(own, path, source="bench", layout=Layout("Lead ID", created="Created"))
+    work = Importer(services, path, source="bench", layout=Layout("Lead ID", created="Created"))
     work.survey()
     counts = work.run(lambda _: None)
     seconds = time.perf_counter() - began

@@ -10,11 +10,11 @@ import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.bench import process, services
+from benchmarks.bench import bench_services, process
 from benchmarks.load import flood, new_secret, signed, until_it_answers
 from benchmarks.record import record
 from pipeline.wiring import Services
-from workers.supervision.embedded import free_port
+from workers.supervisor.embedded_server import free_port
 
 CONNECTIONS = 64
 REQUESTS = 12_000
@@ -25,11 +25,11 @@ ROUNDS = 3
 
 def main() -> None:
     rates: dict[str, list[float]] = {"group_commit": [], "one_commit_a_request": []}
-    with services() as own:
+    with bench_services() as services:
         for number in range(ROUNDS):
-            with serving(own, "workers.api") as (port, secret):
+            with serving(services, "workers.api") as (port, secret):
                 rates["group_commit"].append(measure(port, secret, f"g{number}", REQUESTS))
-            with serving(own, "benchmarks.one_commit") as (port, secret):
+            with serving(services, "benchmarks.one_commit") as (port, secret):
                 rates["one_commit_a_request"].append(measure(port, secret, f"o{number}", BASELINE_REQUESTS))
     medians = {name: statistics.median(found) for name, found in rates.items()}
     record(
@@ -44,9 +44,9 @@ def main() -> None:
 
 
 @contextmanager
-def serving(own: Services, module: str) -> Iterator[tuple[int, str]]:
+def serving(services: Services, module: str) -> Iterator[tuple[int, str]]:
     port, secret = free_port(), new_secret()
-    with process(own, module, SERVICE6_API__PORT=str(port), SERVICE6_WEBHOOK_SECRET_STANDARD=secret):
+    with process(services, module, SERVICE6_API__PORT=str(port), SERVICE6_WEBHOOK_SECRET_STANDARD=secret):
         asyncio.run(until_it_answers(port))
         yield port, secret
 

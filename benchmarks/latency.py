@@ -19,13 +19,13 @@ import orjson
 import websockets
 from sqlalchemy import text
 
-from benchmarks.bench import process, scoring_worker, services
+from benchmarks.bench import bench_services, process, scoring_worker
 from benchmarks.load import HOST, Connection, new_secret, signed, until_it_answers
 from benchmarks.record import record
 from pipeline.security.tokens import mint
 from pipeline.wiring import Services
 from schemas.access import Role
-from workers.supervision.embedded import free_port
+from workers.supervisor.embedded_server import free_port
 
 CONNECTIONS = 16
 WARM_S = 3.0  # sent first, not counted
@@ -42,32 +42,32 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     chosen = arguments.parse_args()
     rounds = []
-    with services({"track_commit_timestamp": "on"}) as own, chain(own) as (port, secret):
+    with bench_services({"track_commit_timestamp": "on"}) as services, chain(services) as (port, secret):
         for number in range(chosen.rounds):
-            sent, framed = asyncio.run(run(own, port, secret, chosen.rate, chosen.seconds, f"lead-{number}"))
-            rounds.append({"committed_ms": percentiles(sent, commits(own)), "frame_ms": percentiles(sent, framed)})
+            sent, framed = asyncio.run(run(services, port, secret, chosen.rate, chosen.seconds, f"lead-{number}"))
+            rounds.append({"committed_ms": percentiles(sent, commits(services)), "frame_ms": percentiles(sent, framed)})
     figures = {name: middle([one[name] for one in rounds]) for name in ("committed_ms", "frame_ms")}
     record("latency", {"rate": chosen.rate, "seconds": chosen.seconds, **figures, "rounds": rounds})
 
 
 @contextmanager
-def chain(own: Services) -> Iterator[tuple[int, str]]:
+def chain(services: Services) -> Iterator[tuple[int, str]]:
     port, secret = free_port(), new_secret()
     with (
-        process(own, "workers.api", SERVICE6_API__PORT=str(port), SERVICE6_WEBHOOK_SECRET_STANDARD=secret),
-        process(own, "workers.publisher"),
-        scoring_worker(own, 2),
+        process(services, "workers.api", SERVICE6_API__PORT=str(port), SERVICE6_WEBHOOK_SECRET_STANDARD=secret),
+        process(services, "workers.publisher"),
+        scoring_worker(services, 2),
     ):
         asyncio.run(until_it_answers(port))
         yield port, secret
 
 
 async def run(
-    own: Services, port: int, secret: str, rate: int, seconds: float, name: str = "lead"
+    services: Services, port: int, secret: str, rate: int, seconds: float, name: str = "lead"
 ) -> tuple[Moments, Moments]:
     framed: Moments = {}
     warm = int(rate * WARM_S)
-    listening = asyncio.create_task(listen(own, port, framed))
+    listening = asyncio.create_task(listen(services, port, framed))
     await send(port, [signed(secret, n, f"warm-{name}-{n}") for n in range(warm)], rate)
     requests = [signed(secret, n, f"{name}-{n}") for n in range(int(rate * seconds))]
     began = await send(port, requests, rate)
@@ -101,8 +101,8 @@ async def send(port: int, requests: list[bytes], rate: int) -> list[float]:
     return moments
 
 
-async def listen(own: Services, port: int, framed: Moments) -> None:
-    secret_key = own.settings.secret_key.get_secret_value()
+async def listen(services: Services, port: int, framed: Moments) -> None:
+    secret_key = services.settings.secret_key.get_secret_value()
     token = mint(secret_key, role=Role.ADMIN, sub="bench", lifetime=timedelta(hours=1), now=datetime.now(UTC))
     url = f"ws://{HOST}:{port}/api/v1/dashboard/real-time"
     async with websockets.connect(url, compression=None) as socket:
@@ -116,13 +116,13 @@ async def listen(own: Services, port: int, framed: Moments) -> None:
                 framed.setdefault(event["body"]["external_id"], received)
 
 
-def commits(own: Services) -> Moments:
+def commits(services: Services) -> Moments:
     """When the first score of each lead was committed."""
     query = text("""
         SELECT l.external_id, EXTRACT(epoch FROM pg_xact_commit_timestamp(h.xmin))::float8
           FROM score_history h JOIN leads l ON l.id = h.lead_id WHERE h.rev = 1
     """)
-    with own.session() as db:
+    with services.session() as db:
         return {external_id: moment for external_id, moment in db.execute(query)}
 
 

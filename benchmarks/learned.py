@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from random import Random
 
 from pipeline.learning import training
-from pipeline.learning.training import Wishes
-from pipeline.scoring.glassbox import GlassBox
-from pipeline.storage import champions, leads
+from pipeline.learning.training import TrainingConfig
+from pipeline.scoring.glassbox import GlassBoxModel
+from pipeline.storage.leads import lead_rows
+from pipeline.storage.models import champions
 from pipeline.wiring import Services
 from schemas.example import Example
 from schemas.score import Engine
@@ -17,27 +18,27 @@ LEARNED_FROM = 4000  # leads: enough for boosting, pairs of features among its t
 NOISE = 15  # points
 
 
-def learn(own: Services, ids: Sequence[int]) -> str:
+def learn(services: Services, ids: Sequence[int]) -> str:
     """Stored as a candidate; its version. Won is whom the scorecard likes, more or less."""
     chance, now = Random(6), datetime.now(UTC)
-    with own.session() as db:
-        waiting = leads.waiting(db, ids[:LEARNED_FROM])
-    scored = own.scorer.score(waiting, now)
+    with services.session() as db:
+        waiting = lead_rows.waiting(db, ids[:LEARNED_FROM])
+    scored = services.scorer.score(waiting, now)
     middle = sorted(row.score for row in scored)[len(scored) // 2]
     examples = [
         Example(lead.id, lead.attributes, now, row.score + chance.gauss(0, NOISE) > middle)
         for lead, row in zip(waiting, scored, strict=True)
     ]
-    box = GlassBox(training.fit(examples, Wishes(own.settings.tiers)).model)
-    with own.session() as db:
+    box = GlassBoxModel(training.fit(examples, TrainingConfig(services.settings.tiers)).model)
+    with services.session() as db:
         champions.add(db, box.version, Engine.GLASSBOX, box.artefact(), {})
     return box.version
 
 
 @contextmanager
-def in_charge(own: Services, version: str) -> Iterator[None]:
-    with own.session() as db:
+def in_charge(services: Services, version: str) -> Iterator[None]:
+    with services.session() as db:
         champions.promote(db, version)
     yield
-    with own.session() as db:
+    with services.session() as db:
         champions.revert(db)

@@ -24,16 +24,16 @@ from sklearn.preprocessing import OneHotEncoder
 
 from benchmarks.record import record
 from pipeline.learning import training
-from pipeline.learning.columns import columns
+from pipeline.learning.column_kinds import columns
 from pipeline.learning.evaluation import calibration, calibration_error, lift
 from pipeline.learning.leaks import leaks
-from pipeline.learning.training import Wishes, chances, outcomes
+from pipeline.learning.training import TrainingConfig, chances, outcomes
 from pipeline.scoring import explain
-from pipeline.scoring.glassbox import GlassBox
+from pipeline.scoring.glassbox import GlassBoxModel
 from pipeline.scoring.scorer import Scorer
 from schemas.example import Example
-from schemas.glassbox import Glassbox
-from schemas.lead import WaitingLead
+from schemas.glassbox import GlassBoxArtefact
+from schemas.lead import UnscoredLead
 from schemas.scorecard import TierCuts
 from tests.unit.pipeline.learning.leads import split
 
@@ -72,7 +72,7 @@ def main() -> None:
     # numpy's own threads would make one core two.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     examples = read(Path(sys.argv[1]))
-    wishes = Wishes(TierCuts(), without=STAFF, seed=SEED)
+    wishes = TrainingConfig(TierCuts(), without=STAFF, seed=SEED)
     model = training.fit(examples, wishes).model
     record(
         "learning",
@@ -101,7 +101,7 @@ def read(path: Path) -> list[Example]:
     ]
 
 
-def five_folds(examples: Sequence[Example], wishes: Wishes) -> dict[str, object]:
+def five_folds(examples: Sequence[Example], wishes: TrainingConfig) -> dict[str, object]:
     won = outcomes(examples)
     chance = np.empty(len(won))
     aucs = []
@@ -116,14 +116,14 @@ def five_folds(examples: Sequence[Example], wishes: Wishes) -> dict[str, object]
     }
 
 
-def by_number(examples: Sequence[Example], wishes: Wishes) -> dict[str, object]:
+def by_number(examples: Sequence[Example], wishes: TrainingConfig) -> dict[str, object]:
     at = round(0.7 * len(examples))
     older, newer = examples[:at], examples[at:]
     chance = chances(training.fit(older, wishes).model, newer)
     return {"roc_auc": round(float(roc_auc_score(outcomes(newer), chance)), 4)}
 
 
-def few_leads(examples: Sequence[Example], wishes: Wishes, size: int) -> dict[str, float]:
+def few_leads(examples: Sequence[Example], wishes: TrainingConfig, size: int) -> dict[str, float]:
     """The median over draws of ours, and of how far it is above plain logistic regression on the same draws."""
     ours, ahead = [], []
     for draw in range(DRAWS):
@@ -164,7 +164,7 @@ def leaking(examples: Sequence[Example]) -> list[str]:
     return [leak.attribute for leak in leaks(found.features, seen, outcomes(examples), SEED)]
 
 
-def one_training(examples: Sequence[Example], wishes: Wishes) -> dict[str, object]:
+def one_training(examples: Sequence[Example], wishes: TrainingConfig) -> dict[str, object]:
     began = time.perf_counter()
     trained = training.train(split(examples), replace(wishes, cores=2))
     return {
@@ -176,9 +176,9 @@ def one_training(examples: Sequence[Example], wishes: Wishes) -> dict[str, objec
     }
 
 
-def stored_matrix(examples: Sequence[Example], model: Glassbox) -> dict[str, object]:
+def stored_matrix(examples: Sequence[Example], model: GlassBoxArtefact) -> dict[str, object]:
     """From float32 vectors to scores, confidences, all terms and the packed strongest, on one core."""
-    box = GlassBox(model)
+    box = GlassBoxModel(model)
     matrix = box.features.matrix([box.features.values(example.attributes, NOW) for example in examples])
     stored = matrix[np.random.default_rng(SEED).integers(0, len(matrix), STORED)]
     ours = rate(lambda: scored(box, stored), STORED)
@@ -192,17 +192,17 @@ def stored_matrix(examples: Sequence[Example], model: Glassbox) -> dict[str, obj
     }
 
 
-def scored(box: GlassBox, stored: NDArray[np.float32]) -> None:
+def scored(box: GlassBoxModel, stored: NDArray[np.float32]) -> None:
     for n in range(0, len(stored), 5000):
         judged = box.judge(box.features.bins(stored[n : n + 5000], NOW))
         explain.strongest(judged.terms, judged.places)
 
 
-def one_lead(examples: Sequence[Example], model: Glassbox) -> dict[str, object]:
+def one_lead(examples: Sequence[Example], model: GlassBoxArtefact) -> dict[str, object]:
     """From attributes to the whole event: encoded, scored, packed, explained in words."""
-    scorer = Scorer(GlassBox(model), TierCuts())
+    scorer = Scorer(GlassBoxModel(model), TierCuts())
     leads = [
-        WaitingLead(n, "crm", str(n), 1, e.attributes, None, None, None, NOW) for n, e in enumerate(examples[:500])
+        UnscoredLead(n, "crm", str(n), 1, e.attributes, None, None, None, NOW) for n, e in enumerate(examples[:500])
     ]
     took = []
     for lead in leads:

@@ -4,26 +4,27 @@ from datetime import UTC, datetime
 
 from celery import Celery
 
-from pipeline import settings
-from pipeline.storage import leads, scores
+from pipeline.settings import loader
+from pipeline.storage.leads import lead_rows
+from pipeline.storage.scores import score_writes
 from pipeline.wiring import Services
 
 app = Celery("naive")
 _services: list[Services] = []
 
-app.conf.broker_url = settings.load().redis.url.get_secret_value() or None
+app.conf.broker_url = loader.load().redis.url.get_secret_value() or None
 
 
-def services() -> Services:
+def naive_services() -> Services:
     if not _services:
-        _services.append(Services(settings.load()))
+        _services.append(Services(loader.load()))
     return _services[0]
 
 
 @app.task
 def score_lead(lead_id: int) -> None:
-    own = services()
-    champion = own.champion
-    with own.session() as db:
-        rows = champion.scorer.score(leads.waiting(db, [lead_id]), datetime.now(UTC))
-        scores.save(db, rows, model_id=champion.model_id, reason="naive")
+    services = naive_services()
+    champion = services.champion
+    with services.session() as db:
+        rows = champion.scorer.score(lead_rows.waiting(db, [lead_id]), datetime.now(UTC))
+        score_writes.save(db, rows, model_id=champion.model_id, reason="naive")

@@ -11,24 +11,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipeline import log, settings
-from pipeline.security.signatures.request import SignedRequest
+from pipeline import log
+from pipeline.settings import loader
+from pipeline.vendors.signed_request import SignedRequest
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks.app import connect
-from workers.api import doors, make_enqueuer, make_saver
+from workers.api.app import doors, make_enqueuer, make_saver
 
 
 def main() -> None:
     log.configure("one-commit")
-    own = Services(settings.load())
-    connect(own.settings)
-    door = doors(own)["standard"]
-    saver = make_saver(own)
-    enqueuer = make_enqueuer(own)
+    services = Services(loader.load())
+    connect(services.settings)
+    door = doors(services)["standard"]
+    saver = make_saver(services)
+    enqueuer = make_enqueuer(services)
 
     def save(changes: Sequence[LeadChange]) -> None:
-        with own.session() as db:
+        with services.session() as db:
             lead_ids = saver.save(db, changes, datetime.now(UTC))
         enqueuer.add(lead_ids)
 
@@ -45,7 +46,7 @@ def main() -> None:
         enqueuer.stop()
 
     app = Starlette(routes=[Route("/webhooks/standard", receive, methods=["POST"])], lifespan=lifespan)
-    api = own.settings.api
+    api = services.settings.api
     uvicorn.run(app, host=api.host, port=api.port, loop="uvloop", http="httptools", access_log=False, log_config=None)
 
 

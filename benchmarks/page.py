@@ -25,17 +25,18 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.bench import bundles, fill, process, services
+from benchmarks.bench import bench_services, bundles, fill, process
 from benchmarks.load import HOST, until_it_answers
 from benchmarks.long_tasks import long, watched_tasks
 from benchmarks.record import record
-from pipeline.saving import make_saver
 from pipeline.security.tokens import mint
-from pipeline.storage import leads, scores
+from pipeline.services.ingest import lead_saver
+from pipeline.storage.leads import lead_rows
+from pipeline.storage.scores import score_writes
 from pipeline.wiring import Services
 from schemas.access import Role
 from schemas.lead import LeadChange
-from workers.supervision.embedded import free_port
+from workers.supervisor.embedded_server import free_port
 
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update")
 WINDOW = {"width": 1440, "height": 900}
@@ -92,14 +93,14 @@ def main() -> None:
     arguments.add_argument("--lighthouse", type=Path)
     chosen = arguments.parse_args()
     chromium = shutil.which("chromium") or shutil.which("google-chrome") or ""
-    with services() as own, served(own, chosen.leads) as (url, ids), sync_playwright() as playwright:
+    with bench_services() as services, served(services, chosen.leads) as (url, ids), sync_playwright() as playwright:
         figures: dict[str, object] = {"leads": len(ids)}
         if chosen.lighthouse:
             figures["lighthouse"] = {form: lighthouse(chosen.lighthouse, chromium, url, form) for form in FORMS}
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         figures["opened"] = opened(browser, url)
         page = watched(browser, url)
-        with changes(own, ids):
+        with changes(services, ids):
             figures["scrolled"] = scrolled(browser, page)
             figures["all_leads_held"] = held(browser, page)
         browser.close()
@@ -107,38 +108,40 @@ def main() -> None:
 
 
 @contextmanager
-def served(own: Services, count: int) -> Iterator[tuple[str, list[int]]]:
-    ids = fill(own, count)
+def served(services: Services, count: int) -> Iterator[tuple[str, list[int]]]:
+    ids = fill(services, count)
     for part in bundles(ids, BUNDLE):
-        save_scores(own, part, owe=True)
-    with own.session() as db:
+        save_scores(services, part, owe=True)
+    with services.session() as db:
         db.connection().exec_driver_sql("TRUNCATE outbox")
     port = free_port()
-    with process(own, "workers.api", SERVICE6_API__PORT=str(port)), process(own, "workers.publisher"):
+    with process(services, "workers.api", SERVICE6_API__PORT=str(port)), process(services, "workers.publisher"):
         asyncio.run(until_it_answers(port))
         now, hour = datetime.now(UTC), timedelta(hours=1)
-        token = mint(own.settings.secret_key.get_secret_value(), role=Role.ADMIN, sub="bench", lifetime=hour, now=now)
+        token = mint(
+            services.settings.secret_key.get_secret_value(), role=Role.ADMIN, sub="bench", lifetime=hour, now=now
+        )
         yield f"http://{HOST}:{port}/#token={token}", ids
 
 
-def save_scores(own: Services, part: Sequence[int], *, owe: bool = False) -> None:
-    champion = own.champion
-    with own.session() as db:
+def save_scores(services: Services, part: Sequence[int], *, owe: bool = False) -> None:
+    champion = services.champion
+    with services.session() as db:
         if owe:
             db.connection().exec_driver_sql(
                 "INSERT INTO unscored (lead_id, lead_revision) SELECT id, revision FROM leads WHERE id = ANY(%s)",
                 (list(part),),
             )
-        rows = champion.scorer.score(leads.waiting(db, part), datetime.now(UTC))
-        scores.save(db, rows, model_id=champion.model_id, reason="benchmark")
+        rows = champion.scorer.score(lead_rows.waiting(db, part), datetime.now(UTC))
+        score_writes.save(db, rows, model_id=champion.model_id, reason="benchmark")
 
 
 @contextmanager
-def changes(own: Services, ids: Sequence[int]) -> Iterator[None]:
+def changes(services: Services, ids: Sequence[int]) -> Iterator[None]:
     """That many leads change a second, each to a score of its own."""
     ended = threading.Event()
     chance = Random(6)
-    saver = make_saver(own)
+    saver = lead_saver(services)
 
     def change() -> None:
         count = CHANGES_S // 10
@@ -149,9 +152,9 @@ def changes(own: Services, ids: Sequence[int]) -> Iterator[None]:
                 LeadChange("bench", f"lead-{number}", f"{now.timestamp()}-{number}", now, attributes(chance), {})
                 for number in chance.sample(range(1, len(ids) + 1), count)
             ]
-            with own.session() as db:
+            with services.session() as db:
                 part = saver.save(db, told, now)
-            save_scores(own, part)
+            save_scores(services, part)
             due += count / CHANGES_S
             ended.wait(max(0.0, due - time.monotonic()))
 

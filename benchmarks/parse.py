@@ -14,11 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.record import record
 from pipeline.metrics import Metrics
-from pipeline.security.signatures.request import SignedRequest
-from pipeline.settings import load
+from pipeline.settings.loader import load
+from pipeline.vendors.signed_request import SignedRequest
 from pipeline.wiring import Services
-from tests import crm
-from workers.door import Door, doors
+from tests.support import crm
+from workers.webhooks.receiver import WebhookReceiver, receivers
 
 TARGET_US = 300
 ROUNDS = 20
@@ -29,13 +29,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as state:
         opened = crm.environment() | {"SERVICE6_SECRET_KEY": "a key", "SERVICE6_UPKEEP__DELIVERY_DAYS": "36500"}
         os.environ.update(opened)
-        own = Services(load(Path(state)), Metrics(CollectorRegistry()))
-        record("parse", {"target_us": TARGET_US, **{name: _figures(name, door) for name, door in doors(own).items()}})
+        services = Services(load(Path(state)), Metrics(CollectorRegistry()))
+        record(
+            "parse",
+            {"target_us": TARGET_US, **{name: _figures(name, door) for name, door in receivers(services).items()}},
+        )
 
 
-def _figures(name: str, door: Door) -> dict[str, object]:
+def _figures(name: str, door: WebhookReceiver) -> dict[str, object]:
     now = datetime.now(UTC)
-    sender = crm.vendor(name)
+    sender = crm.sample_vendor(name)
     asked = []
     for body in crm.sequence(name):
         headers = {header.lower(): value for header, value in sender.signed(body, now).items()}
@@ -49,7 +52,7 @@ def _figures(name: str, door: Door) -> dict[str, object]:
     }
 
 
-def _microseconds(door: Door, asked: list[SignedRequest], now: datetime) -> float:
+def _microseconds(door: WebhookReceiver, asked: list[SignedRequest], now: datetime) -> float:
     began = time.perf_counter()
     for _ in range(REPEATS):
         for one in asked:

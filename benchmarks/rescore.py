@@ -18,18 +18,19 @@ from typing import Any, NamedTuple
 import psutil
 from sqlalchemy import text
 
-from benchmarks.bench import fill, process, services
+from benchmarks.bench import bench_services, fill, process
 from benchmarks.drain import naive
 from benchmarks.record import record
-from pipeline import settings
-from pipeline.rescoring import Rescorer, columns
-from pipeline.storage import packed, rescored, rescoring
-from pipeline.storage.selection import selection
+from pipeline.services.rescorer import Rescorer, columns
+from pipeline.settings import loader
+from pipeline.storage.runs import rescore_runs
+from pipeline.storage.runs.lead_selection import selection
+from pipeline.storage.scores import packed_scores, run_writes
 from pipeline.wiring import Services
 from schemas.run import LeadFilter, Run, RunState
 from tasks.app import app, connect
-from tasks.runs import enqueue_slices
-from workers.supervision.programs import worker
+from tasks.run_messages import enqueue_slices
+from workers.supervisor.process_table import worker
 
 LEADS = 1_000_000
 NAIVE_LEADS = 2_000
@@ -54,33 +55,33 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--leads", type=int, default=LEADS)
     count = arguments.parse_args().leads
-    with services(MEMORY) as own:
-        connect(own.settings)
-        with workers(own):
-            figures = {"leads": count, "processes": PROCESSES, **measured(own, count)}
-        figures["naive_leads_s"] = round(naive(own, list(range(1, NAIVE_LEADS + 1))))
+    with bench_services(MEMORY) as services:
+        connect(services.settings)
+        with workers(services):
+            figures = {"leads": count, "processes": PROCESSES, **measured(services, count)}
+        figures["naive_leads_s"] = round(naive(services, list(range(1, NAIVE_LEADS + 1))))
     figures["times_naive_celery"] = round(figures["all_changed"]["leads_s"] / figures["naive_leads_s"])
     record("rescore", figures)
 
 
-def measured(own: Services, count: int) -> dict[str, Any]:
-    add(own, 1, count // TENTH)
-    encoded_few = rescore(own)
-    spoil(own, 1)
-    small = rescore(own)
-    grown = bloat(own)
-    add(own, 1 + count // TENTH, count)
-    encoded = rescore(own)
-    spoil(own, 1)
-    most = ceiling(own)
-    spoil(own, 1)
-    all_changed = rescore(own)
-    spoil(own, 1)
-    again = rescore(own)
-    spoil(own, TENTH)
-    few_ceiling = ceiling(own)
-    spoil(own, TENTH)
-    few = rescore(own)
+def measured(services: Services, count: int) -> dict[str, Any]:
+    add(services, 1, count // TENTH)
+    encoded_few = rescore(services)
+    spoil(services, 1)
+    small = rescore(services)
+    grown = bloat(services)
+    add(services, 1 + count // TENTH, count)
+    encoded = rescore(services)
+    spoil(services, 1)
+    most = ceiling(services)
+    spoil(services, 1)
+    all_changed = rescore(services)
+    spoil(services, 1)
+    again = rescore(services)
+    spoil(services, TENTH)
+    few_ceiling = ceiling(services)
+    spoil(services, TENTH)
+    few = rescore(services)
     return {
         "new_feature_set": shown(encoded),
         "all_changed": shown(all_changed),
@@ -99,62 +100,62 @@ def measured(own: Services, count: int) -> dict[str, Any]:
 
 
 @contextmanager
-def workers(own: Services) -> Iterator[None]:
+def workers(services: Services) -> Iterator[None]:
     """As `service6 up` starts them, but for their number."""
     _, _, *module = worker("rescoring", PROCESSES)
     app.control.purge()
-    with process(own, *module):
+    with process(services, *module):
         yield
 
 
-def add(own: Services, first: int, last: int) -> None:
+def add(services: Services, first: int, last: int) -> None:
     """Leads with a score of nought, and no vector yet."""
-    fill(own, last - first + 1, first=first)
-    with own.session() as db:
-        db.execute(PLACE, {"model_id": own.champion.model_id})
-    vacuum(own)
+    fill(services, last - first + 1, first=first)
+    with services.session() as db:
+        db.execute(PLACE, {"model_id": services.champion.model_id})
+    vacuum(services)
 
 
-def spoil(own: Services, one_in: int) -> None:
+def spoil(services: Services, one_in: int) -> None:
     """One score in so many is off by a point; of the others each is as a run would have it."""
-    with own.session() as db:
+    with services.session() as db:
         db.execute(text("UPDATE scores SET score = score - 1 WHERE lead_id % :n = 0"), {"n": one_in})
         db.execute(text("TRUNCATE score_history, outbox"))
-    vacuum(own)
+    vacuum(services)
 
 
-def vacuum(own: Services) -> None:
-    with own.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+def vacuum(services: Services) -> None:
+    with services.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE scores, feature_vectors, leads"))
         connection.execute(text("CHECKPOINT"))
 
 
-def begin(own: Services, as_of: datetime) -> Run:
-    with own.session() as db:
-        where, model_id = LeadFilter(), own.champion.model_id
-        return rescoring.open_run(
+def begin(services: Services, as_of: datetime) -> Run:
+    with services.session() as db:
+        where, model_id = LeadFilter(), services.champion.model_id
+        return rescore_runs.open_run(
             db,
             where,
             model_id=model_id,
             as_of=as_of,
             rate=None,
-            leads=rescoring.count(db, where, model_id),
-            slice_ids=own.settings.rescoring.slice_ids,
+            leads=rescore_runs.count(db, where, model_id),
+            slice_ids=services.settings.rescoring.slice_ids,
             reason="benchmark",
             actor="benchmark",
         )
 
 
-def rescore(own: Services, as_of: datetime | None = None) -> Timed:
-    run = begin(own, as_of or CLOCK)
+def rescore(services: Services, as_of: datetime | None = None) -> Timed:
+    run = begin(services, as_of or CLOCK)
     began = time.perf_counter()
-    enqueue_slices(own, int(run.id))
+    enqueue_slices(services, int(run.id))
     memory = 0
     while run.state == RunState.RUNNING:
         time.sleep(0.02)
         memory = max(memory, largest())
-        with own.reading() as db:
-            run = rescoring.find(db, int(run.id)) or run
+        with services.reading() as db:
+            run = rescore_runs.find(db, int(run.id)) or run
     if run.state != RunState.DONE:
         raise SystemExit(f"run {run.id}: {run.state}, {run.error}")
     return Timed(run, time.perf_counter() - began, memory >> 20)
@@ -170,25 +171,25 @@ def largest() -> int:
     return found
 
 
-def bloat(own: Services) -> dict[str, object]:
+def bloat(services: Services) -> dict[str, object]:
     """The clock goes to and fro by two months, so that about half of the scores change with every run."""
-    sizes = [size(own)]
+    sizes = [size(services)]
     for n in range(BLOAT_RUNS):
-        rescore(own, CLOCK + timedelta(days=60 * (n % 2 == 0)))
-        sizes.append(size(own))
+        rescore(services, CLOCK + timedelta(days=60 * (n % 2 == 0)))
+        sizes.append(size(services))
     return {"before": sizes[0], "after_1_run": sizes[1], f"after_{BLOAT_RUNS}_runs": sizes[-1], "largest": max(sizes)}
 
 
-def size(own: Services) -> float:
-    with own.reading() as db:
+def size(services: Services) -> float:
+    with services.reading() as db:
         return round(db.execute(text("SELECT pg_table_size('scores')")).scalar_one() / 2**20, 1)
 
 
-def ceiling(own: Services) -> float:
+def ceiling(services: Services) -> float:
     """Leads a second; what is off by a point is put right."""
-    state = str(own.settings.state_dir)
-    with own.reading() as db:
-        first, last = packed.bounds(db)
+    state = str(services.settings.state_dir)
+    with services.reading() as db:
+        first, last = packed_scores.bounds(db)
     parts = list(range(first, last + 1, STRIDE))
     spawning = multiprocessing.get_context("spawn")
     ready = spawning.Barrier(PROCESSES + 1)
@@ -207,20 +208,20 @@ def ceiling(own: Services) -> float:
 def ceiling_loop(state: str, parts: Sequence[int], ready: Any) -> None:
     """What is written was computed, and both connections were opened, before the clock starts."""
     os.environ["SERVICE6_STATE_DIR"] = state
-    own = Services(settings.load())
-    champion = own.champion
+    services = Services(loader.load())
+    champion = services.champion
     rescorer = Rescorer(champion.scorer, champion.model_id, CLOCK, LeadFilter())
-    with own.reading() as db:
+    with services.reading() as db:
         written = [columns(rescorer.judge(db, first, first + STRIDE - 1)) for first in parts]
     everyone, width = selection(LeadFilter(), champion.model_id), len(champion.scorer.model.features.features)
-    with own.session() as db:
+    with services.session() as db:
         db.execute(text("SELECT"))
     ready.wait()
     for first, rows in zip(parts, written, strict=True):
-        with own.reading() as db:
-            packed.read(db, everyone, first, first + STRIDE - 1, model_id=champion.model_id, width=width)
-        with own.session() as db:
-            rescored.save(db, rows, model_id=champion.model_id)
+        with services.reading() as db:
+            packed_scores.read(db, everyone, first, first + STRIDE - 1, model_id=champion.model_id, width=width)
+        with services.session() as db:
+            run_writes.save(db, rows, model_id=champion.model_id)
     ready.wait()
 
 

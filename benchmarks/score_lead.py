@@ -15,14 +15,15 @@ from itertools import count
 import numpy as np
 import orjson
 
-from benchmarks.bench import fill, forget_scores, process, services
+from benchmarks.bench import bench_services, fill, forget_scores, process
 from benchmarks.load import HOST, Connection, until_it_answers
 from benchmarks.record import record
 from pipeline.security.tokens import mint
-from pipeline.storage import leads, scores
+from pipeline.storage.leads import lead_rows
+from pipeline.storage.scores import score_writes
 from pipeline.wiring import Services
 from schemas.access import Role
-from workers.supervision.embedded import free_port
+from workers.supervisor.embedded_server import free_port
 
 WARM_REQUESTS = 200
 CLIENTS = 8
@@ -40,32 +41,34 @@ def main() -> None:
     arguments.add_argument("--requests", type=int, default=2_000)
     chosen = arguments.parse_args()
     port = free_port()
-    with services() as own:
-        ids = scored(own, chosen.leads)
+    with bench_services() as services:
+        ids = scored(services, chosen.leads)
         budget = {"SERVICE6_API__PORT": str(port), "SERVICE6_API__SCORE_LEADS_A_MINUTE": UNBOUNDED}
-        with process(own, "workers.api", **budget):
+        with process(services, "workers.api", **budget):
             asyncio.run(until_it_answers(port))
             figures = {
-                "by_id": asyncio.run(measured(own, port, [{"lead_id": str(lead)} for lead in ids], chosen.requests)),
-                "what_if": asyncio.run(measured(own, port, [{"attributes": ATTRIBUTES}], chosen.requests)),
+                "by_id": asyncio.run(
+                    measured(services, port, [{"lead_id": str(lead)} for lead in ids], chosen.requests)
+                ),
+                "what_if": asyncio.run(measured(services, port, [{"attributes": ATTRIBUTES}], chosen.requests)),
             }
     record("score_lead", {"leads": chosen.leads, "requests": chosen.requests, "clients": CLIENTS, **figures})
 
 
-def scored(own: Services, number: int) -> list[int]:
-    ids = fill(own, number)
-    forget_scores(own)
+def scored(services: Services, number: int) -> list[int]:
+    ids = fill(services, number)
+    forget_scores(services)
     for start in range(0, number, BUNDLE):
-        with own.session() as db:
-            waiting = leads.waiting(db, ids[start : start + BUNDLE])
-            made = own.champion.scorer.score(waiting, datetime.now(UTC))
-            scores.save(db, made, model_id=own.champion.model_id, reason="change")
+        with services.session() as db:
+            waiting = lead_rows.waiting(db, ids[start : start + BUNDLE])
+            made = services.champion.scorer.score(waiting, datetime.now(UTC))
+            score_writes.save(db, made, model_id=services.champion.model_id, reason="change")
     return ids
 
 
-async def measured(own: Services, port: int, bodies: Sequence[object], requests: int) -> dict[str, float]:
+async def measured(services: Services, port: int, bodies: Sequence[object], requests: int) -> dict[str, float]:
     turn = count()
-    key = own.settings.secret_key.get_secret_value()
+    key = services.settings.secret_key.get_secret_value()
     token = mint(key, role=Role.ADMIN, sub="bench", lifetime=timedelta(hours=1), now=datetime.now(UTC))
     asked = [request(token, bodies[(n * 7919) % len(bodies)]) for n in range(requests)]
 

@@ -1,19 +1,19 @@
 /** The page: puts session, view, leads and feed together, and draws. */
-import { Alarms } from './alarms.js';
-import { startClocks } from './clock.js';
-import { Page } from './components/page.js';
-import { SignIn } from './components/sign_in.js';
-import { connectionOf, watchNetwork } from './connection.js';
-import { Feed } from './feed.js';
-import { html } from './html.js';
-import { Leads } from './leads.js';
-import { Runs } from './runs.js';
-import { openSession, overseer, signOut, token } from './session.js';
-import { say } from './toast.js';
+import { Alarms } from './core/alarm_store.js';
+import { startClocks } from './core/clock.js';
+import { Page } from './core/page.js';
+import { SignIn } from './account/sign_in.js';
+import { connectionOf, watchNetwork } from './core/connection.js';
+import { Feed } from './core/feed.js';
+import { html } from './core/html.js';
+import { Leads } from './leads/lead_store.js';
+import { Runs } from './runs/run_store.js';
+import { openSession, overseer, signOut, token } from './core/session.js';
+import { say } from './core/toast.js';
 import { render } from './vendor/preact.js';
 import { computed, effect, signal, untracked } from './vendor/signals.js';
-import { openId, openModel, openView, place, view } from './view.js';
-import { watchWidth } from './viewport.js';
+import { openId, openModel, openView, place, view } from './core/view.js';
+import { watchWidth } from './core/viewport.js';
 
 const SETTLED_MS = 200;
 

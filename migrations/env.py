@@ -1,9 +1,9 @@
-"""Alembic's entry: runs the migrations on the connection that `pipeline.storage.migrate` hands over."""
+"""Alembic's entry: runs the migrations on the connection that `pipeline.storage.platform.migrate` hands over."""
 
 from alembic import context
 
-from pipeline.storage.migrate import is_compared
-from pipeline.storage.tables import metadata
+from pipeline.storage.platform.migrate import is_compared
+from pipeline.storage.platform.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -6,7 +6,7 @@ import traceback
 from logging.config import dictConfig
 
 # At INFO these tell of every step (Celery two lines a task, which cost a third of its speed).
-TOLD_STEP_BY_STEP = (
+NOISY_LOGGERS = (
     "alembic",
     "amqp",
     "celery.app.trace",
@@ -39,7 +39,7 @@ def configure(process: str, level: str = "INFO") -> None:
             "root": {"handlers": ["stderr"], "level": level},
         }
     )
-    for noisy in TOLD_STEP_BY_STEP:
+    for noisy in NOISY_LOGGERS:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

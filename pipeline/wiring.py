@@ -12,21 +12,21 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from pipeline.errors import GiveUp
-from pipeline.limits import Limiter
-from pipeline.mapping import SourceMap
+from pipeline.leads.source_mapping import SourceMap
 from pipeline.metrics import Metrics
-from pipeline.outcome_stream import OutcomeStream
-from pipeline.outreach.zoho import AccessToken
-from pipeline.redis_client import connect
-from pipeline.scoring.glassbox import opened
+from pipeline.redis_store.change_stream import ChangeStream
+from pipeline.redis_store.outcome_stream import OutcomeStream
+from pipeline.redis_store.rate_limit import Limiter
+from pipeline.redis_store.redis_client import connect
+from pipeline.scoring.glassbox import open_artefact
 from pipeline.scoring.scorecard import Scorecard
 from pipeline.scoring.scorer import Scorer
 from pipeline.security.vault import Vault
-from pipeline.settings import Settings
-from pipeline.storage import champions, models
-from pipeline.storage.champions import Written
-from pipeline.storage.engine import engine, statements, transaction
-from pipeline.stream import Stream
+from pipeline.settings.loader import Settings
+from pipeline.storage.models import champions, model_versions
+from pipeline.storage.models.champions import PromotedModel
+from pipeline.storage.platform.engine import engine, statements, transaction
+from pipeline.vendors.zoho.client import AccessToken
 from schemas.score import Engine as ModelEngine
 from schemas.scorecard import ScorecardConfig
 
@@ -56,7 +56,7 @@ class Services:
         self.access_tokens: dict[str, AccessToken] = {}
         self._champion: Champion | None = None
         self._champion_read = 0.0
-        self._promoted: Written | None = None
+        self._promoted: PromotedModel | None = None
         self.scorer_of = lru_cache(maxsize=MODELS_KEPT)(self._scorer_of)
 
     @cached_property
@@ -85,8 +85,8 @@ class Services:
         return made
 
     @cached_property
-    def stream(self) -> Stream:
-        return Stream(self.redis, self.settings.stream.key, self.settings.stream.length)
+    def stream(self) -> ChangeStream:
+        return ChangeStream(self.redis, self.settings.stream.key, self.settings.stream.length)
 
     @cached_property
     def outcomes(self) -> OutcomeStream:
@@ -124,12 +124,12 @@ class Services:
     def _card(self) -> Champion:
         model = self.scorer.model
         with self.session() as db:
-            model_id = models.ensure(db, model.version, model.engine, model.artefact())
+            model_id = model_versions.ensure(db, model.version, model.engine, model.artefact())
         return Champion(self.scorer, model_id)
 
     def _read_champion(self) -> Champion:
         with self.reading() as db:
-            promoted = champions.written(db)
+            promoted = champions.promoted(db)
         # Opened again whenever its row was written: one that is damaged meanwhile is told by all processes alike.
         if self._champion is None or promoted != self._promoted:
             self._champion = self._card if promoted is None else self._usable(promoted.model_id)
@@ -174,7 +174,7 @@ class Services:
     def _scorer_of(self, model_id: int) -> Scorer:
         """The scorer that made the scores of this model version, to read them with."""
         with self.session() as db:
-            version = models.load(db, model_id)
+            version = model_versions.load(db, model_id)
         if version.engine == ModelEngine.GLASSBOX:
-            return Scorer(opened(version.artefact), self.settings.tiers)
+            return Scorer(open_artefact(version.artefact), self.settings.tiers)
         return Scorer(Scorecard(ScorecardConfig.model_validate(version.artefact)), self.settings.tiers)

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from schemas.event import Position
 from schemas.frozen import Frozen
 from schemas.lead import Outcome, ScoredLead, ScoreHistoryEntry
-from schemas.score import Lever, Value
+from schemas.score import Value, WhatIfInput
 
 
 class Problem(Frozen):
@@ -54,7 +54,7 @@ class ScoreHistory(Frozen):
     scores: tuple[ScoreHistoryEntry, ...]
 
 
-class Delivery(Frozen):
+class TimelineDelivery(Frozen):
     """What one delivery told of a lead that was new."""
 
     at: datetime = Field(description="when it happened at the vendor")
@@ -67,15 +67,15 @@ class Delivery(Frozen):
     outcome: Outcome | None
 
 
-class Timeline(Frozen):
+class LeadTimeline(Frozen):
     """The newest first. `received_at` is when the lead was first heard of."""
 
-    deliveries: tuple[Delivery, ...]
+    deliveries: tuple[TimelineDelivery, ...]
     received_at: datetime
 
 
-class Levers(Frozen):
-    levers: tuple[Lever, ...]
+class WhatIfInputs(Frozen):
+    levers: tuple[WhatIfInput, ...]
 
 
 class Choices(Frozen):
@@ -90,7 +90,7 @@ class ContactLookup(Frozen):
     contact: str = Field(min_length=5, max_length=320, description="an e-mail address or a telephone number, whole")
 
 
-class Check(Frozen):
+class HealthCheck(Frozen):
     name: str
     ok: bool
     detail: str
@@ -98,5 +98,5 @@ class Check(Frozen):
 
 class Health(Frozen):
     status: Literal["ok", "degraded", "down"]
-    checks: tuple[Check, ...]
+    checks: tuple[HealthCheck, ...]
     at: datetime

@@ -27,7 +27,7 @@ class DeadLetterPage(Frozen):
     next_cursor: str | None
 
 
-class Settlement(Frozen):
+class DeadLetterResolution(Frozen):
     """What became of a letter. `settled`: nothing was owed any more, because a newer change had reopened the lead."""
 
     id: str

@@ -26,7 +26,7 @@ class Position(Frozen):
         return int(ms), int(seq)
 
 
-class Change(Frozen):
+class ChangeEvent(Frozen):
     """`key` names what changed (`lead:<id>`); of two changes with one key the higher `rev` is the newer."""
 
     key: str
@@ -35,12 +35,12 @@ class Change(Frozen):
     v: int = EVENT_VERSION
 
 
-class ScoreChanged(Change):
+class ScoreChanged(ChangeEvent):
     kind: Literal["score"] = "score"
     body: ScoredLead
 
 
-class LeadRemoved(Change):
+class LeadRemoved(ChangeEvent):
     """The lead has left the reader's view: it belongs to another owner now."""
 
     kind: Literal["removed"] = "removed"
@@ -55,21 +55,21 @@ class RescoredLead(Frozen):
     tier: Tier
 
 
-class LeadRescored(Change):
+class LeadRescored(ChangeEvent):
     """A run changed a score: told of the leads that a reader watches."""
 
     kind: Literal["rescored"] = "rescored"
     body: RescoredLead
 
 
-class RunChanged(Change):
+class RunChanged(ChangeEvent):
     """How far a run has come; for roles that see every lead with its attributes."""
 
     kind: Literal["run"] = "run"
     body: Run
 
 
-class AlarmChanged(Change):
+class AlarmChanged(ChangeEvent):
     """An alarm was raised or cleared; for roles that see every lead with its attributes."""
 
     kind: Literal["alarm"] = "alarm"

@@ -107,7 +107,7 @@ class Heartbeat(Frozen):
     away_s: float | None = None
 
 
-class Farewell(Frozen):
+class CloseMessage(Frozen):
     """Why the socket is closed; the close code follows."""
 
     t: Literal["error"] = "error"

@@ -12,7 +12,7 @@ PLACES = 1 << 16  # of a term, because a saved score keeps two bytes for each
 AXES = 2  # features of a term
 
 
-class GlassboxFeature(Frozen):
+class GlassBoxFeature(Frozen):
     """`cuts` rise; `words[n]` share code n + 1. Its bins: missing, then the ranges or words, then all other words."""
 
     name: str
@@ -33,7 +33,7 @@ class Axis(Frozen):
     rows: tuple[int, ...]
 
 
-class GlassboxTerm(Frozen):
+class GlassBoxTerm(Frozen):
     """`logits` by place, and the variance of each over the bags; of a pair place = row × rows of the second + row."""
 
     axes: tuple[Axis, ...] = Field(min_length=1, max_length=AXES)
@@ -42,14 +42,14 @@ class GlassboxTerm(Frozen):
     importance: FiniteFloat = Field(ge=0, description="mean of what it gave or took, in logits, over the training rows")
 
 
-class Glassbox(Frozen):
+class GlassBoxArtefact(Frozen):
     """logit = intercept + one entry of each term; `doubt` turns the sum of variances into the variance of the logit."""
 
     format: Literal[1] = 1
     intercept: FiniteFloat
     doubt: FiniteFloat = Field(ge=0)
-    features: tuple[GlassboxFeature, ...] = Field(min_length=1, max_length=500)
-    terms: tuple[GlassboxTerm, ...] = Field(min_length=1, max_length=1000)
+    features: tuple[GlassBoxFeature, ...] = Field(min_length=1, max_length=500)
+    terms: tuple[GlassBoxTerm, ...] = Field(min_length=1, max_length=1000)
     checksum: str = ""
 
     @model_validator(mode="after")
@@ -73,5 +73,5 @@ class Glassbox(Frozen):
         content = self.model_dump(exclude={"checksum"})
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
-    def sealed(self) -> "Glassbox":
+    def sealed(self) -> "GlassBoxArtefact":
         return self.model_copy(update={"checksum": self.digest()})

@@ -37,7 +37,7 @@ class LeadChange(NamedTuple):
     forgets: bool = False
 
 
-class WaitingLead(NamedTuple):
+class UnscoredLead(NamedTuple):
     """A lead whose newest revision has no score yet, as the scorer needs it."""
 
     id: int

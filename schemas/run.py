@@ -12,7 +12,7 @@ from schemas.score import Tier
 # PostgreSQL's text holds no NUL.
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Words = Annotated[tuple[Word, ...], Field(max_length=100)]
-Deed = Literal["pause", "resume", "cancel", "retry"]
+RunAction = Literal["pause", "resume", "cancel", "retry"]
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
 
 
@@ -28,7 +28,7 @@ class RunState(StrEnum):
 ACTIVE = (RunState.RUNNING, RunState.PAUSED)
 
 
-class Comparison(Frozen):
+class AttributeComparison(Frozen):
     """An attribute against a value: numbers as numbers, words in upper or lower case alike."""
 
     attribute: Word
@@ -46,7 +46,7 @@ class LeadFilter(Frozen):
     changed_before: AwareDatetime | None = Field(default=None, description="whose score is older than this")
     changed_since: AwareDatetime | None = Field(default=None, description="whose score is as young as this")
     other_model: bool = Field(default=False, description="whose score is of another model version than the run's")
-    where: Annotated[tuple[Comparison, ...], Field(max_length=20)] = ()
+    where: Annotated[tuple[AttributeComparison, ...], Field(max_length=20)] = ()
 
     def may_share_leads_with(self, other: "LeadFilter") -> bool:
         """False only where the two name different words of one kind; a run itself moves leads from tier to tier."""

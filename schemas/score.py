@@ -60,7 +60,7 @@ class TermMove(Frozen):
     points: float = Field(description="what it gave or took since")
 
 
-class Lever(Frozen):
+class WhatIfInput(Frozen):
     """One thing about a lead that the model looks at, and between which values it may be tried."""
 
     attribute: str = Field(description="the name to send as an attribute to score-lead")

@@ -21,13 +21,13 @@ class TrainingState(StrEnum):
     FAILED = "failed"
 
 
-class Reason(StrEnum):
+class TrainingReason(StrEnum):
     ASKED = "asked"
     OUTCOMES = "outcomes"
     DRIFT = "drift"
 
 
-class TrainingWishes(Frozen):
+class TrainingOptions(Frozen):
     """`without`: attributes to leave out; `trusted`: those that are kept though they tell the outcome alone."""
 
     without: Attributes = ()
@@ -52,9 +52,9 @@ class Training(Frozen):
 
     id: str
     state: TrainingState
-    reason: Reason = Field(description="asked by a person, new outcomes, or drift")
+    reason: TrainingReason = Field(description="asked by a person, new outcomes, or drift")
     actor: str
-    wishes: TrainingWishes
+    wishes: TrainingOptions
     asked_at: datetime
     began_at: datetime | None
     finished_at: datetime | None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery
 from kombu.entity import Queue
 
-from pipeline.settings import Settings
+from pipeline.settings.loader import Settings
 
 if TYPE_CHECKING:  # beat, Flower and the supervisor need no more than the app
     from pipeline.wiring import Services
@@ -71,17 +71,17 @@ def serve(made: Services) -> None:
     _services[:] = [made]
 
 
-def services() -> Services:
+def current_services() -> Services:
     if not _services:
         raise Unconfigured("tasks.app.serve was not called in this process")
     return _services[0]
 
 
-def enqueue(task: Any, lead_ids: Sequence[int]) -> None:
+def enqueue_leads(task: Any, lead_ids: Sequence[int]) -> None:
     _send(task, (lead_ids,), f"({len(lead_ids)} leads)")
 
 
-def enqueue_errand(task: Any, source: str, *more: str) -> None:
+def enqueue_source(task: Any, source: str, *more: str) -> None:
     """That there is something to be done at a source."""
     _send(task, (source, *more), f"({', '.join((source, *more))})")
 

@@ -11,21 +11,21 @@ import numpy as np
 from kombu.exceptions import OperationalError
 from sqlalchemy.orm import Session
 
-from pipeline import promotion
 from pipeline.errors import GiveUp, Misconfigured, Service6Error
 from pipeline.log import trace
 from pipeline.monitoring.drift import spreads
 from pipeline.scoring.encoding import days
-from pipeline.scoring.glassbox import GlassBox, opened
-from pipeline.storage import champions, examples, models, trainings
-from pipeline.storage.trainings import Taken
+from pipeline.scoring.glassbox import GlassBoxModel, open_artefact
+from pipeline.services import model_promotion
+from pipeline.storage.models import champions, model_versions, training_examples, trainings
+from pipeline.storage.models.trainings import ClaimedTraining
 from pipeline.wiring import Services
 from schemas.baseline import Baseline
 from schemas.example import Split
 from schemas.model_card import ModelCard
-from schemas.training import Contest, TrainingState, TrainingWishes
-from tasks.app import app, enqueue_id, services
-from tasks.lease import renewed
+from schemas.training import Contest, TrainingOptions, TrainingState
+from tasks.app import app, current_services, enqueue_id
+from tasks.lease_renewal import renewed
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +34,14 @@ LONGEST_S = 3 * 3600
 ACTOR = "service6"
 
 
-class Made(NamedTuple):
-    model: GlassBox
+class TrainingOutput(NamedTuple):
+    model: GlassBoxModel
     card: ModelCard
     baseline: Baseline
     contest: Contest
 
 
-class Overtaken(GiveUp):
+class LeaseLost(GiveUp):
     """The lease ran out, and the training is somebody else's: nothing of this one may be kept."""
 
 
@@ -49,85 +49,87 @@ class Overtaken(GiveUp):
 # runs out, and upkeep sends another message.
 @app.task(name="learning.train_model", acks_late=False, soft_time_limit=LONGEST_S, time_limit=LONGEST_S + 60)
 def train_model(training_id: int) -> None:
-    own = services()
-    lease, lease_s = secrets.token_hex(8), own.settings.learning.lease_s
+    services = current_services()
+    lease, lease_s = secrets.token_hex(8), services.settings.learning.lease_s
 
     def until() -> datetime:
         return datetime.now(UTC) + timedelta(seconds=lease_s)
 
     def renew() -> bool:
-        with own.session() as db:
+        with services.session() as db:
             return trainings.renew(db, training_id, lease, until())
 
-    with own.session() as db:
-        taken = trainings.take(db, training_id, lease=lease, now=datetime.now(UTC), until=until())
+    with services.session() as db:
+        taken = trainings.claim(db, training_id, lease=lease, now=datetime.now(UTC), until=until())
     if taken is None:
         return
     began, state = time.monotonic(), TrainingState.FAILED
     try:
         with renewed(renew, lease_s):
-            state = _attempt(own, taken, lease)
+            state = _attempt(services, taken, lease)
     except SystemExit:
         # Its worker is told to end: no fault of the training, and no attempt. Another worker may begin at once.
         state = TrainingState.WAITING
-        with own.session() as db:
-            trainings.excuse(db, training_id, lease, datetime.now(UTC))
+        with services.session() as db:
+            trainings.refund_attempt(db, training_id, lease, datetime.now(UTC))
         raise
     finally:
         if state is not TrainingState.WAITING:
-            own.metrics.trainings.labels(taken.reason, state).inc()
-            own.metrics.training_seconds.observe(time.monotonic() - began)
+            services.metrics.trainings.labels(taken.reason, state).inc()
+            services.metrics.training_seconds.observe(time.monotonic() - began)
 
 
-def hint(training_id: int) -> None:
+def enqueue_training(training_id: int) -> None:
     """Tells the worker that a training waits; where Redis is away, upkeep tells it."""
     with suppress(OperationalError, OSError):
         enqueue_id(train_model, "training", training_id)
 
 
-def _attempt(own: Services, taken: Taken, lease: str) -> TrainingState:
+def _attempt(services: Services, taken: ClaimedTraining, lease: str) -> TrainingState:
     try:
-        made = _make(own, taken)
-        _save(own, taken, lease, made)
-    except Overtaken:
+        made = _make(services, taken)
+        _save(services, taken, lease, made)
+    except LeaseLost:
         logger.warning("a training was overtaken", extra={"training_id": taken.id})
         return TrainingState.RUNNING
     except Misconfigured as error:
-        return _end(own, taken, lease, TrainingState.FAILED, str(error))
+        return _end(services, taken, lease, TrainingState.FAILED, str(error))
     except GiveUp as error:
-        return _end(own, taken, lease, TrainingState.REFUSED, str(error))
+        return _end(services, taken, lease, TrainingState.REFUSED, str(error))
     except Exception as error:
         kind, _, frames = trace(error).partition("\n")
         words = str(error) if isinstance(error, Service6Error) else ""
-        again = datetime.now(UTC) + timedelta(seconds=own.settings.learning.retry_s)
-        with own.session() as db:
-            trainings.put_off(db, taken.id, lease, f"{kind}: {words}\n{frames}", again)
+        again = datetime.now(UTC) + timedelta(seconds=services.settings.learning.retry_s)
+        with services.session() as db:
+            trainings.reschedule(db, taken.id, lease, f"{kind}: {words}\n{frames}", again)
         raise GiveUp("the training failed; its row holds the reason") from None
     return TrainingState.DONE
 
 
-def _end(own: Services, taken: Taken, lease: str, state: TrainingState, error: str) -> TrainingState:
-    with own.session() as db:
-        trainings.settle(db, taken.id, lease, state, error=error)
+def _end(services: Services, taken: ClaimedTraining, lease: str, state: TrainingState, error: str) -> TrainingState:
+    with services.session() as db:
+        trainings.complete(db, taken.id, lease, state, error=error)
     logger.warning("a training was not done", extra={"training_id": taken.id, "state": state, "error": error})
     return state
 
 
-def _make(own: Services, taken: Taken) -> Made:
+def _make(services: Services, taken: ClaimedTraining) -> TrainingOutput:
     training = _trainer()
-    learning = own.settings.learning
-    with own.session() as db:
-        split = examples.split(db)
-    wishes = training.Wishes(
-        own.settings.tiers,
+    learning = services.settings.learning
+    with services.session() as db:
+        split = training_examples.split(db)
+    wishes = training.TrainingConfig(
+        services.settings.tiers,
         without=taken.wishes.without,
         trusted=taken.wishes.trusted,
         segments=learning.segments,
         cores=learning.cores,
     )
     trained = training.train(split, wishes)
-    model = GlassBox(trained.model)
-    return Made(model, trained.card, _baseline(model, split), _compete(own, model, trained.card, taken.wishes, split))
+    model = GlassBoxModel(trained.model)
+    return TrainingOutput(
+        model, trained.card, _baseline(model, split), _compete(services, model, trained.card, taken.wishes, split)
+    )
 
 
 def _trainer() -> Any:
@@ -141,7 +143,7 @@ def _trainer() -> Any:
     return training
 
 
-def _baseline(model: GlassBox, split: Split) -> Baseline:
+def _baseline(model: GlassBoxModel, split: Split) -> Baseline:
     features = model.features
     matrix = features.matrix([features.values(one.attributes, one.as_of) for one in split.older])
     clocks = np.array([days(one.as_of) for one in split.older], np.float32)
@@ -153,15 +155,17 @@ def _baseline(model: GlassBox, split: Split) -> Baseline:
     )
 
 
-def _compete(own: Services, model: GlassBox, card: ModelCard, wishes: TrainingWishes, split: Split) -> Contest:
+def _compete(
+    services: Services, model: GlassBoxModel, card: ModelCard, wishes: TrainingOptions, split: Split
+) -> Contest:
     """`promoted` then says what is to be done."""
-    from pipeline.learning.caution import doubt
     from pipeline.learning.contest import compete
+    from pipeline.learning.promotion_hold import hold_reason
 
-    with own.reading() as db:
+    with services.reading() as db:
         champion = champions.in_charge(db)
-        artefact = None if champion is None else models.load(db, champion.id).artefact
-        made_by = None if champion is None else trainings.maker(db, champion.version)
+        artefact = None if champion is None else model_versions.load(db, champion.id).artefact
+        made_by = None if champion is None else trainings.training_of(db, champion.version)
     if champion is None or artefact is None:
         return _unfought(None, "no learned model was in charge, and to promote the first is a person's decision")
     if champion.version == model.version:
@@ -169,18 +173,18 @@ def _compete(own: Services, model: GlassBox, card: ModelCard, wishes: TrainingWi
     if champion.baseline is None:
         return _unfought(champion.version, f"what {champion.version} has learned from is not known any more")
     try:
-        tables = opened(artefact).tables
+        tables = open_artefact(artefact).tables
     except GiveUp as error:
         return _unfought(champion.version, str(error))
     found = compete(tables, champion.version, Baseline.model_validate(champion.baseline), model.tables, split.newer)
-    if found.promoted and own.settings.learning.promote == "never":
-        return _left(found, f"{found.reason}; a person decides")
-    asked = TrainingWishes() if made_by is None else TrainingWishes.model_validate(made_by["wishes"])
-    told = doubt(card, wishes, asked) if found.promoted else None
-    return found if told is None else _left(found, told)
+    if found.promoted and services.settings.learning.promote == "never":
+        return _held(found, f"{found.reason}; a person decides")
+    asked = TrainingOptions() if made_by is None else TrainingOptions.model_validate(made_by["wishes"])
+    told = hold_reason(card, wishes, asked) if found.promoted else None
+    return found if told is None else _held(found, told)
 
 
-def _left(contest: Contest, reason: str) -> Contest:
+def _held(contest: Contest, reason: str) -> Contest:
     """To a person."""
     return contest.model_copy(update={"promoted": False, "reason": reason})
 
@@ -190,11 +194,11 @@ def _unfought(against: str | None, reason: str) -> Contest:
     return Contest.model_validate({"against": against, **nothing, "promoted": False, "reason": reason})
 
 
-def _save(own: Services, taken: Taken, lease: str, made: Made) -> None:
+def _save(services: Services, taken: ClaimedTraining, lease: str, made: TrainingOutput) -> None:
     """Model, promotion and the end of the training, or nothing of them. Raises Overtaken."""
     model, version = made.model, made.model.version
-    with own.session() as db:
-        champions.alone(db)
+    with services.session() as db:
+        champions.lock_table(db)
         champions.add(
             db,
             version,
@@ -203,21 +207,21 @@ def _save(own: Services, taken: Taken, lease: str, made: Made) -> None:
             made.card.model_dump(mode="json"),
             made.baseline.model_dump(mode="json"),
         )
-        contest = _decided(db, version, made.contest)
-        if not trainings.settle(db, taken.id, lease, TrainingState.DONE, version=version, contest=contest):
-            raise Overtaken("the lease is somebody else's")
-    own.metrics.promotions.inc(contest.promoted)
+        contest = _final_contest(db, version, made.contest)
+        if not trainings.complete(db, taken.id, lease, TrainingState.DONE, version=version, contest=contest):
+            raise LeaseLost("the lease is somebody else's")
+    services.metrics.promotions.inc(contest.promoted)
     logger.info("a model was learned", extra={"version": version, "promoted": contest.promoted, "why": contest.reason})
 
 
-def _decided(db: Session, version: str, contest: Contest) -> Contest:
+def _final_contest(db: Session, version: str, contest: Contest) -> Contest:
     """In charge may be another one by now than the one it was compared with."""
     if not contest.promoted:
         return contest
     champion = champions.in_charge(db)
     if champion is None or champion.version != contest.against:
-        return _left(contest, f"{contest.against} was not in charge any more when the contest was over")
-    if promotion.is_reverted(db):
-        return _left(contest, "a person has reverted a promotion; until a person promotes again, a person decides")
-    promotion.promote(db, version, actor=ACTOR, anyway=False)
+        return _held(contest, f"{contest.against} was not in charge any more when the contest was over")
+    if model_promotion.is_reverted(db):
+        return _held(contest, "a person has reverted a promotion; until a person promotes again, a person decides")
+    model_promotion.promote(db, version, actor=ACTOR, anyway=False)
     return contest

@@ -13,43 +13,43 @@ from datetime import UTC, datetime, timedelta
 
 from kombu.exceptions import OperationalError
 
-from pipeline.changed_leads import ChangedLeads, pack
 from pipeline.errors import GiveUp, Service6Error, TryAgain
 from pipeline.log import trace
-from pipeline.rescoring import Judged, Rescorer
-from pipeline.storage import rescoring, slices
-from pipeline.storage.rescoring import Brief
-from pipeline.storage.slices import Slice, Step
+from pipeline.redis_store.changed_leads import ChangedLeads, pack
+from pipeline.services.rescorer import JudgedScores, Rescorer
+from pipeline.storage.runs import rescore_runs, run_slices
+from pipeline.storage.runs.rescore_runs import RunSpec
+from pipeline.storage.runs.run_slices import Slice, Step
 from pipeline.wiring import Services
 from schemas.run import Run, RunState
-from tasks.app import app, enqueue_id, services
+from tasks.app import app, current_services, enqueue_id
 
 logger = logging.getLogger(__name__)
 
 ROUND_S = 20.0  # of work a message; with a step more it is less than Celery's soft limit
-LONGEST_REST_S = 5.0  # for the sake of a run's rate: then somebody else may go on
+LONGEST_PAUSE_S = 5.0  # for the sake of a run's rate: then somebody else may go on
 LONGEST_BACKOFF_S = 60.0
 
 
-class Overtaken(GiveUp):
+class LeaseLost(GiveUp):
     """The lease had run out and is somebody else's, or the run has ended: nothing of the step may be kept."""
 
 
 @app.task(name="rescoring.rescore")
 def rescore(run_id: int) -> None:
     """Does one slice of the run, step by step; then another message takes its place."""
-    own = services()
-    told = _brief(own, run_id)
+    services = current_services()
+    told = _run_spec(services, run_id)
     if told is None:
         return
-    if _has_rested(told):
-        work = _take(own, run_id)
+    if _pace(told):
+        work = _claim(services, run_id)
         if work is None:
             return
-        job = Job(own, told, *work)
+        job = SliceJob(services, told, *work)
         try:
             goes_on = job.run()
-        except Overtaken as error:
+        except LeaseLost as error:
             logger.warning("run %d, slice %d: %s", run_id, job.slice.number, error)
             return
         except Exception as error:
@@ -62,29 +62,29 @@ def rescore(run_id: int) -> None:
         enqueue_id(rescore, "run", run_id)
 
 
-class Job:
+class SliceJob:
     """One slice under a lease."""
 
-    def __init__(self, own: Services, told: Brief, taken: Slice, lease: str) -> None:
+    def __init__(self, services: Services, told: RunSpec, taken: Slice, lease: str) -> None:
         self.slice = taken
-        self._own = own
-        self._settings = own.settings.rescoring
+        self._services = services
+        self._settings = services.settings.rescoring
         self._lease = lease
         self._brief = told
-        self._told = tuple(own.settings.told)
+        self._told = tuple(services.settings.told)
 
     def run(self) -> bool:
         """Whether the run goes on. A run with a rate has a step a message, and rests before the next."""
         brief = self._brief
-        rescorer = Rescorer(self._own.scorer_of(brief.model_id), brief.model_id, brief.as_of, brief.filter)
+        rescorer = Rescorer(self._services.scorer_of(brief.model_id), brief.model_id, brief.as_of, brief.filter)
         ends = time.monotonic() + ROUND_S
         while True:
             run = self._step(rescorer)
             if self.slice.next_id > self.slice.last_id:
                 return run.state == RunState.RUNNING
             if run.state != RunState.RUNNING or brief.rate is not None or time.monotonic() > ends:
-                with self._own.session() as db:
-                    slices.release(db, self.slice, self._lease)
+                with self._services.session() as db:
+                    run_slices.release(db, self.slice, self._lease)
                 return run.state == RunState.RUNNING
 
     def put_off(self, error: Exception) -> None:
@@ -93,27 +93,27 @@ class Job:
         due = datetime.now(UTC) + timedelta(seconds=backoff_s)
         reason = str(error) if isinstance(error, Service6Error) else trace(error).partition("\n")[0]
         logger.error("run %d, slice %d: %s", self.slice.run_id, self.slice.number, trace(error))
-        with suppress(TryAgain), self._own.session() as db:
-            slices.put_off(db, self.slice, self._lease, due=due, error=reason)
+        with suppress(TryAgain), self._services.session() as db:
+            run_slices.reschedule(db, self.slice, self._lease, due=due, error=reason)
 
     def _step(self, rescorer: Rescorer) -> Run:
         first = self.slice.next_id
-        with self._own.reading() as db:
-            last = min(self.slice.last_id, first + self._width(rescoring.live_work_waits(db)) - 1)
+        with self._services.reading() as db:
+            last = min(self.slice.last_id, first + self._width(rescore_runs.live_work_waits(db)) - 1)
             judged = rescorer.judge(db, first, last)
-        with self._own.session() as db:
+        with self._services.session() as db:
             changed = rescorer.save(db, judged)
             if changed and self._told:
                 rescorer.announce(db, changed, self._told)
             step = _counted(last + 1, judged, changed)
             until = datetime.now(UTC) + timedelta(seconds=self._settings.lease_s)
-            run = slices.advance(db, self.slice, step, lease=self._lease, until=until)
+            run = run_slices.advance(db, self.slice, step, lease=self._lease, until=until)
             if run is None:
-                raise Overtaken("the lease is another worker's by now, or the run has ended")
-            rescoring.announce(db, run, pack(changed) if changed else None)
-        self._own.stream.hint()
-        self._own.metrics.rescored.labels("changed").inc(step.changed)
-        self._own.metrics.rescored.labels("same").inc(step.done - step.changed)
+                raise LeaseLost("the lease is another worker's by now, or the run has ended")
+            rescore_runs.announce(db, run, pack(changed) if changed else None)
+        self._services.stream.hint()
+        self._services.metrics.rescored.labels("changed").inc(step.changed)
+        self._services.metrics.rescored.labels("same").inc(step.done - step.changed)
         self.slice = self.slice._replace(next_id=step.next_id, attempts=0)
         return run
 
@@ -123,31 +123,31 @@ class Job:
         return width if self._brief.rate is None else min(width, self._brief.rate)
 
 
-def _counted(next_id: int, judged: Judged, changed: ChangedLeads | None) -> Step:
+def _counted(next_id: int, judged: JudgedScores, changed: ChangedLeads | None) -> Step:
     if changed is None:
         return Step(next_id, len(judged), 0, 0)
     return Step(next_id, len(judged), len(changed.ids), judged.tiers_changed(changed.ids))
 
 
-def _has_rested(told: Brief) -> bool:
+def _pace(told: RunSpec) -> bool:
     """For the sake of the run's rate nobody begins a step before; whoever would rest for long lets others go first."""
     if told.rate is None:
         return True
     rest_s = (told.paced_until - datetime.now(UTC)).total_seconds()
-    time.sleep(min(max(0.0, rest_s), LONGEST_REST_S))
-    return rest_s <= LONGEST_REST_S
+    time.sleep(min(max(0.0, rest_s), LONGEST_PAUSE_S))
+    return rest_s <= LONGEST_PAUSE_S
 
 
-def _brief(own: Services, run_id: int) -> Brief | None:
-    with own.reading() as db:
-        return rescoring.brief(db, run_id)
+def _run_spec(services: Services, run_id: int) -> RunSpec | None:
+    with services.reading() as db:
+        return rescore_runs.run_spec(db, run_id)
 
 
-def _take(own: Services, run_id: int) -> tuple[Slice, str] | None:
+def _claim(services: Services, run_id: int) -> tuple[Slice, str] | None:
     # Whoever looks into the table sees who did which slice.
     lease = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
     now = datetime.now(UTC)
-    until = now + timedelta(seconds=own.settings.rescoring.lease_s)
-    with own.session() as db:
-        taken = slices.take(db, run_id, lease=lease, now=now, until=until)
+    until = now + timedelta(seconds=services.settings.rescoring.lease_s)
+    with services.session() as db:
+        taken = run_slices.claim(db, run_id, lease=lease, now=now, until=until)
     return (taken, lease) if taken else None

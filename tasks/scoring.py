@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 from pipeline.errors import GiveUp, Misconfigured, Service6Error, TryAgain
 from pipeline.log import trace
-from pipeline.storage import leads, scores, unscored
+from pipeline.storage.leads import lead_rows
+from pipeline.storage.scores import score_writes, unscored
 from pipeline.wiring import Services
-from schemas.lead import WaitingLead
+from schemas.lead import UnscoredLead
 from schemas.score import ScoreRow
-from tasks.app import app, services
+from tasks.app import app, current_services
 
 logger = logging.getLogger(__name__)
 
@@ -22,61 +23,61 @@ NO_LEADS_FAULT = (TryAgain, Misconfigured)
 @app.task(name="scoring.score_leads")
 def score_leads(lead_ids: list[int]) -> None:
     """Scores those that still need it as one matrix and saves them in one transaction."""
-    own = services()
-    with own.reading() as db:
-        waiting = leads.waiting(db, lead_ids)
+    services = current_services()
+    with services.reading() as db:
+        waiting = lead_rows.waiting(db, lead_ids)
     if not waiting:
         return
     try:
-        _score(own, waiting)
+        _score(services, waiting)
     except NO_LEADS_FAULT:
-        _excuse(own, waiting)
+        _excuse(services, waiting)
         raise  # upkeep enqueues them again
     except Exception as error:
         # One poisonous lead must not hold up its bundle: each gets a try of its own, and its own error.
         if len(waiting) == 1:
-            _note(own, waiting[0], error)
+            _note(services, waiting[0], error)
             # Celery logs what is raised, and an error that is not ours may quote a value.
             raise GiveUp("the lead could not be scored; `unscored` holds the reason") from None
-        _score_apart(own, waiting)
+        _score_apart(services, waiting)
 
 
-def _score(own: Services, waiting: Sequence[WaitingLead]) -> None:
-    champion = own.champion
-    _save(own, champion.scorer.score(waiting, datetime.now(UTC)), champion.model_id)
-    own.metrics.scored.labels(champion.scorer.model.engine).inc(len(waiting))
+def _score(services: Services, waiting: Sequence[UnscoredLead]) -> None:
+    champion = services.champion
+    _save(services, champion.scorer.score(waiting, datetime.now(UTC)), champion.model_id)
+    services.metrics.scored.labels(champion.scorer.model.engine).inc(len(waiting))
 
 
-def _save(own: Services, rows: Sequence[ScoreRow], model_id: int) -> None:
-    with own.session() as db:
-        scores.save(db, rows, model_id=model_id, reason=REALTIME)
-    own.stream.hint()
+def _save(services: Services, rows: Sequence[ScoreRow], model_id: int) -> None:
+    with services.session() as db:
+        score_writes.save(db, rows, model_id=model_id, reason=REALTIME)
+    services.stream.hint()
 
 
-def _score_apart(own: Services, waiting: Sequence[WaitingLead]) -> None:
+def _score_apart(services: Services, waiting: Sequence[UnscoredLead]) -> None:
     failed = []
     for lead in waiting:
         try:
-            _score(own, [lead])
+            _score(services, [lead])
         except NO_LEADS_FAULT:
-            _excuse(own, waiting)
+            _excuse(services, waiting)
             raise
         except Exception as error:
             failed.append(lead.id)
-            _note(own, lead, error)
+            _note(services, lead, error)
     logger.error("leads could not be scored", extra={"lead_ids": failed})
 
 
-def _excuse(own: Services, waiting: Sequence[WaitingLead]) -> None:
+def _excuse(services: Services, waiting: Sequence[UnscoredLead]) -> None:
     # Where nothing can be written, upkeep counts nothing either.
-    with suppress(TryAgain), own.session() as db:
-        unscored.excuse(db, [lead.id for lead in waiting])
+    with suppress(TryAgain), services.session() as db:
+        unscored.refund_attempts(db, [lead.id for lead in waiting])
 
 
-def _note(own: Services, lead: WaitingLead, error: Exception) -> None:
+def _note(services: Services, lead: UnscoredLead, error: Exception) -> None:
     """The error stays with the lead for its dead letter: where it happened, and no value."""
-    own.metrics.task_failures.labels("scoring.score_leads").inc()
+    services.metrics.task_failures.labels("scoring.score_leads").inc()
     kind, _, frames = trace(error).partition("\n")
     words = str(error) if isinstance(error, Service6Error) else ""
-    with own.session() as db:
+    with services.session() as db:
         unscored.note_error(db, [lead.id], f"{kind}: {words}\n{frames}")

@@ -4,39 +4,31 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from pipeline import retraining
-from pipeline.runs import open_scheduled, open_sweep
-from pipeline.storage import (
-    dead_letters,
-    deliveries,
-    idempotency,
-    outcomes,
-    outreach,
-    partitions,
-    rescoring,
-    schedules,
-    slices,
-    timeline,
-    trainings,
-    unscored,
-)
-from pipeline.storage.outreach import FETCH
+from pipeline.services import request_training
+from pipeline.services.crm_sync import QUEUE, add_dead_letters
+from pipeline.services.start_run import open_scheduled, open_sweep
+from pipeline.storage.leads import deliveries, timeline
+from pipeline.storage.models import outcomes, trainings
+from pipeline.storage.operations import dead_letters, idempotency_keys, schedules
+from pipeline.storage.outbound import outbound_work
+from pipeline.storage.outbound.outbound_work import FETCH
+from pipeline.storage.runs import rescore_runs, run_slices
+from pipeline.storage.scores import partitions, unscored
 from pipeline.wiring import Services
 from schemas.run import RunState
-from tasks import presence, watch
-from tasks.app import app, enqueue, enqueue_errand, enqueue_id, services
-from tasks.errand import QUEUE, bury
+from tasks import model_monitoring, worker_heartbeat
+from tasks.app import app, current_services, enqueue_id, enqueue_leads, enqueue_source
 from tasks.learning import QUEUE as LEARNING
-from tasks.learning import hint, train_model
-from tasks.outreach import fetch_back, write_back
-from tasks.queues import oldest
+from tasks.learning import enqueue_training, train_model
+from tasks.outbound import fetch_back, write_back
+from tasks.queue_depths import oldest
 from tasks.rescoring import rescore
-from tasks.runs import enqueue_slices
+from tasks.run_messages import enqueue_slices
 from tasks.scoring import score_leads
 
 logger = logging.getLogger(__name__)
 
-BUNDLE = 100  # leads a message, when they are enqueued again for the first time
+BATCH = 100  # leads a message, when they are enqueued again for the first time
 
 
 @app.task(name="upkeep.sweep")
@@ -46,14 +38,14 @@ def sweep() -> None:
     A lead counts as stranded once it has waited for the grace period *and* longer than the message that stands first
     in the queue: what is older than the whole queue is not in it. So a backlog is never mistaken for a loss.
     """
-    own = services()
-    upkeep = own.settings.upkeep
+    services = current_services()
+    upkeep = services.settings.upkeep
     now = datetime.now(UTC)
-    presence.mark_tick(own.redis)
-    head = oldest(own.redis, "scoring")
+    worker_heartbeat.beat_tick(services.redis)
+    head = oldest(services.redis, "scoring")
     queue_from = now if head is None else datetime.fromtimestamp(head, UTC)
-    with own.session() as db:
-        stranded = unscored.strand(
+    with services.session() as db:
+        stranded = unscored.claim_overdue(
             db,
             now=now,
             before=min(now, queue_from) - timedelta(seconds=upkeep.grace_s),
@@ -61,13 +53,13 @@ def sweep() -> None:
             backoff=timedelta(seconds=upkeep.backoff_s),
             limit=upkeep.batch,
         )
-        dead = [lead.death for lead in stranded if lead.dead]
+        dead = [lead.failed_work for lead in stranded if lead.dead]
         if dead:
-            dead_letters.bury(db, queue="scoring", task=score_leads.name, deaths=dead)
-    for bundle in bundles([lead for lead in stranded if not lead.dead]):
-        enqueue(score_leads, bundle)
-    own.metrics.requeued.inc(len(stranded) - len(dead))
-    own.metrics.dead.inc(len(dead))
+            dead_letters.add(db, queue="scoring", task=score_leads.name, deaths=dead)
+    for bundle in batches([lead for lead in stranded if not lead.dead]):
+        enqueue_leads(score_leads, bundle)
+    services.metrics.requeued.inc(len(stranded) - len(dead))
+    services.metrics.dead.inc(len(dead))
     if stranded:
         logger.info("work found", extra={"enqueued": len(stranded) - len(dead), "dead": len(dead)})
 
@@ -75,115 +67,115 @@ def sweep() -> None:
 @app.task(name="upkeep.call_out")
 def call_out() -> None:
     """Tells the workers of outreach which CRMs are owed something, if they have taken what was told them before."""
-    own = services()
-    if own.redis.llen(QUEUE):
+    services = current_services()
+    if services.redis.llen(QUEUE):
         return
     now = datetime.now(UTC)
-    with own.reading() as db:
-        told = [pair for pair in own.settings.targets if outreach.is_due(db, *pair, now)]
-        fetched = [source for source in own.settings.fetched if outreach.is_due(db, source, FETCH, now)]
+    with services.reading() as db:
+        told = [pair for pair in services.settings.targets if outbound_work.is_due(db, *pair, now)]
+        fetched = [source for source in services.settings.fetched if outbound_work.is_due(db, source, FETCH, now)]
     for source, target in told:
-        enqueue_errand(write_back, source, target)
+        enqueue_source(write_back, source, target)
     for source in fetched:
-        enqueue_errand(fetch_back, source)
+        enqueue_source(fetch_back, source)
 
 
 @app.task(name="upkeep.keep_runs")
 def keep_runs() -> None:
     """Begins the runs that are due, fails those that are stuck, and brings back messages that were lost."""
-    own = services()
+    services = current_services()
     now = datetime.now(UTC)
-    for name, schedule in own.settings.rescoring.schedules.items():
-        open_scheduled(own, name, schedule, now)
-    open_sweep(own, now)
-    with own.session() as db:
-        failed = slices.fail_the_hopeless(db, now=now, most=own.settings.rescoring.max_attempts)
+    for name, schedule in services.settings.rescoring.schedules.items():
+        open_scheduled(services, name, schedule, now)
+    open_sweep(services, now)
+    with services.session() as db:
+        failed = run_slices.fail_exhausted(db, now=now, most=services.settings.rescoring.max_attempts)
         for run in failed:
-            rescoring.announce(db, run)
+            rescore_runs.announce(db, run)
     if failed:
-        own.stream.hint()
-    waiting = own.redis.llen("rescoring")
-    with own.reading() as db:
-        running = [int(run.id) for run in rescoring.active(db) if run.state == RunState.RUNNING]
-        still = [run_id for run_id in running if slices.stands_still(db, run_id, now)]
+        services.stream.hint()
+    waiting = services.redis.llen("rescoring")
+    with services.reading() as db:
+        running = [int(run.id) for run in rescore_runs.active(db) if run.state == RunState.RUNNING]
+        still = [run_id for run_id in running if run_slices.is_stalled(db, run_id, now)]
     for run_id in running:
         if not waiting:
-            enqueue_slices(own, run_id)
-        elif run_id in still and waiting < own.settings.rescoring.window * len(running):
+            enqueue_slices(services, run_id)
+        elif run_id in still and waiting < services.settings.rescoring.window * len(running):
             enqueue_id(rescore, "run", run_id)  # those that wait may all be of other runs
 
 
 @app.task(name="upkeep.keep_trainings")
 def keep_trainings() -> None:
     """Judges outcomes, asks for a training where enough came in, and brings back the one that is due."""
-    own = services()
+    services = current_services()
     now = datetime.now(UTC)
-    watch.look_at_model(own, now)
-    with own.session() as db:
-        outcomes.judge(db, own.settings.upkeep.batch)
-        deaths = trainings.give_up(db, now=now, most=own.settings.learning.max_attempts)
+    model_monitoring.check_artefact(services, now)
+    with services.session() as db:
+        outcomes.judge(db, services.settings.upkeep.batch)
+        deaths = trainings.abandon_exhausted(db, now=now, most=services.settings.learning.max_attempts)
         if deaths:
-            dead_letters.bury(db, queue=LEARNING, task=train_model.name, deaths=deaths)
-    own.metrics.dead.inc(len(deaths))
-    heard = own.outcomes.read()
+            dead_letters.add(db, queue=LEARNING, task=train_model.name, deaths=deaths)
+    services.metrics.dead.inc(len(deaths))
+    heard = services.outcomes.read()
     if heard:
-        with own.session() as db:
-            retraining.ask_if_due(db, own.settings.learning.outcomes)
-        own.outcomes.acknowledge(heard)
-    if own.redis.llen(LEARNING):
+        with services.session() as db:
+            request_training.request_if_due(db, services.settings.learning.outcomes)
+        services.outcomes.acknowledge(heard)
+    if services.redis.llen(LEARNING):
         return
-    with own.reading() as db:
+    with services.reading() as db:
         due = trainings.due(db, now)
     if due is not None:
-        hint(due)
+        enqueue_training(due)
 
 
 @app.task(name="upkeep.watch")
 def watch_champion() -> None:
     """Looks at the model in charge, and counts the outcomes of which no hint came."""
-    own = services()
-    watch.look(own, datetime.now(UTC))
-    with own.session() as db:
-        asked = retraining.ask_if_due(db, own.settings.learning.outcomes)
+    services = current_services()
+    model_monitoring.check_champion(services, datetime.now(UTC))
+    with services.session() as db:
+        asked = request_training.request_if_due(db, services.settings.learning.outcomes)
     if asked is not None:
-        hint(asked)
+        enqueue_training(asked)
 
 
 @app.task(name="upkeep.prune")
 def prune() -> None:
     """Forgets old delivery ids, old answers and what was told long ago, and makes next months' history partitions."""
-    own = services()
+    services = current_services()
     now = datetime.now(UTC)
-    with own.session() as db:
-        deliveries.prune(db, now - timedelta(days=own.settings.upkeep.delivery_days))
-        idempotency.prune(db, now)
-    if own.settings.calls_out:
-        _expire(own, now)
-    with own.session() as db:
-        timeline.prune(db, now - timedelta(days=own.settings.upkeep.timeline_days))
-    with own.session() as db:
-        before = now - timedelta(days=own.settings.rescoring.kept_days)
-        rescoring.prune(db, before)
+    with services.session() as db:
+        deliveries.prune(db, now - timedelta(days=services.settings.upkeep.delivery_days))
+        idempotency_keys.prune(db, now)
+    if services.settings.calls_out:
+        _expire(services, now)
+    with services.session() as db:
+        timeline.prune(db, now - timedelta(days=services.settings.upkeep.timeline_days))
+    with services.session() as db:
+        before = now - timedelta(days=services.settings.rescoring.kept_days)
+        rescore_runs.prune(db, before)
         schedules.prune(db, before)
-    with own.session() as db:
-        partitions.ensure_months(db, now.date(), own.settings.upkeep.history_months)
+    with services.session() as db:
+        partitions.ensure_months(db, now.date(), services.settings.upkeep.history_months)
 
 
-def _expire(own: Services, now: datetime) -> None:
+def _expire(services: Services, now: datetime) -> None:
     """A worker that dies over a lead gives nobody up; time does."""
-    owed_for = timedelta(hours=own.settings.outreach.give_up_h)
-    with own.session() as db:
-        deaths = outreach.expire(db, now=now, owed_for=owed_for, limit=own.settings.upkeep.batch)
+    owed_for = timedelta(hours=services.settings.outreach.give_up_h)
+    with services.session() as db:
+        deaths = outbound_work.expire(db, now=now, owed_for=owed_for, limit=services.settings.upkeep.batch)
         if deaths:
-            bury(db, deaths)
-    own.metrics.dead.inc(len(deaths))
+            add_dead_letters(db, deaths)
+    services.metrics.dead.inc(len(deaths))
 
 
-def bundles(stranded: Sequence[unscored.Stranded]) -> Iterator[list[int]]:
+def batches(stranded: Sequence[unscored.OverdueLead]) -> Iterator[list[int]]:
     """The first time together, since most were just lost; after that alone, so that poison harms nobody else."""
     together = [lead.lead_id for lead in stranded if lead.attempts == 1]
-    for start in range(0, len(together), BUNDLE):
-        yield together[start : start + BUNDLE]
+    for start in range(0, len(together), BATCH):
+        yield together[start : start + BATCH]
     for lead in stranded:
         if lead.attempts > 1:
             yield [lead.lead_id]

@@ -14,11 +14,11 @@ import pytest
 import redis
 from sqlalchemy import NullPool, create_engine, text
 
-from pipeline.settings import Settings
-from pipeline.storage import migrate
-from tests.directories import directory
-from tests.serving import furnish
-from workers.supervision.servers import Postgres, Valkey
+from pipeline.settings.loader import Settings
+from pipeline.storage.platform import migrate
+from tests.support.directories import directory
+from tests.support.serving import furnish
+from workers.supervisor.postgres_and_valkey import Postgres, Valkey
 
 TEMPLATE = "migrated"
 # Each test takes the next one, so that what an earlier test left running does not meet it.

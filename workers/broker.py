@@ -5,12 +5,13 @@ They send and look on. Whatever scores stays out of their memory: they know task
 
 from celery.signals import setup_logging
 
-from pipeline import log, settings
+from pipeline import log
+from pipeline.settings import loader
 from tasks import app as tasks_app
 
 app = tasks_app.app
 app.conf.imports = ()
-tasks_app.connect(settings.load())
+tasks_app.connect(loader.load())
 
 
 @setup_logging.connect

@@ -16,23 +16,25 @@ import orjson
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from pipeline import log, redis_client
+from pipeline import log
 from pipeline.errors import GiveUp, Service6Error
 from pipeline.metrics import Metrics
-from pipeline.outcome_stream import OutcomeStream
-from pipeline.sections import PublisherSettings
-from pipeline.settings import load
-from pipeline.sources import Target
-from pipeline.storage import outbox, outreach
-from pipeline.storage.engine import engine, statements
-from pipeline.storage.outbox import OutboxRow
-from pipeline.stream import Entry, Hints, Stream
+from pipeline.redis_store import redis_client
+from pipeline.redis_store.change_stream import ChangeStream, Hints, StreamEntry
+from pipeline.redis_store.outcome_stream import OutcomeStream
+from pipeline.services.write_back_payloads import write_back_payloads
+from pipeline.settings.loader import load
+from pipeline.settings.sections import PublisherSettings
+from pipeline.settings.sources import Target
+from pipeline.storage.operations import outbox
+from pipeline.storage.operations.outbox import OutboxRow
+from pipeline.storage.outbound import outbound_work
+from pipeline.storage.platform.engine import engine, statements
 from schemas.event import EVENT_VERSION
-from workers.notes import notes
 
 # Their transactions do not wait for the disk; what dashboards have seen must not be lost with a server.
-HASTY = frozenset({"run", "slice"})
-KINDS = HASTY | {"alarm"}  # beside scores
+ASYNC_COMMIT_KINDS = frozenset({"run", "slice"})
+KINDS = ASYNC_COMMIT_KINDS | {"alarm"}  # beside scores
 DECIDED = "outcome"  # for those who learn; no dashboard is told
 STANDBY_S = 1.0  # how often a standby tries for the lead
 FIRST_BACKOFF_S = 0.2
@@ -47,7 +49,7 @@ class Publisher:
     def __init__(
         self,
         connections: Engine,
-        feed: Stream,
+        feed: ChangeStream,
         outcomes: OutcomeStream,
         settings: PublisherSettings,
         metrics: Metrics,
@@ -81,8 +83,8 @@ class Publisher:
     def publish(self) -> int:
         """Appends one batch of the oldest rows and discards them; returns how many there were."""
         with statements(self._connections) as db:
-            rows = outbox.take(db, self._settings.batch)
-            if any(row.kind in HASTY for row in rows):
+            rows = outbox.oldest(db, self._settings.batch)
+            if any(row.kind in ASYNC_COMMIT_KINDS for row in rows):
                 outbox.make_durable(db)
         if not rows:
             return 0
@@ -99,18 +101,20 @@ class Publisher:
         self._metrics.publisher_events.inc(len(entries))
         return len(rows)
 
-    def _discard(self, db: Session, rows: list[OutboxRow], entries: list[Entry]) -> None:
+    def _discard(self, db: Session, rows: list[OutboxRow], entries: list[StreamEntry]) -> None:
         ids = [row.id for row in rows]
         if self._targets:
-            outreach.discard_and_owe(db, ids, notes(entries, self._targets), datetime.now(UTC))
+            outbound_work.delete_published_and_enqueue(
+                db, ids, write_back_payloads(entries, self._targets), datetime.now(UTC)
+            )
         else:
-            outbox.discard(db, ids)
+            outbox.delete(db, ids)
 
     def _wait_for_the_lead(self) -> None:
         while True:
             self._heartbeat.touch()
             with statements(self._connections) as db:
-                if outbox.lead(db):
+                if outbox.try_lead(db):
                     return
             time.sleep(STANDBY_S)
 
@@ -126,7 +130,7 @@ class Publisher:
             hints.forget()
 
 
-def _entries(rows: Iterable[OutboxRow]) -> Iterator[Entry]:
+def _entries(rows: Iterable[OutboxRow]) -> Iterator[StreamEntry]:
     for row in rows:
         try:
             yield entry(row)
@@ -135,7 +139,7 @@ def _entries(rows: Iterable[OutboxRow]) -> Iterator[Entry]:
             logger.exception("outbox row %d (%s %s) is dropped", row.id, row.kind, row.key)
 
 
-def entry(row: OutboxRow) -> Entry:
+def entry(row: OutboxRow) -> StreamEntry:
     """The row as schemas.event.Event and schemas.event.Routing; GiveUp if it is none we know."""
     at = row.at.astimezone(UTC)
     try:
@@ -149,7 +153,7 @@ def entry(row: OutboxRow) -> Entry:
         raise GiveUp(f"its body is none of kind {row.kind}") from None
     event = {"kind": row.kind, "key": row.key, "rev": row.rev, "at": at, "v": EVENT_VERSION, "body": body}
     routing = {"owner": row.owner, "previous_owner": row.previous_owner}
-    return Entry(orjson.dumps(event, option=orjson.OPT_UTC_Z), orjson.dumps(routing))
+    return StreamEntry(orjson.dumps(event, option=orjson.OPT_UTC_Z), orjson.dumps(routing))
 
 
 def main() -> None:
@@ -163,7 +167,7 @@ def main() -> None:
     timeout_s = settings.database.statement_timeout_s
     connections = engine(settings.database_url, pool_size=1, statement_timeout_s=timeout_s, autocommit=True)
     with redis_client.connect(settings.redis_url) as client:
-        feed = Stream(client, settings.stream.key, settings.stream.length)
+        feed = ChangeStream(client, settings.stream.key, settings.stream.length)
         Publisher(
             connections, feed, OutcomeStream(client), settings.publisher, Metrics(), heartbeat, settings.told
         ).run()

@@ -5,8 +5,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pipeline.settings import Settings
-from workers.feed.frames import CLOSE_S, FrameProtocol
+from pipeline.settings.loader import Settings
+from workers.relay.frames import CLOSE_S, FrameProtocol
 
 HSTS_S = 31_536_000  # a year
 
@@ -22,7 +22,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
     relay, api = settings.relay, settings.api
     return {
         "loop": "uvloop",
-        "http": impatient(api.request_s),
+        "http": with_request_timeout(api.request_s),
         "ws": FrameProtocol,
         "ws_max_size": relay.message_limit,
         # Costs more than half as much again as the write itself.
@@ -45,13 +45,13 @@ def _hsts(settings: Settings) -> list[tuple[str, str]]:
     return [("Strict-Transport-Security", f"max-age={HSTS_S}")] if behind_tls else []
 
 
-def impatient(request_s: float) -> type[HttpToolsProtocol]:
+def with_request_timeout(request_s: float) -> type[HttpToolsProtocol]:
     """uvicorn's HTTP, but a request must come in whole, head and body, within this time.
 
     uvicorn itself waits for ever: a few clients that send a byte a minute would hold every connection.
     """
 
-    class Impatient(HttpToolsProtocol):
+    class RequestTimeoutProtocol(HttpToolsProtocol):
         _since: float | None = None
         _timer: asyncio.TimerHandle | None = None
 
@@ -89,4 +89,4 @@ def impatient(request_s: float) -> type[HttpToolsProtocol]:
             if self._timer is not None:
                 self._timer.cancel()
 
-    return Impatient
+    return RequestTimeoutProtocol

@@ -5,14 +5,15 @@ import time
 import redis
 from celery.signals import heartbeat_sent, setup_logging, worker_process_init
 
-from pipeline import log, settings
+from pipeline import log
+from pipeline.settings import loader
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from tasks import presence
+from tasks import worker_heartbeat
 
 app = tasks_app.app
 # An entry point, not a library: importing it is starting the process.
-_settings = settings.load()
+_settings = loader.load()
 tasks_app.connect(_settings)
 _services = Services(_settings)
 _services.scorer  # noqa: B018 - a scorecard that makes no sense must stop the start, not lead after lead
@@ -33,15 +34,15 @@ class Marker:
     """Leaves the worker's mark with its heartbeat, but less often."""
 
     def __init__(self) -> None:
-        self._marked_at = -presence.EVERY_S
+        self._marked_at = -worker_heartbeat.EVERY_S
         self._redis: redis.Redis | None = None
 
     def beat(self, **_: object) -> None:
-        if time.monotonic() - self._marked_at < presence.EVERY_S:
+        if time.monotonic() - self._marked_at < worker_heartbeat.EVERY_S:
             return
         self._redis = self._redis or redis.Redis.from_url(_settings.redis_url, socket_timeout=1)
         try:
-            presence.mark(self._redis, list(app.amqp.queues.consume_from))
+            worker_heartbeat.beat(self._redis, list(app.amqp.queues.consume_from))
         except redis.RedisError:
             return  # the worker itself reports a broker that is away
         self._marked_at = time.monotonic()

@@ -5,7 +5,7 @@ from datetime import date
 from alembic import op
 from sqlalchemy import text
 
-from pipeline.storage.partitions import ensure_months
+from pipeline.storage.scores.partitions import ensure_months
 
 revision = "0001"
 down_revision = None

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.attributes import canonical
+from pipeline.leads.attributes import canonical
 from pipeline.scoring.encoding import Feature
 from pipeline.scoring.features import Bins, Matrix
 from pipeline.scoring.layout import Layout
-from schemas.glassbox import Axis, Glassbox, GlassboxFeature, GlassboxTerm
+from schemas.glassbox import Axis, GlassBoxArtefact, GlassBoxFeature, GlassBoxTerm
 
 Floats = NDArray[np.float64]
 LARGEST_DOUBT = 100.0
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingMatrix:
     """Leads to learn from: `features` have no cuts yet; `readings` (n, features), `won` (n) of bool."""
 
     features: tuple[Feature, ...]
@@ -25,7 +25,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Table:
+class TermTable:
     """`axes`: a feature, and the row that each of its bins stands for; `bags` (bags, places) in logits."""
 
     axes: tuple[tuple[int, tuple[int, ...]], ...]
@@ -36,11 +36,11 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Additive:
+class AdditiveModel:
     """The mean over the bags is the model; `held_out` (n, bags) tells which lead a bag was not fitted on."""
 
     features: tuple[Feature, ...]
-    tables: tuple[Table, ...]
+    tables: tuple[TermTable, ...]
     intercepts: Floats
     held_out: NDArray[np.bool_]
 
@@ -52,12 +52,12 @@ class Additive:
         return found
 
 
-def as_tables(model: Additive, bins: Bins, slope: float, shift: float) -> Glassbox:
+def as_tables(model: AdditiveModel, bins: Bins, slope: float, shift: float) -> GlassBoxArtefact:
     """The artefact of `slope` × logit + `shift`, which is additive as the logit is; `bins` of the training rows."""
     variances = [table.bags.var(axis=0) for table in model.tables]
     apart = sum(variance[table.places(bins)] for table, variance in zip(model.tables, variances, strict=True))
     together = model.bag_logits(bins).var(axis=1)
-    return Glassbox(
+    return GlassBoxArtefact(
         intercept=_plain(slope * model.intercepts.mean() + shift),
         # Terms of one bag lean on each other, so their variances do not simply add up.
         doubt=min(LARGEST_DOUBT, float(together.mean() / max(float(np.mean(apart)), 1e-12))),
@@ -68,9 +68,9 @@ def as_tables(model: Additive, bins: Bins, slope: float, shift: float) -> Glassb
     ).sealed()
 
 
-def _term(table: Table, slope: float, variance: Floats, bins: Bins) -> GlassboxTerm:
+def _term(table: TermTable, slope: float, variance: Floats, bins: Bins) -> GlassBoxTerm:
     logits = slope * table.bags.mean(axis=0)
-    return GlassboxTerm(
+    return GlassBoxTerm(
         axes=tuple(Axis(feature=feature, rows=rows) for feature, rows in table.axes),
         logits=tuple(map(_plain, logits)),
         variances=tuple(map(_plain, slope**2 * variance)),
@@ -82,11 +82,11 @@ def _plain(number: float) -> float:
     return float(number) + 0.0  # jsonb knows no negative zero
 
 
-def _stored(feature: Feature) -> GlassboxFeature:
+def _stored(feature: Feature) -> GlassBoxFeature:
     words: dict[int, list[str]] = {}
     for word, code in feature.codes.items():
         words.setdefault(code, []).append(word)
-    return GlassboxFeature(
+    return GlassBoxFeature(
         name=feature.name,
         label=_label(feature.name),
         kind=feature.kind,

@@ -11,7 +11,7 @@ from interpret.glassbox import ExplainableBoostingClassifier
 from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
-from pipeline.learning.additive import Additive, Floats, Table, Training
+from pipeline.learning.additive import AdditiveModel, Floats, TermTable, TrainingMatrix
 from pipeline.scoring.encoding import Feature
 
 BAGS = 8
@@ -21,7 +21,7 @@ FINE_BINS = 256
 COARSE_BINS = 32
 
 
-def fit(training: Training, *, seed: int, cores: int) -> Additive:
+def fit(training: TrainingMatrix, *, seed: int, cores: int) -> AdditiveModel:
     held_out = _held_out(training.won, seed)
     machine = ExplainableBoostingClassifier(
         feature_names=[feature.name for feature in training.features],
@@ -44,7 +44,7 @@ def fit(training: Training, *, seed: int, cores: int) -> Additive:
 
 def tables_of(
     machine: ExplainableBoostingClassifier, features: tuple[Feature, ...], held_out: NDArray[np.bool_]
-) -> Additive:
+) -> AdditiveModel:
     """The same sums as the machine's own `decision_function`, from bins that we encode ourselves."""
     cut = tuple(replace(f, cuts=_cuts(machine.bins_[n])) for n, f in enumerate(features))
     tables = []
@@ -52,8 +52,8 @@ def tables_of(
         axes = [(n, _rows(cut[n], _level(machine.bins_[n], len(term)))) for n in term]
         # A row that none of our bins reads would make places that no table has.
         read = np.ix_(*(range(max(rows) + 1) for _, rows in axes))
-        tables.append(Table(tuple(axes), np.stack([bag[read].ravel() for bag in scores])))
-    return Additive(cut, tuple(tables), np.asarray(machine.bagged_intercept_, float).ravel(), held_out)
+        tables.append(TermTable(tuple(axes), np.stack([bag[read].ravel() for bag in scores])))
+    return AdditiveModel(cut, tuple(tables), np.asarray(machine.bagged_intercept_, float).ravel(), held_out)
 
 
 def _held_out(won: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.learning.additive import Additive
+from pipeline.learning.additive import AdditiveModel
 from pipeline.scoring.features import Bins
 
 ENOUGH = 1000  # leads; from fewer the line would be further off than the model is
@@ -20,7 +20,7 @@ class Line(NamedTuple):
     shift: float
 
 
-def calibrate(model: Additive, bins: Bins, won: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Line:
+def calibrate(model: AdditiveModel, bins: Bins, won: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Line:
     """Fitted on what each bag says of leads that it was not fitted on."""
     asked = model.held_out.sum(axis=1)
     apart = asked > 0

@@ -8,7 +8,7 @@ from pipeline.learning.additive import Floats
 from pipeline.learning.training import chances, outcomes
 from schemas.baseline import Baseline
 from schemas.example import Example
-from schemas.glassbox import Glassbox
+from schemas.glassbox import GlassBoxArtefact
 from schemas.training import Contest
 
 FEWEST = 25  # of either outcome; fewer say nothing of two models that are nearly as good
@@ -19,7 +19,12 @@ DECIMALS = 5
 
 
 def compete(
-    champion: Glassbox, version: str, seen: Baseline, candidate: Glassbox, newer: Sequence[Example], seed: int = 0
+    champion: GlassBoxArtefact,
+    version: str,
+    seen: Baseline,
+    candidate: GlassBoxArtefact,
+    newer: Sequence[Example],
+    seed: int = 0,
 ) -> Contest:
     """`newer` are the leads that the candidate was tested with; those that the champion had `seen` are left out.
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from pipeline.learning.additive import Floats
-from pipeline.learning.columns import RARE
+from pipeline.learning.column_kinds import RARE
 from pipeline.monitoring.accuracy import FEW, calibration, calibration_error
 from pipeline.scoring.encoding import word
 from pipeline.scoring.tier import tiers

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.learning.additive import Additive, Floats, Table, Training
+from pipeline.learning.additive import AdditiveModel, Floats, TermTable, TrainingMatrix
 from pipeline.scoring.encoding import Feature
 from pipeline.scoring.features import MISSING_BIN, Bins, FeatureSet, Matrix
 
@@ -19,7 +19,7 @@ STRENGTH = 1.0  # inverse of the penalty on the squares, for columns of unit var
 ITERATIONS = 500
 
 
-def fit(training: Training, *, seed: int) -> Additive:
+def fit(training: TrainingMatrix, *, seed: int) -> AdditiveModel:
     """Bags are drawn with replacement from either outcome, and what was not drawn is held out."""
     features = tuple(_cut(f, training.readings[:, n]) for n, f in enumerate(training.features))
     bins = FeatureSet(features).binned(training.readings)
@@ -35,9 +35,9 @@ def fit(training: Training, *, seed: int) -> Additive:
         # So that a term says by how much a lead differs from the average one.
         middle = logits[:, bins[:, n]].mean(axis=1)
         moved += middle
-        tables.append(Table(((n, tuple(range(len(column)))),), logits - middle[:, np.newaxis]))
+        tables.append(TermTable(((n, tuple(range(len(column)))),), logits - middle[:, np.newaxis]))
     intercepts = np.array([intercept for _, intercept in fitted]) + moved
-    return Additive(features, tuple(tables), intercepts, drawn == 0)
+    return AdditiveModel(features, tuple(tables), intercepts, drawn == 0)
 
 
 def _drawn(won: NDArray[np.bool_], seed: int) -> NDArray[np.int_]:

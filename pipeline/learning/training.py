@@ -5,20 +5,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.attributes import canonical
 from pipeline.errors import GiveUp
+from pipeline.leads.attributes import canonical
 from pipeline.learning import boosting, logistic
-from pipeline.learning.additive import Additive, Floats, Training, as_tables
+from pipeline.learning.additive import AdditiveModel, Floats, TrainingMatrix, as_tables
 from pipeline.learning.calibration import calibrate
-from pipeline.learning.choice import choose
-from pipeline.learning.columns import Columns, columns
+from pipeline.learning.column_kinds import Columns, columns
 from pipeline.learning.evaluation import Won, quality, segments
-from pipeline.learning.verdict import verdict
+from pipeline.learning.feature_selection import select_features
+from pipeline.learning.readiness import assess_readiness
 from pipeline.scoring.encoding import days
 from pipeline.scoring.features import FeatureSet, Matrix
-from pipeline.scoring.glassbox import GlassBox
+from pipeline.scoring.glassbox import GlassBoxModel
 from schemas.example import Example, Split
-from schemas.glassbox import Glassbox
+from schemas.glassbox import GlassBoxArtefact
 from schemas.model_card import Leak, LeftOut, ModelCard, Segment, TermImportance, Window
 from schemas.scorecard import TierCuts
 
@@ -29,7 +29,7 @@ BOOSTED_FROM = (1000, 100)  # leads, and of them won; logistic regression is bet
 
 
 @dataclass(frozen=True)
-class Wishes:
+class TrainingConfig:
     """`without` are attributes to leave out, `trusted` those that are kept though they tell the outcome alone."""
 
     cuts: TierCuts
@@ -41,26 +41,26 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Trained:
-    model: Glassbox
+class TrainedModel:
+    model: GlassBoxArtefact
     card: ModelCard
 
 
 @dataclass(frozen=True)
-class Fitted:
-    model: Glassbox
+class FittedModel:
+    model: GlassBoxArtefact
     method: str
     left_out: tuple[LeftOut, ...]
     leaks: tuple[Leak, ...] = field(default=())
 
 
-def train(split: Split, wishes: Wishes) -> Trained:
+def train(split: Split, wishes: TrainingConfig) -> TrainedModel:
     """Raises GiveUp, with the counts and what is needed, if the outcomes do not suffice."""
     trained, tested = _suffice(split)
     fitted = fit(split.older, wishes)
     chance, won = chances(fitted.model, split.newer), outcomes(split.newer)
     measured = quality(chance, won, wishes.cuts, wishes.seed)
-    readiness, reasons = verdict(measured, tested, fitted.leaks)
+    readiness, reasons = assess_readiness(measured, tested, fitted.leaks)
     card = ModelCard(
         method=fitted.method,
         trained_on=trained,
@@ -76,22 +76,22 @@ def train(split: Split, wishes: Wishes) -> Trained:
         readiness=readiness,
         reasons=reasons,
     )
-    return Trained(fitted.model, card)
+    return TrainedModel(fitted.model, card)
 
 
-def fit(examples: Sequence[Example], wishes: Wishes) -> Fitted:
+def fit(examples: Sequence[Example], wishes: TrainingConfig) -> FittedModel:
     """A calibrated model of all these examples, not tested."""
     won = outcomes(examples)
     found = columns([example.attributes for example in examples], dict.fromkeys(wishes.without, "not wanted"))
-    kept = choose(found, readings(found, examples), won, wishes.trusted, wishes.seed)
+    kept = select_features(found, readings(found, examples), won, wishes.trusted, wishes.seed)
     if not kept.features:
         raise GiveUp(
             "no attribute is left to learn from: " + "; ".join(f"{a.attribute}: {a.reason}" for a in kept.left_out)
         )
-    training = Training(kept.features, kept.readings, won)
+    training = TrainingMatrix(kept.features, kept.readings, won)
     method, model = _fit(training, wishes)
     bins = FeatureSet(model.features).binned(training.readings)
-    return Fitted(as_tables(model, bins, *calibrate(model, bins, won)), method, kept.left_out, kept.leaks)
+    return FittedModel(as_tables(model, bins, *calibrate(model, bins, won)), method, kept.left_out, kept.leaks)
 
 
 def readings(found: Columns, examples: Sequence[Example]) -> Matrix:
@@ -101,9 +101,9 @@ def readings(found: Columns, examples: Sequence[Example]) -> Matrix:
     return features.readings(matrix, clocks(examples))
 
 
-def chances(model: Glassbox, examples: Sequence[Example]) -> Floats:
+def chances(model: GlassBoxArtefact, examples: Sequence[Example]) -> Floats:
     """0–1 of each example, by its own clock, as a scoring worker would."""
-    box = GlassBox(model)
+    box = GlassBoxModel(model)
     matrix = box.features.matrix([box.features.values(example.attributes, example.as_of) for example in examples])
     return box.judge(box.features.bins(matrix, clocks(examples))).scores / 100
 
@@ -116,7 +116,7 @@ def outcomes(examples: Sequence[Example]) -> Won:
     return np.array([example.won for example in examples], bool)
 
 
-def _fit(training: Training, wishes: Wishes) -> tuple[str, Additive]:
+def _fit(training: TrainingMatrix, wishes: TrainingConfig) -> tuple[str, AdditiveModel]:
     leads, wins = BOOSTED_FROM
     if len(training.won) < leads or training.won.sum() < wins:
         return "logistic regression", logistic.fit(training, seed=wishes.seed)
@@ -143,7 +143,7 @@ def _drawn(sample: Sequence[Example], window: Window) -> int | None:
     return len(sample) if len(sample) < window.leads else None
 
 
-def _segments(newer: Sequence[Example], chance: Floats, won: Won, wishes: Wishes) -> tuple[Segment, ...]:
+def _segments(newer: Sequence[Example], chance: Floats, won: Won, wishes: TrainingConfig) -> tuple[Segment, ...]:
     found: list[Segment] = []
     for name in wishes.segments:
         wanted = canonical(name)
@@ -155,8 +155,8 @@ def _segments(newer: Sequence[Example], chance: Floats, won: Won, wishes: Wishes
     return tuple(found)
 
 
-def _importances(model: Glassbox) -> tuple[TermImportance, ...]:
-    box = GlassBox(model)
+def _importances(model: GlassBoxArtefact) -> tuple[TermImportance, ...]:
+    box = GlassBoxModel(model)
     named = zip((wordings[0].attribute for wordings in box.wordings), model.terms, strict=True)
     found = [TermImportance(attribute=name, logits=round(term.importance, 4)) for name, term in named]
     return tuple(sorted(found, key=lambda term: -term.logits))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kinds import MILLISECONDS_FROM, number_in
+from pipeline.leads.value_kinds import MILLISECONDS_FROM, number_in
 from schemas.score import Value
 
 LARGEST = float(np.finfo(np.float32).max)

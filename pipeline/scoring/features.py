@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.attributes import canonical
 from pipeline.errors import Misconfigured
+from pipeline.leads.attributes import canonical
 from pipeline.scoring.encoding import Column, Feature, days
 from schemas.score import Value
 

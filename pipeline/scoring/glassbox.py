@@ -14,7 +14,7 @@ from pipeline.scoring.features import MISSING_BIN, Bins, FeatureSet
 from pipeline.scoring.layout import Layout, starts
 from pipeline.scoring.model import Judgement
 from pipeline.scoring.term_words import word_places
-from schemas.glassbox import Glassbox, GlassboxFeature
+from schemas.glassbox import GlassBoxArtefact, GlassBoxFeature
 from schemas.score import Engine, Value
 
 BLOCK = 4096  # leads whose terms stay in the processor's cache
@@ -23,21 +23,21 @@ DEVIATIONS = 1.645
 FLAT = 1e-6  # logits within which the secant of the sigmoid is its tangent
 
 
-def opened(artefact: Mapping[str, Any]) -> "GlassBox":
+def open_artefact(artefact: Mapping[str, Any]) -> "GlassBoxModel":
     """Raises GiveUp if the artefact is damaged or of a later format."""
     try:
-        read = Glassbox.model_validate(artefact)
+        read = GlassBoxArtefact.model_validate(artefact)
     except ValidationError as error:
         raise GiveUp(f"the model's artefact is not valid ({error.error_count()} faults); train it again") from None
     if read.checksum != read.digest():
         raise GiveUp("the model's artefact does not match its checksum; promote another version or train it again")
-    return GlassBox(read)
+    return GlassBoxModel(read)
 
 
-class GlassBox:
+class GlassBoxModel:
     engine = Engine.GLASSBOX
 
-    def __init__(self, tables: Glassbox) -> None:
+    def __init__(self, tables: GlassBoxArtefact) -> None:
         self.tables = tables
         self.version = f"glassbox-{tables.digest()[:8]}"
         self.base = float(100 * sigmoid(np.float64(tables.intercept)))
@@ -110,12 +110,12 @@ def sigmoid(logit: Any) -> Any:
     return 0.5 * (1 + np.tanh(0.5 * logit))
 
 
-def _feature(feature: GlassboxFeature) -> Feature:
+def _feature(feature: GlassBoxFeature) -> Feature:
     codes = {word: code for code, words in enumerate(feature.words, start=1) for word in words}
     return Feature(feature.name, feature.kind, cuts=feature.cuts, codes=codes)
 
 
-def _weights(tables: Glassbox) -> NDArray[np.float64]:
+def _weights(tables: GlassBoxArtefact) -> NDArray[np.float64]:
     """By feature, its part of all that the terms give and take."""
     found = np.zeros(len(tables.features))
     for term in tables.terms:

@@ -13,7 +13,7 @@ from pipeline.scoring import explain
 from pipeline.scoring.explain import Record, Term
 from pipeline.scoring.model import Model
 from pipeline.scoring.tier import tiers
-from schemas.lead import WaitingLead
+from schemas.lead import UnscoredLead
 from schemas.score import Factor, LeadScore, ScoreRow, Tier, Value
 from schemas.scorecard import TierCuts
 
@@ -27,7 +27,7 @@ class Scorer:
         self.model = model
         self.cuts = cuts
 
-    def score(self, leads: Sequence[WaitingLead], as_of: datetime) -> list[ScoreRow]:
+    def score(self, leads: Sequence[UnscoredLead], as_of: datetime) -> list[ScoreRow]:
         """One row a lead, in the same order, scored as one matrix."""
         features = self.model.features
         values = [features.values(lead.attributes, lead.active_at) for lead in leads]
@@ -51,7 +51,7 @@ class Scorer:
 
     def attempt(self, attributes: dict[str, Value], as_of: datetime, active_at: datetime | None = None) -> LeadScore:
         """What a lead with these attributes would score now; nothing is saved."""
-        lead = WaitingLead(0, "", "", 0, attributes, None, None, None, active_at or as_of)
+        lead = UnscoredLead(0, "", "", 0, attributes, None, None, None, active_at or as_of)
         row = self.score([lead], as_of)[0]
         return LeadScore.model_validate(
             {**orjson.loads(row.body)["score"], "lead_id": "", "rev": 0, "updated_at": as_of}
@@ -98,7 +98,7 @@ class Scorer:
 
     def _row(
         self,
-        lead: WaitingLead,
+        lead: UnscoredLead,
         score: float,
         confidence: float,
         tier: Tier,

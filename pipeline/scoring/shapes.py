@@ -4,19 +4,19 @@ import numpy as np
 
 from pipeline.scoring.glassbox import DEVIATIONS, sigmoid
 from pipeline.scoring.term_words import axis_rows
-from schemas.glassbox import Axis, Glassbox, GlassboxTerm
+from schemas.glassbox import Axis, GlassBoxArtefact, GlassBoxTerm
 from schemas.term_shape import ShapeAxis, ShapeRow, TermShape
 
 DECIMALS = 2  # of points
 
 
-def shapes(tables: Glassbox) -> tuple[TermShape, ...]:
+def shapes(tables: GlassBoxArtefact) -> tuple[TermShape, ...]:
     """What counts most comes first."""
     found = [_shape(tables, term) for term in tables.terms]
     return tuple(sorted(found, key=lambda shape: -shape.importance))
 
 
-def _shape(tables: Glassbox, term: GlassboxTerm) -> TermShape:
+def _shape(tables: GlassBoxArtefact, term: GlassBoxTerm) -> TermShape:
     logits = tables.intercept + np.array(term.logits)
     chance, base = sigmoid(logits), sigmoid(tables.intercept)
     deviations = np.sqrt(tables.doubt * np.array(term.variances))
@@ -28,7 +28,7 @@ def _shape(tables: Glassbox, term: GlassboxTerm) -> TermShape:
     )
 
 
-def _axis(tables: Glassbox, axis: Axis) -> ShapeAxis:
+def _axis(tables: GlassBoxArtefact, axis: Axis) -> ShapeAxis:
     feature = tables.features[axis.feature]
     rows = tuple(ShapeRow(label=row.label, low=row.low, high=row.high) for row in axis_rows(feature, axis))
     return ShapeAxis(attribute=feature.name, label=feature.label, kind=feature.kind, rows=rows)

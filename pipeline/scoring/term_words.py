@@ -4,7 +4,7 @@ from itertools import product
 from typing import NamedTuple
 
 from pipeline.scoring.explain import Wording
-from schemas.glassbox import Axis, Glassbox, GlassboxFeature, GlassboxTerm
+from schemas.glassbox import Axis, GlassBoxArtefact, GlassBoxFeature, GlassBoxTerm
 
 UNIT = {"number": "", "age": " days ago"}
 DIGITS = 4  # of a cut that people read
@@ -18,7 +18,7 @@ class Row(NamedTuple):
     high: float | None = None
 
 
-def word_places(tables: Glassbox, term: GlassboxTerm) -> tuple[Wording, ...]:
+def word_places(tables: GlassBoxArtefact, term: GlassBoxTerm) -> tuple[Wording, ...]:
     """By place of the term's table."""
     axes = [(tables.features[axis.feature], axis) for axis in term.axes]
     attribute = " × ".join(feature.name for feature, _ in axes)
@@ -26,7 +26,7 @@ def word_places(tables: Glassbox, term: GlassboxTerm) -> tuple[Wording, ...]:
     return tuple(Wording(attribute, " with ".join(parts)) for parts in product(*labels))
 
 
-def axis_rows(feature: GlassboxFeature, axis: Axis) -> list[Row]:
+def axis_rows(feature: GlassBoxFeature, axis: Axis) -> list[Row]:
     """By row of the axis. Neighbouring bins may share a row, which then spans them."""
     bins: dict[int, list[int]] = {}
     for place, row in enumerate(axis.rows):
@@ -34,7 +34,7 @@ def axis_rows(feature: GlassboxFeature, axis: Axis) -> list[Row]:
     return [_row(feature, bins.get(row, [])) for row in range(max(axis.rows) + 1)]
 
 
-def _row(feature: GlassboxFeature, bins: list[int]) -> Row:
+def _row(feature: GlassBoxFeature, bins: list[int]) -> Row:
     if not bins or bins[0] == 0:
         return Row(f"{feature.label} not known")
     if feature.kind == "category":

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from itertools import chain
 
-from pipeline.attributes import canonical
+from pipeline.leads.attributes import canonical
 from schemas.score import Value
 
 PERSONAL_WORDS = frozenset(

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from signal import SIGKILL
 
-from workers.supervision.program import Application, Program
-from workers.supervision.supervisor import Stopped, Supervisor
+from workers.supervisor.program import Application, Program
+from workers.supervisor.supervisor import Stopped, Supervisor
 
 STANDIN = """
 import ctypes, os, signal, sys

@@ -14,18 +14,20 @@ from kombu.exceptions import OperationalError
 from sqlalchemy import text
 
 from benchmarks.bench import fill
-from pipeline import runs
 from pipeline.errors import TryAgain
-from pipeline.saving import make_saver
-from pipeline.storage import leads, migrate, rescoring
+from pipeline.services import start_run
+from pipeline.services.ingest import lead_saver
+from pipeline.storage.leads import lead_rows
+from pipeline.storage.platform import migrate
+from pipeline.storage.runs import rescore_runs
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from schemas.run import Run, RunRequest, RunState
 from tasks.upkeep import keep_runs, sweep
-from tests.serving import furnish, in_this_process, services, worker
-from tests.waiting import eventually
-from workers.supervision.embedded import Server
-from workers.supervision.servers import Postgres, Valkey
+from tests.support.serving import furnish, in_this_process, open_services, worker
+from tests.support.waiting import eventually
+from workers.supervisor.embedded_server import Server
+from workers.supervisor.postgres_and_valkey import Postgres, Valkey
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
 
@@ -62,10 +64,10 @@ def celery(servers: tuple[Postgres, Valkey], state_dir: Path, monkeypatch: pytes
     postgres, valkey = servers
     furnished = furnish(state_dir, postgres.url, valkey.url)
     # No other run begins by itself, whatever the hour.
-    rescoring = furnished.rescoring.model_copy(update={"schedules": {}})
-    settings = furnished.model_copy(update={"rescoring": rescoring})
-    with services(settings) as own, in_this_process(own):
-        yield own
+    rescore_runs = furnished.rescoring.model_copy(update={"schedules": {}})
+    settings = furnished.model_copy(update={"rescoring": rescore_runs})
+    with open_services(settings) as services, in_this_process(services):
+        yield services
 
 
 def persisting(work: Callable[[], object]) -> None:
@@ -80,7 +82,7 @@ def persisting(work: Callable[[], object]) -> None:
 
 
 @contextmanager
-def webhooks(own: Services) -> Iterator[None]:
+def webhooks(services: Services) -> Iterator[None]:
     """A thousand leads change, twenty at a time, for as long as it takes."""
 
     def change(first: int) -> None:
@@ -89,8 +91,8 @@ def webhooks(own: Services) -> Iterator[None]:
             LeadChange("bench", f"lead-{n}", f"{n}", now, {"budget": n * 100, "meetings": n % 4}, {})
             for n in range(first, first + BATCH)
         ]
-        with own.session() as db:
-            make_saver(own).save(db, told, now)
+        with services.session() as db:
+            lead_saver(services).save(db, told, now)
 
     def all_of_them() -> None:
         for first in range(1, CHANGED * 10, BATCH * 10):
@@ -105,7 +107,7 @@ def webhooks(own: Services) -> Iterator[None]:
 
 
 @contextmanager
-def upkeep(own: Services) -> Iterator[None]:
+def upkeep(services: Services) -> Iterator[None]:
     """What beat and its worker do, in this process."""
     ended = threading.Event()
 
@@ -123,17 +125,17 @@ def upkeep(own: Services) -> Iterator[None]:
         thread.join()
 
 
-def look(own: Services, run: Run) -> Run | None:
+def look(services: Services, run: Run) -> Run | None:
     try:
-        with own.reading() as db:
-            return rescoring.find(db, int(run.id))
+        with services.reading() as db:
+            return rescore_runs.find(db, int(run.id))
     except TryAgain:
         return None
 
 
-def done(own: Services, run: Run, leads_done: int) -> Callable[[], bool]:
+def done(services: Services, run: Run, leads_done: int) -> Callable[[], bool]:
     def is_done() -> bool:
-        now = look(own, run)
+        now = look(services, run)
         return now is not None and now.leads_done >= leads_done
 
     return is_done
@@ -145,12 +147,12 @@ def killed(server: Server) -> None:
     server.start()
 
 
-def expected(own: Services, as_of: datetime) -> dict[int, tuple[float, str]]:
+def expected(services: Services, as_of: datetime) -> dict[int, tuple[float, str]]:
     """One thread, one lead after the other, from what the leads say."""
-    with own.session() as db:
+    with services.session() as db:
         ids = list(db.execute(text("SELECT id FROM leads ORDER BY id")).scalars())
-        waiting = leads.of_sources(db, ids, ["bench"])
-    return {row.lead_id: (round(row.score, 1), row.tier) for row in own.champion.scorer.score(waiting, as_of)}
+        waiting = lead_rows.of_sources(db, ids, ["bench"])
+    return {row.lead_id: (round(row.score, 1), row.tier) for row in services.champion.scorer.score(waiting, as_of)}
 
 
 def test_a_run_ends_right_whatever_is_killed(celery: Services, servers: tuple[Postgres, Valkey]) -> None:
@@ -158,7 +160,7 @@ def test_a_run_ends_right_whatever_is_killed(celery: Services, servers: tuple[Po
     with celery.session() as db:
         db.execute(text(PLACE), {"model_id": celery.champion.model_id})
     with celery.session() as db:
-        run = runs.open_run(celery, db, RunRequest(), actor="test", reason="operator")
+        run = start_run.open_run(celery, db, RunRequest(), actor="test", reason="operator")
     postgres, valkey = servers
     with ExitStack() as stack:
         start = stack.enter_context
@@ -182,11 +184,11 @@ def test_a_run_ends_right_whatever_is_killed(celery: Services, servers: tuple[Po
 
         def settled() -> bool:
             with celery.reading() as db:
-                return not rescoring.live_work_waits(db)
+                return not rescore_runs.live_work_waits(db)
 
         eventually(settled, within_s=60)
     with celery.reading() as db:
-        last = rescoring.find(db, int(run.id))
+        last = rescore_runs.find(db, int(run.id))
         assert last
         saved = {
             lead: (round(score, 1), tier)

@@ -15,11 +15,11 @@ import psutil
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
-from pipeline.settings import embedded_servers
-from tests.directories import directory
-from tests.processes import Terminal, all_gone, gone, terminal
-from tests.waiting import eventually
-from workers.supervision.embedded import free_port
+from pipeline.settings.loader import embedded_servers
+from tests.support.directories import directory
+from tests.support.processes import Terminal, all_gone, gone, terminal
+from tests.support.waiting import eventually
+from workers.supervisor.embedded_server import free_port
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import ROOT, Terminal, all_gone, gone, terminal
-from tests.waiting import eventually
+from tests.support.processes import ROOT, Terminal, all_gone, gone, terminal
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 

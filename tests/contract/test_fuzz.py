@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.settings import Settings
+from pipeline.settings.loader import Settings
 from schemas.access import Role
-from tests import crm
 from tests.integration.rows import leads_saved, save_scores, scored
-from tests.serving import Api, api, services
-from workers.contract.docs import API
+from tests.support import crm
+from tests.support.serving import Api, api, open_services
+from workers.api.openapi.docs_routes import API
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -26,10 +26,10 @@ BUT_WEBHOOKS, WEBHOOKS = ["--exclude-tag", "webhooks"], ["--include-tag", "webho
 
 @pytest.fixture(scope="module")
 def served(place: Settings) -> Iterator[Api]:
-    with services(place) as own:
-        leads = leads_saved(own, 3, source="referral", owner="ann")
-        with own.session() as db:
-            save_scores(own, db, scored(own, leads))
+    with open_services(place) as services:
+        leads = leads_saved(services, 3, source="referral", owner="ann")
+        with services.session() as db:
+            save_scores(services, db, scored(services, leads))
     with api(place, **crm.environment(), SERVICE6_API__SCORE_LEADS_A_MINUTE="1000000") as running:
         yield running
 

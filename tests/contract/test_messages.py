@@ -11,16 +11,16 @@ import pytest
 import yaml
 from websockets.sync.client import ClientConnection, connect
 
-from pipeline.settings import Settings
+from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
 from schemas.access import Role
 from schemas.feed import PATH
-from tasks.learning import hint
+from tasks.batches import enqueue_batches
+from tasks.learning import enqueue_training
 from tests.integration.rows import leads_saved, save_scores, scored
-from tests.serving import Api, api, in_this_process, process, services
-from tests.waiting import eventually
-from workers.bundles import enqueue_bundles
-from workers.contract.docs import EVENTS
+from tests.support.serving import Api, api, in_this_process, open_services, process
+from tests.support.waiting import eventually
+from workers.api.openapi.docs_routes import EVENTS
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,8 @@ def conforms(document: dict[str, Any], name: str, message: object) -> None:
 
 
 @pytest.fixture
-def own(settings: Settings) -> Iterator[Services]:
-    with services(settings) as made, in_this_process(made):
+def services(settings: Settings) -> Iterator[Services]:
+    with open_services(settings) as made, in_this_process(made):
         yield made
 
 
@@ -48,18 +48,18 @@ def feed(running: Api, role: Role) -> Iterator[ClientConnection]:
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.VIEWER])
-def test_the_relays_frames(own: Services, document: dict[str, Any], role: Role) -> None:
+def test_the_relays_frames(services: Services, document: dict[str, Any], role: Role) -> None:
     heard: list[dict[str, Any]] = []
-    publisher = process("publisher", ("workers.publisher",), own.settings)
-    with api(own.settings) as running, publisher, feed(running, role) as socket:
+    publisher = process("publisher", ("workers.publisher",), services.settings)
+    with api(services.settings) as running, publisher, feed(running, role) as socket:
         said = [{"t": "subscribe", "topics": ["leads"]}, {"t": "ping"}]
         for message in said:
             conforms(document, message["t"], message)  # type: ignore[arg-type]
             socket.send(json.dumps(message))
-        leads = leads_saved(own, 3, source="referral")
-        with own.session() as db:
-            save_scores(own, db, scored(own, leads))
-        own.stream.hint()
+        leads = leads_saved(services, 3, source="referral")
+        with services.session() as db:
+            save_scores(services, db, scored(services, leads))
+        services.stream.hint()
 
         def told() -> bool:
             heard.append(json.loads(socket.recv(timeout=10)))
@@ -73,16 +73,16 @@ def test_the_relays_frames(own: Services, document: dict[str, Any], role: Role) 
         conforms(document, message["t"], message)
 
 
-def test_the_queues_messages(own: Services, document: dict[str, Any]) -> None:
-    assert enqueue_bundles([3, 1, 2], 100)
-    envelope = json.loads(own.redis.lpop("scoring"))  # type: ignore[arg-type]
+def test_the_queues_messages(services: Services, document: dict[str, Any]) -> None:
+    assert enqueue_batches([3, 1, 2], 100)
+    envelope = json.loads(services.redis.lpop("scoring"))  # type: ignore[arg-type]
     described = document["components"]["messages"]["scoring.score_leads"]
     jsonschema.validate(envelope["headers"], described["headers"])
     body = json.loads(base64.b64decode(envelope["body"]))
     conforms(document, "scoring.score_leads", body)
     assert body[0] == [[3, 1, 2]]
-    hint(7)
-    body = json.loads(base64.b64decode(json.loads(own.redis.lpop("learning"))["body"]))  # type: ignore[arg-type]
+    enqueue_training(7)
+    body = json.loads(base64.b64decode(json.loads(services.redis.lpop("learning"))["body"]))  # type: ignore[arg-type]
     conforms(document, "learning.train_model", body)
     assert body[0] == [7]
     assert {*document["components"]["messages"]} >= {"upkeep.sweep", "upkeep.prune"}

@@ -8,7 +8,7 @@ import jsonschema
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from workers.contract.docs import API, EVENTS
+from workers.api.openapi.docs_routes import API, EVENTS
 
 ASYNCAPI = Path(__file__).parent / "asyncapi-3.0.0.json.gz"
 

@@ -24,10 +24,10 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect, sync_play
 from redis import Redis
 from standardwebhooks.webhooks import Webhook
 
-from pipeline.settings import load
-from tests.directories import directory
+from pipeline.settings.loader import load
 from tests.e2e.sight import DESKTOP
-from tests.processes import ROOT, Terminal, terminal
+from tests.support.directories import directory
+from tests.support.processes import ROOT, Terminal, terminal
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (

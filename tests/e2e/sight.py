@@ -7,7 +7,7 @@ from uuid import uuid4
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 STRONG = {"budget": 400_000, "timeline_days": 20, "lead_source": "referral", "seniority": "director", "meetings": 2}
 WEAK = {"budget": 1000, "timeline_days": 400, "lead_source": "cold call", "seniority": "intern"}

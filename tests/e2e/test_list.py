@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from pipeline.security.privacy import looks_personal
 from tests.e2e.conftest import Open, Stack
 from tests.e2e.sight import PHONE, STRONG, WEAK, live, names, new_lead, panel, row
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -20,7 +20,7 @@ MOST_DRAWN = 60  # rows in a window of 900 px, and those beyond it
 
 ARRANGE = """
 async () => {
-  const { Ranking } = await import(new URL('ranking.js', document.querySelector('script[type=module]').src));
+  const { Ranking } = await import(new URL('leads/ranking.js', document.querySelector('script[type=module]').src));
   const ranking = new Ranking();
   const known = new Map();
   for (let round = 0; round < 300; round++) {
@@ -44,7 +44,7 @@ async () => {
 # What the feed brings while the list is read anew stays, and where that reading fails it is tried again.
 RENEW = """
 async () => {
-  const { Leads } = await import(new URL('leads.js', document.querySelector('script[type=module]').src));
+  const { Leads } = await import(new URL('leads/lead_store.js', document.querySelector('script[type=module]').src));
   const lead = (id, points, rev) => ({ id, external_id: id, score: { score: points, rev, tier: 'B' } });
   const page = (leads) => ({ leads, total: leads.length, next_cursor: null, position: null });
   const answer = (...leads) => new Response(JSON.stringify(page(leads)));
@@ -79,7 +79,7 @@ async () => {
 
 CONTACTS = """
 async (texts) => {
-  const { isContact } = await import(new URL('view.js', document.querySelector('script[type=module]').src));
+  const { isContact } = await import(new URL('core/view.js', document.querySelector('script[type=module]').src));
   return texts.filter(isContact);
 }
 """
@@ -89,8 +89,8 @@ async (texts) => {
 ANSWERS = """
 async () => {
   const at = (name) => import(new URL(name, document.querySelector('script[type=module]').src));
-  const { Leads } = await at('leads.js');
-  const { look, openId } = await at('view.js');
+  const { Leads } = await at('leads/lead_store.js');
+  const { look, openId } = await at('core/view.js');
   const lead = (id, points, rev) => ({ id, external_id: id, score: { score: points, rev, tier: 'B' } });
   const page = (...leads) => ({ leads, total: leads.length, next_cursor: null, position: { epoch: 'e', id: '7-0' } });
   const answers = [];
@@ -139,7 +139,7 @@ async () => {
 # A lead falls out of what was read while nothing may move, and is in the next page.
 FALL = """
 async () => {
-  const { Leads } = await import(new URL('leads.js', document.querySelector('script[type=module]').src));
+  const { Leads } = await import(new URL('leads/lead_store.js', document.querySelector('script[type=module]').src));
   const lead = (id, points, rev) => ({ id, external_id: id, score: { score: points, rev, tier: 'B' } });
   const pages = [
     { leads: [lead('1', 50, 1), lead('2', 40, 1), lead('3', 30, 1)], total: 5, next_cursor: 'next', position: null },

@@ -10,7 +10,7 @@ from playwright.sync_api import Response, Route, WebSocket, expect
 
 from tests.e2e.conftest import Open, Stack, Wire
 from tests.e2e.sight import RESTART_MS, STRONG, WEAK, below, live, new_lead, row, status
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 

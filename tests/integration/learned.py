@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.storage import trainings
+from pipeline.storage.models import trainings
 from pipeline.wiring import Services
 from schemas.example import Example
 from schemas.lead import Outcome
-from schemas.training import Reason, Training, TrainingWishes
+from schemas.training import Training, TrainingOptions, TrainingReason
 from tasks.learning import train_model
 from tests.integration.rows import rows, save, told
-from workers.training_views import training
+from workers.api.training_views import training
 
 
-def history(own: Services, known: Sequence[Example], prefix: str = "h") -> None:
+def history(services: Services, known: Sequence[Example], prefix: str = "h") -> None:
     """Leads that came with their outcome, each at its time."""
     changes = [
         told(
-            own,
+            services,
             f"{prefix}{one.lead_id}",
             at=one.as_of,
             outcome=Outcome.WON.value if one.won else Outcome.LOST.value,
@@ -27,32 +27,34 @@ def history(own: Services, known: Sequence[Example], prefix: str = "h") -> None:
         for one in known
     ]
     for start in range(0, len(changes), 500):
-        save(own, changes[start : start + 500])
+        save(services, changes[start : start + 500])
 
 
-def ask(own: Services, reason: Reason = Reason.ASKED, wishes: TrainingWishes | None = None) -> int:
-    with own.session() as db:
-        asked = trainings.ask(db, reason=reason, actor="test", wishes=wishes or TrainingWishes())
+def ask(
+    services: Services, reason: TrainingReason = TrainingReason.ASKED, wishes: TrainingOptions | None = None
+) -> int:
+    with services.session() as db:
+        asked = trainings.request(db, reason=reason, actor="test", wishes=wishes or TrainingOptions())
     assert asked is not None
     return asked.id
 
 
-def done(own: Services, training_id: int) -> Training:
+def done(services: Services, training_id: int) -> Training:
     """After one attempt in this process."""
     train_model(training_id)
-    return found(own, training_id)
+    return found(services, training_id)
 
 
-def found(own: Services, training_id: int) -> Training:
-    with own.reading() as db:
+def found(services: Services, training_id: int) -> Training:
+    with services.reading() as db:
         row = trainings.find(db, training_id)
     assert row is not None
     return training(row)
 
 
-def learned(own: Services) -> Training:
-    return done(own, ask(own))
+def learned(services: Services) -> Training:
+    return done(services, ask(services))
 
 
-def in_charge(own: Services) -> list[str]:
-    return [row["version"] for row in rows(own, "SELECT version FROM model_versions WHERE stage = 'champion'")]
+def in_charge(services: Services) -> list[str]:
+    return [row["version"] for row in rows(services, "SELECT version FROM model_versions WHERE stage = 'champion'")]

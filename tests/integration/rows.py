@@ -12,56 +12,59 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from pipeline.saving import make_saver
-from pipeline.storage import leads, scores
+from pipeline.services.ingest import lead_saver
+from pipeline.storage.leads import lead_rows
+from pipeline.storage.scores import score_writes
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from schemas.score import ScoreRow, Value
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 T = TypeVar("T")
 _numbers = count(1)
 
 
-def told(own: Services, lead: str, at: datetime | None = None, delivery: str = "", **attributes: Value) -> LeadChange:
+def told(
+    services: Services, lead: str, at: datetime | None = None, delivery: str = "", **attributes: Value
+) -> LeadChange:
     """A change as the door makes it."""
-    source = own.source_map("standard")
+    source = services.source_map("standard")
     return source.change(lead, delivery or f"d{next(_numbers)}", at or datetime.now(UTC), attributes)
 
 
-def save(own: Services, changes: Sequence[LeadChange], received_at: datetime | None = None) -> list[int]:
-    with own.session() as db:
-        return make_saver(own).save(db, changes, received_at or datetime.now(UTC))
+def save(services: Services, changes: Sequence[LeadChange], received_at: datetime | None = None) -> list[int]:
+    with services.session() as db:
+        return lead_saver(services).save(db, changes, received_at or datetime.now(UTC))
 
 
-def leads_saved(own: Services, number: int, **attributes: Value) -> list[int]:
-    return save(own, [told(own, f"L{n}", budget=n * 1000, **attributes) for n in range(number)])
+def leads_saved(services: Services, number: int, **attributes: Value) -> list[int]:
+    return save(services, [told(services, f"L{n}", budget=n * 1000, **attributes) for n in range(number)])
 
 
-def scored(own: Services, lead_ids: Sequence[int]) -> list[ScoreRow]:
+def scored(services: Services, lead_ids: Sequence[int]) -> list[ScoreRow]:
     """What a worker that has loaded these leads is about to save."""
-    with own.session() as db:
-        waiting = leads.waiting(db, lead_ids)
-    return own.champion.scorer.score(waiting, datetime.now(UTC))
+    with services.session() as db:
+        waiting = lead_rows.waiting(db, lead_ids)
+    return services.champion.scorer.score(waiting, datetime.now(UTC))
 
 
-def save_scores(own: Services, db: Session, rows: Sequence[ScoreRow]) -> int:
-    return scores.save(db, rows, model_id=own.champion.model_id, reason="change")
+def save_scores(services: Services, db: Session, rows: Sequence[ScoreRow]) -> int:
+    return score_writes.save(db, rows, model_id=services.champion.model_id, reason="change")
 
 
-def rows(own: Services, query: str, **parameters: object) -> list[dict[str, Any]]:
-    with own.session() as db:
+def rows(services: Services, query: str, **parameters: object) -> list[dict[str, Any]]:
+    with services.session() as db:
         return [dict(row._mapping) for row in db.execute(text(query), parameters)]
 
 
-def value(own: Services, query: str, **parameters: object) -> Any:
-    [row] = rows(own, query, **parameters)
+def value(services: Services, query: str, **parameters: object) -> Any:
+    [row] = rows(services, query, **parameters)
     [found] = row.values()
     return found
 
 
-def execute(own: Services, statement: str, **parameters: object) -> None:
-    with own.session() as db:
+def execute(services: Services, statement: str, **parameters: object) -> None:
+    with services.session() as db:
         db.execute(text(statement), parameters)
 
 
@@ -84,6 +87,6 @@ def aside(work: Callable[[], T]) -> Iterator[Future[T]]:
         yield pool.submit(work)
 
 
-def back_dated(own: Services, ago: timedelta) -> None:
+def back_dated(services: Services, ago: timedelta) -> None:
     """As if all that waits had been waiting for so long, and its first attempt were due since."""
-    execute(own, "UPDATE unscored SET since = since - :ago, due = due - :ago", ago=ago)
+    execute(services, "UPDATE unscored SET since = since - :ago, due = due - :ago", ago=ago)

@@ -11,13 +11,13 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from pipeline.security import tokens
-from pipeline.settings import Settings
+from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
 from schemas.access import Role
 from tests.integration.rows import back_dated, execute, rows, save, save_scores, scored, told, value
-from tests.serving import Api, api, services
-from workers.api import create_app
-from workers.routes import BODY_LIMIT
+from tests.support.serving import Api, api, open_services
+from workers.api.app import create_app
+from workers.api.routes.lead_list_routes import BODY_LIMIT
 
 SECRET_BUDGET = 987_654
 # It tells nothing, it checks signatures, and they tell what stands in the repository.
@@ -35,36 +35,38 @@ PAGE = ""
 
 @pytest.fixture(scope="module")
 def served(place: Settings) -> Iterator[Api]:
-    with services(place) as own:
-        fill(own)
+    with open_services(place) as services:
+        fill(services)
         with api(place) as running:
             yield running
 
 
 @pytest.fixture
-def own(place: Settings) -> Iterator[Services]:
-    with services(place) as made:
+def services(place: Settings) -> Iterator[Services]:
+    with open_services(place) as made:
         yield made
 
 
-def fill(own: Services) -> None:
+def fill(services: Services) -> None:
     """Twelve leads of two owners; many tie on their score."""
     for n in range(12):
         attributes = {"budget": SECRET_BUDGET, "source": "referral"} if n < 8 else {"visits": 0}
-        save(own, [told(own, f"L{n}", owner="ann" if n % 2 else "bo", email=f"x{n}@example.com", **attributes)])
-    ids = [row["id"] for row in rows(own, "SELECT id FROM leads ORDER BY id")]
+        save(
+            services, [told(services, f"L{n}", owner="ann" if n % 2 else "bo", email=f"x{n}@example.com", **attributes)]
+        )
+    ids = [row["id"] for row in rows(services, "SELECT id FROM leads ORDER BY id")]
     for lead in ids:  # each at a moment of its own
-        score(own, [lead])
-    save(own, [told(own, "L0", budget=1)])
-    score(own, ids)
-    own.champion  # noqa: B018 - the card is stored before anyone reads a score
+        score(services, [lead])
+    save(services, [told(services, "L0", budget=1)])
+    score(services, ids)
+    services.champion  # noqa: B018 - the card is stored before anyone reads a score
 
 
-def score(own: Services, ids: list[int]) -> None:
-    with own.session() as db:
-        fresh = scored(own, ids)
+def score(services: Services, ids: list[int]) -> None:
+    with services.session() as db:
+        fresh = scored(services, ids)
         if fresh:
-            save_scores(own, db, fresh)
+            save_scores(services, db, fresh)
 
 
 def ids_of(response: httpx2.Response) -> list[int]:
@@ -100,8 +102,8 @@ def every_route(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
 
 
 def test_every_route_needs_a_token_but_those_that_are_free(place: Settings, served: Api) -> None:
-    with services(place) as own:
-        app = create_app(own)
+    with open_services(place) as services:
+        app = create_app(services)
     asked = set()
     for route in every_route(app.routes):
         if isinstance(route, WebSocketRoute | Mount):
@@ -156,8 +158,8 @@ def test_nobody_gets_contacts(served: Api, role: Role) -> None:
     assert b"@example.com" not in everything(served, role)
 
 
-def test_an_agent_sees_own_leads_alone(served: Api, own: Services) -> None:
-    mine = {row["id"] for row in rows(own, "SELECT id FROM leads WHERE owner = 'ann'")}
+def test_an_agent_sees_own_leads_alone(served: Api, services: Services) -> None:
+    mine = {row["id"] for row in rows(services, "SELECT id FROM leads WHERE owner = 'ann'")}
     page = served.get("/api/v1/leads", Role.AGENT, ["ann"], limit=500)
     assert {*ids_of(page)} == mine
     assert page.json()["total"] == len(mine)
@@ -179,7 +181,7 @@ def test_an_agent_cannot_ask_for_anothers_leads(served: Api) -> None:
 # Lists.
 
 
-def test_filters(served: Api, own: Services) -> None:
+def test_filters(served: Api, services: Services) -> None:
     by_tier = [len(ids_of(served.get("/api/v1/leads", tier=tier))) for tier in "ABCD"]
     assert sum(by_tier) == 12
     assert sorted(by_tier) != [0, 0, 0, 12]
@@ -187,28 +189,28 @@ def test_filters(served: Api, own: Services) -> None:
     assert len(ids_of(served.get("/api/v1/leads", owner="ann"))) == 6
     assert len(ids_of(served.get("/api/v1/leads", source="standard"))) == 12
     assert ids_of(served.get("/api/v1/leads", source="nowhere")) == []
-    newest = value(own, "SELECT max(updated_at) FROM scores")
+    newest = value(services, "SELECT max(updated_at) FROM scores")
     [changed] = ids_of(served.get("/api/v1/leads", changed_since=newest.isoformat()))
-    assert value(own, "SELECT external_id FROM leads WHERE id = :id", id=changed) == "L0"
+    assert value(services, "SELECT external_id FROM leads WHERE id = :id", id=changed) == "L0"
     for query, number in (({"owner": "ann"}, 6), ({"source": "standard"}, 12), ({"source": "nowhere"}, 0)):
         assert served.get("/api/v1/leads", limit=1, **query).json()["total"] == number
 
 
 @pytest.mark.parametrize("sort", ["-score", "score", "-updated_at", "updated_at"])
 @pytest.mark.parametrize("limit", [1, 5, 12, 500])
-def test_a_walk_meets_every_lead_once_in_order(served: Api, own: Services, sort: str, limit: int) -> None:
+def test_a_walk_meets_every_lead_once_in_order(served: Api, services: Services, sort: str, limit: int) -> None:
     column, falling = sort.removeprefix("-"), sort.startswith("-")
     order = f"SELECT lead_id FROM scores ORDER BY {column} {'DESC' if falling else ''}, lead_id"  # noqa: S608
-    assert walked(served, sort=sort, limit=limit) == [row["lead_id"] for row in rows(own, order)]
+    assert walked(served, sort=sort, limit=limit) == [row["lead_id"] for row in rows(services, order)]
 
 
-def test_a_walk_meets_those_once_that_stay_while_others_are_scored_anew(served: Api, own: Services) -> None:
-    moving = value(own, "SELECT id FROM leads WHERE external_id = 'L0'")
-    bare = value(own, "SELECT attributes FROM leads WHERE id = :id", id=moving)
+def test_a_walk_meets_those_once_that_stay_while_others_are_scored_anew(served: Api, services: Services) -> None:
+    moving = value(services, "SELECT id FROM leads WHERE external_id = 'L0'")
+    bare = value(services, "SELECT attributes FROM leads WHERE id = :id", id=moving)
 
     def move(page: int) -> None:
-        save(own, [told(own, "L0", budget=1 if page % 2 else 10**6)])
-        score(own, [moving])
+        save(services, [told(services, "L0", budget=1 if page % 2 else 10**6)])
+        score(services, [moving])
 
     staying = [lead for lead in walked(served, limit=2, change=move) if lead != moving]
     assert sorted([*staying, moving]) == sorted(walked(served))
@@ -266,8 +268,8 @@ def test_a_query_that_makes_no_sense_is_told_with_its_place(
 # One lead.
 
 
-def test_a_lead_its_score_and_its_history_agree(served: Api, own: Services) -> None:
-    lead = value(own, "SELECT id FROM leads WHERE external_id = 'L0'")
+def test_a_lead_its_score_and_its_history_agree(served: Api, services: Services) -> None:
+    lead = value(services, "SELECT id FROM leads WHERE external_id = 'L0'")
     detail = served.get(f"/api/v1/leads/{lead}").json()
     asked = served.post("/api/v1/ai/score-lead", {"lead_id": str(lead)}).json()
     history = served.get(f"/api/v1/leads/{lead}/scores").json()["scores"]
@@ -297,17 +299,17 @@ def test_a_lead_that_is_not_there(served: Api) -> None:
 TABLES = ("leads", "scores", "score_history", "outbox", "unscored", "feature_vectors", "model_versions")
 
 
-def counts(own: Services) -> list[int]:
-    return [value(own, f"SELECT count(*) FROM {table}") for table in TABLES]  # noqa: S608
+def counts(services: Services) -> list[int]:
+    return [value(services, f"SELECT count(*) FROM {table}") for table in TABLES]  # noqa: S608
 
 
-def test_a_what_if_is_scored_and_not_saved(served: Api, own: Services) -> None:
-    before = counts(own)
+def test_a_what_if_is_scored_and_not_saved(served: Api, services: Services) -> None:
+    before = counts(services)
     poor = served.post("/api/v1/ai/score-lead", {"attributes": {}}).json()
     rich = served.post("/api/v1/ai/score-lead", {"attributes": {"deal_value": "$400,000", "Lead Source": "Referral"}})
     assert rich.json()["score"] > poor["score"]
     assert (rich.json()["rev"], rich.json()["lead_id"]) == (0, "")
-    assert counts(own) == before
+    assert counts(services) == before
 
 
 @pytest.mark.parametrize(
@@ -361,7 +363,7 @@ def test_a_lone_surrogate_harms_nothing(served: Api) -> None:
 # How it is.
 
 
-def test_health_tells_what_is_missing(served: Api, own: Services) -> None:
+def test_health_tells_what_is_missing(served: Api, services: Services) -> None:
     assert served.http.get("/health/live").json() == {"status": "ok"}
     assert served.get("/health/ready").json()["status"] == "ok"
     detailed = served.get("/health")
@@ -377,21 +379,21 @@ def test_health_tells_what_is_missing(served: Api, own: Services) -> None:
     }
 
 
-def test_health_tells_of_work_and_events_that_wait_and_of_dead_letters(served: Api, own: Services) -> None:
-    save(own, [told(own, "waits")])
-    back_dated(own, timedelta(minutes=5))
-    execute(own, "UPDATE outbox SET at = at - interval '5 minutes'")
+def test_health_tells_of_work_and_events_that_wait_and_of_dead_letters(served: Api, services: Services) -> None:
+    save(services, [told(services, "waits")])
+    back_dated(services, timedelta(minutes=5))
+    execute(services, "UPDATE outbox SET at = at - interval '5 minutes'")
     execute(
-        own,
+        services,
         "INSERT INTO dead_letters (queue, task, arguments, error, attempts, first_at, last_at)"
         " VALUES ('scoring', 'x', '{}', 'x', 1, now(), now())",
     )
     checks = {check["name"]: check for check in served.get("/health").json()["checks"]}
     assert [checks[name]["ok"] for name in ("work owed", "feed", "dead letters")] == [False] * 3
     assert "1 leads wait for a score, the oldest 30" in checks["work owed"]["detail"]
-    execute(own, "DELETE FROM dead_letters")
-    execute(own, "DELETE FROM unscored")
-    execute(own, "DELETE FROM leads WHERE external_id = 'waits'")
+    execute(services, "DELETE FROM dead_letters")
+    execute(services, "DELETE FROM unscored")
+    execute(services, "DELETE FROM leads WHERE external_id = 'waits'")
 
 
 def test_metrics_tell_of_requests_queues_and_work(served: Api) -> None:

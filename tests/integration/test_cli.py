@@ -14,16 +14,16 @@ from click.testing import CliRunner, Result
 
 import cli
 from pipeline.security import tokens
-from pipeline.settings import Settings, load
-from pipeline.storage import migrate
+from pipeline.settings.loader import Settings, load
+from pipeline.storage.platform import migrate
 from pipeline.wiring import Services
 from schemas.access import Role
-from tasks import presence
+from tasks import worker_heartbeat
 from tasks.app import QUEUES
 from tasks.scoring import score_leads
 from tests.integration.rows import execute, leads_saved, save, told
-from tests.processes import ROOT
-from tests.waiting import eventually
+from tests.support.processes import ROOT
+from tests.support.waiting import eventually
 
 
 def service6(*arguments: str) -> Result:
@@ -47,12 +47,12 @@ def test_token_stands_alone_on_stdout(settings: Settings) -> None:
     assert (claims.role, claims.sub, result.stderr, result.exit_code) == (Role.EXECUTIVE, "ada", "", 0)
 
 
-def test_an_agents_owner_is_written_as_leads_carry_it(settings: Settings, own: Services) -> None:
+def test_an_agents_owner_is_written_as_leads_carry_it(settings: Settings, services: Services) -> None:
     result = service6("token", "--role", "agent", "--owner", "boss@example.com", "--owner", "Mara", "--link")
     link = re.fullmatch(r"http://127\.0\.0\.1:8000/#token=(\S+)\n", result.stdout)
     assert link is not None
     claims = tokens.verify(settings.secret_key.get_secret_value(), link[1])
-    assert claims.owners == (told(own, "1", owner="boss@example.com").owner, "Mara")
+    assert claims.owners == (told(services, "1", owner="boss@example.com").owner, "Mara")
     assert "@" not in claims.owners[0]
 
 
@@ -157,7 +157,7 @@ def test_an_id_that_two_sources_know_needs_its_source(celery: Services) -> None:
 
 
 @pytest.mark.parametrize("asked", ["123", "abc", "standard:nobody", "9" * 30])
-def test_score_of_an_unknown_lead(own: Services, asked: str) -> None:
+def test_score_of_an_unknown_lead(services: Services, asked: str) -> None:
     result = service6("score", asked)
     assert result.exit_code == 1
     assert re.fullmatch(r"service6: .*\n", result.stderr)
@@ -180,17 +180,17 @@ def test_queues_tell_what_waits_and_what_is_owed(celery: Services) -> None:
     assert "1 leads dead" in shown
 
 
-def test_doctor_of_a_system_that_is_well_but_stopped(own: Services) -> None:
-    own.redis.config_set("maxmemory-policy", "noeviction")
-    own.redis.config_set("appendonly", "yes")
+def test_doctor_of_a_system_that_is_well_but_stopped(services: Services) -> None:
+    services.redis.config_set("maxmemory-policy", "noeviction")
+    services.redis.config_set("appendonly", "yes")
     result = service6("doctor", "--json")
     levels = {finding["name"]: finding["level"] for finding in json.loads(result.stdout)}
     assert result.exit_code == 0, result.stdout
     for name in ("configuration", "secret key", "webhooks standard", "postgresql", "postgresql clock", "schema"):
         assert levels[name] == "ok"
     assert levels["worker scoring"] == levels["beat"] == levels["api"] == "warn"
-    presence.mark(own.redis, list(QUEUES))
-    presence.mark_tick(own.redis)
+    worker_heartbeat.beat(services.redis, list(QUEUES))
+    worker_heartbeat.beat_tick(services.redis)
     levels = {finding["name"]: finding["level"] for finding in json.loads(service6("doctor", "--json").stdout)}
     assert levels["worker scoring"] == levels["beat"] == "ok"
 

@@ -10,14 +10,14 @@ WITHOUT_VERSION = "INSERT INTO model_versions (version) VALUES (NULL)"
 
 
 @pytest.mark.parametrize("statement", ["SELECT 1 / 0", WITHOUT_VERSION])
-def test_refused_values_are_the_senders_fault(own: Services, statement: str) -> None:
-    with pytest.raises(GiveUp), own.session() as db:
+def test_refused_values_are_the_senders_fault(services: Services, statement: str) -> None:
+    with pytest.raises(GiveUp), services.session() as db:
         db.execute(text(statement))
 
 
 @pytest.mark.parametrize(
     "statement", ["SELECT * FROM of_the_next_migration", "SET TRANSACTION READ ONLY; DELETE FROM outbox"]
 )
-def test_a_server_that_is_not_fit_is_nobodys_fault(own: Services, statement: str) -> None:
-    with pytest.raises(TryAgain), own.session() as db:
+def test_a_server_that_is_not_fit_is_nobodys_fault(services: Services, statement: str) -> None:
+    with pytest.raises(TryAgain), services.session() as db:
         db.execute(text(statement))

@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from sqlalchemy import NullPool, create_engine, text
 
 import cli
-from pipeline.saving import make_saver
-from pipeline.storage import examples, migrate
+from pipeline.services.ingest import lead_saver
+from pipeline.storage.models import training_examples
+from pipeline.storage.platform import migrate
 from pipeline.wiring import Services
 from schemas.example import Example, Split
 from schemas.score import Value
@@ -29,73 +30,77 @@ FILL = """
 
 
 def tell(
-    own: Services, lead: str, at: timedelta = timedelta(), received: timedelta | None = None, **fields: Value
+    services: Services, lead: str, at: timedelta = timedelta(), received: timedelta | None = None, **fields: Value
 ) -> int:
     """Something that happened so long after BEGAN, and came in then or later; the lead's id."""
-    [lead_id] = save(own, [told(own, lead, BEGAN + at, **fields)], BEGAN + (at if received is None else received))
+    [lead_id] = save(
+        services, [told(services, lead, BEGAN + at, **fields)], BEGAN + (at if received is None else received)
+    )
     return lead_id
 
 
-def known(own: Services, **wishes: float) -> Split:
-    with own.session() as db:
-        return examples.split(db, **wishes)  # type: ignore[arg-type]
+def known(services: Services, **wishes: float) -> Split:
+    with services.session() as db:
+        return training_examples.split(db, **wishes)  # type: ignore[arg-type]
 
 
-def learned(own: Services) -> list[Example]:
-    split = known(own)
+def learned(services: Services) -> list[Example]:
+    split = known(services)
     return [*split.older, *split.newer]
 
 
-def test_a_lead_is_learned_from_as_it_was_before_its_first_late_change(own: Services) -> None:
-    lead = tell(own, "L1", budget=1)
-    tell(own, "L1", SOON, visits=2)
-    assert rows(own, CAPTURED) == []
-    tell(own, "L1", LATE, visits=30)
-    tell(own, "L1", LATE * 2, visits=40, contract=9, outcome="won")
+def test_a_lead_is_learned_from_as_it_was_before_its_first_late_change(services: Services) -> None:
+    lead = tell(services, "L1", budget=1)
+    tell(services, "L1", SOON, visits=2)
+    assert rows(services, CAPTURED) == []
+    tell(services, "L1", LATE, visits=30)
+    tell(services, "L1", LATE * 2, visits=40, contract=9, outcome="won")
     early = {"lead_id": lead, "attributes": {"budget": 1, "visits": 2}, "as_of": BEGAN + SOON, "imported": False}
-    assert rows(own, CAPTURED) == [early]
-    assert learned(own) == [Example(lead, {"budget": 1, "visits": 2}, BEGAN + SOON, True)]
-    assert value(own, "SELECT attributes FROM leads") == {"budget": 1, "visits": 40, "contract": 9}
+    assert rows(services, CAPTURED) == [early]
+    assert learned(services) == [Example(lead, {"budget": 1, "visits": 2}, BEGAN + SOON, True)]
+    assert value(services, "SELECT attributes FROM leads") == {"budget": 1, "visits": 40, "contract": 9}
 
 
-def test_the_outcome_that_a_lead_ends_with_is_what_is_learned(own: Services) -> None:
-    tell(own, "L1", budget=1)
-    tell(own, "L1", SOON, outcome="won")
-    tell(own, "L1", LATE, outcome="lost")
-    assert [example.won for example in learned(own)] == [False]
+def test_the_outcome_that_a_lead_ends_with_is_what_is_learned(services: Services) -> None:
+    tell(services, "L1", budget=1)
+    tell(services, "L1", SOON, outcome="won")
+    tell(services, "L1", LATE, outcome="lost")
+    assert [example.won for example in learned(services)] == [False]
 
 
-def test_changes_of_one_group_are_looked_at_one_by_one(own: Services) -> None:
+def test_changes_of_one_group_are_looked_at_one_by_one(services: Services) -> None:
     life = [(timedelta(), {"a": 1}), (SOON, {"a": 2, "email": "ann@example.com"}), (LATE, {"a": 3, "outcome": "won"})]
     for lead in ("new", "known"):
         if lead == "known":
-            tell(own, lead, received=LATE, budget=1)
-        changes = [told(own, lead, BEGAN + at, **fields) for at, fields in life]  # type: ignore[arg-type]
-        save(own, changes, BEGAN + LATE)
-    assert [row["attributes"] for row in rows(own, CAPTURED)] == [{"a": 2}, {"a": 2, "budget": 1}]
-    assert value(own, "SELECT count(*) FROM lead_contacts") == 2
+            tell(services, lead, received=LATE, budget=1)
+        changes = [told(services, lead, BEGAN + at, **fields) for at, fields in life]  # type: ignore[arg-type]
+        save(services, changes, BEGAN + LATE)
+    assert [row["attributes"] for row in rows(services, CAPTURED)] == [{"a": 2}, {"a": 2, "budget": 1}]
+    assert value(services, "SELECT count(*) FROM lead_contacts") == 2
 
 
-def test_leads_without_an_outcome_and_those_whose_early_time_nobody_kept_are_not_learned_from(own: Services) -> None:
-    tell(own, "open", budget=1)
-    tell(own, "late", budget=1)
-    tell(own, "late", LATE, outcome="won")
-    assert len(learned(own)) == 1
-    execute(own, "DELETE FROM training_examples")
-    assert learned(own) == []
+def test_leads_without_an_outcome_and_those_whose_early_time_nobody_kept_are_not_learned_from(
+    services: Services,
+) -> None:
+    tell(services, "open", budget=1)
+    tell(services, "late", budget=1)
+    tell(services, "late", LATE, outcome="won")
+    assert len(learned(services)) == 1
+    execute(services, "DELETE FROM training_examples")
+    assert learned(services) == []
 
 
-def test_of_two_that_end_a_leads_early_time_at_once_the_first_is_kept(own: Services) -> None:
-    tell(own, "L1", budget=1)
-    with own.session() as first:
-        make_saver(own).save(first, [told(own, "L1", BEGAN + LATE, budget=2)], BEGAN + LATE)
+def test_of_two_that_end_a_leads_early_time_at_once_the_first_is_kept(services: Services) -> None:
+    tell(services, "L1", budget=1)
+    with services.session() as first:
+        lead_saver(services).save(first, [told(services, "L1", BEGAN + LATE, budget=2)], BEGAN + LATE)
 
-        with aside(lambda: tell(own, "L1", LATE + SOON, budget=3)) as second:
-            blocked(own.engine)
+        with aside(lambda: tell(services, "L1", LATE + SOON, budget=3)) as second:
+            blocked(services.engine)
             first.commit()
             assert second.result()
-    assert [row["attributes"] for row in rows(own, CAPTURED)] == [{"budget": 1}]
-    assert value(own, "SELECT attributes FROM leads") == {"budget": 3}
+    assert [row["attributes"] for row in rows(services, CAPTURED)] == [{"budget": 1}]
+    assert value(services, "SELECT attributes FROM leads") == {"budget": 3}
 
 
 @pytest.fixture
@@ -120,31 +125,31 @@ def imported(table: Path) -> None:
 
 
 def test_an_import_keeps_leads_as_they_were_early_and_marks_those_that_came_with_their_outcome(
-    own: Services, table: Path
+    services: Services, table: Path
 ) -> None:
     imported(table)
-    ids = {row["external_id"]: row["id"] for row in rows(own, "SELECT external_id, id FROM leads")}
+    ids = {row["external_id"]: row["id"] for row in rows(services, "SELECT external_id, id FROM leads")}
     # Of the rows of one lead the earlier tells how it was.
     early = {"lead_id": ids["grows"], "attributes": {"visits": 1}, "as_of": BEGAN, "imported": False}
-    assert rows(own, CAPTURED) == [early]
-    split = known(own, newest=0)
+    assert rows(services, CAPTURED) == [early]
+    split = known(services, newest=0)
     assert split.older_window is not None
     assert (split.older_window.leads, split.older_window.imported) == (2, 1)
     # The import again, and a webhook after it.
     imported(table)
-    tell(own, "one", LATE, visits=9)
-    tell(own, "open", LATE * 9, visits=9, outcome="won")
-    assert [(row["lead_id"], row["attributes"], row["imported"]) for row in rows(own, CAPTURED)] == sorted(
+    tell(services, "one", LATE, visits=9)
+    tell(services, "open", LATE * 9, visits=9, outcome="won")
+    assert [(row["lead_id"], row["attributes"], row["imported"]) for row in rows(services, CAPTURED)] == sorted(
         (ids[lead], {"visits": 1}, lead == "one") for lead in ("one", "grows", "open")
     )
 
 
-def test_the_newest_fifth_is_apart_and_of_too_many_a_sample_is_read(own: Services) -> None:
-    execute(own, FILL)
-    whole = known(own)
+def test_the_newest_fifth_is_apart_and_of_too_many_a_sample_is_read(services: Services) -> None:
+    execute(services, FILL)
+    whole = known(services)
     assert [example.attributes["n"] for example in (*whole.older, *whole.newer)] == list(range(1, MANY + 1))
     assert (len(whole.older), len(whole.newer)) == (800, 200)
-    drawn = known(own, most=100, most_tested=50)
+    drawn = known(services, most=100, most_tested=50)
     assert (drawn.older_window, drawn.newer_window) == (whole.older_window, whole.newer_window)
     assert drawn.older_window is not None
     assert (drawn.older_window.leads, drawn.older_window.won, drawn.older_window.imported) == (800, 200, 800)
@@ -152,13 +157,13 @@ def test_the_newest_fifth_is_apart_and_of_too_many_a_sample_is_read(own: Service
     assert (len(drawn.older), len(drawn.newer)) == (100, 50)
     assert set(example.lead_id for example in drawn.older) < set(example.lead_id for example in whole.older)
     assert list(drawn.older) == sorted(drawn.older, key=lambda example: example.as_of)
-    assert known(own, most=100, most_tested=50) == drawn
-    assert known(own, most=100, most_tested=50, seed=1) != drawn
+    assert known(services, most=100, most_tested=50) == drawn
+    assert known(services, most=100, most_tested=50, seed=1) != drawn
 
 
-def test_where_no_outcome_is_known_there_is_nothing_to_split(own: Services) -> None:
-    tell(own, "open", budget=1)
-    assert known(own) == Split([], [], None, None)
+def test_where_no_outcome_is_known_there_is_nothing_to_split(services: Services) -> None:
+    tell(services, "open", budget=1)
+    assert known(services) == Split([], [], None, None)
 
 
 def test_after_the_migration_leads_that_may_have_changed_late_are_not_learned_from(database: str) -> None:

@@ -15,9 +15,10 @@ from threading import Barrier as ThreadBarrier
 import pytest
 
 from pipeline.errors import Disturbed
-from pipeline.saving import make_saver
-from pipeline.settings import Settings, load
-from pipeline.storage import models, unscored
+from pipeline.services.ingest import lead_saver
+from pipeline.settings.loader import Settings, load
+from pipeline.storage.models import model_versions
+from pipeline.storage.scores import unscored
 from pipeline.wiring import Services
 from tests.integration.rows import (
     aside,
@@ -33,8 +34,8 @@ from tests.integration.rows import (
     value,
     waiting_for_locks,
 )
-from tests.serving import services
-from tests.waiting import eventually
+from tests.support.serving import open_services
+from tests.support.waiting import eventually
 
 WAITING = "SELECT lead_revision FROM unscored"
 NOW = datetime.now(UTC)
@@ -43,42 +44,44 @@ NOW = datetime.now(UTC)
 # The revision: work owed for a newer revision is never settled by a score of an older one.
 
 
-def test_a_score_of_an_old_revision_leaves_the_newer_ones_work_owed_when_intake_is_first(own: Services) -> None:
-    [lead] = leads_saved(own, 1)
-    old = scored(own, [lead])
-    with own.session() as intake:
-        make_saver(own).save(intake, [told(own, "L0", budget=9)], datetime.now(UTC))  # and not yet committed
+def test_a_score_of_an_old_revision_leaves_the_newer_ones_work_owed_when_intake_is_first(services: Services) -> None:
+    [lead] = leads_saved(services, 1)
+    old = scored(services, [lead])
+    with services.session() as intake:
+        lead_saver(services).save(intake, [told(services, "L0", budget=9)], datetime.now(UTC))  # and not yet committed
 
         def worker() -> int:
-            with own.session() as db:
-                return save_scores(own, db, old)
+            with services.session() as db:
+                return save_scores(services, db, old)
 
         with aside(worker) as saving:
-            blocked(own.engine)
+            blocked(services.engine)
             intake.commit()
             assert saving.result() == 1
-    assert rows(own, WAITING) == [{"lead_revision": 2}]
+    assert rows(services, WAITING) == [{"lead_revision": 2}]
 
 
-def test_a_score_of_an_old_revision_leaves_the_newer_ones_work_owed_when_the_worker_is_first(own: Services) -> None:
-    [lead] = leads_saved(own, 1)
-    old = scored(own, [lead])
-    with own.session() as worker:
-        save_scores(own, worker, old)
-        with aside(lambda: save(own, [told(own, "L0", budget=9)])) as intake:
-            blocked(own.engine)
+def test_a_score_of_an_old_revision_leaves_the_newer_ones_work_owed_when_the_worker_is_first(
+    services: Services,
+) -> None:
+    [lead] = leads_saved(services, 1)
+    old = scored(services, [lead])
+    with services.session() as worker:
+        save_scores(services, worker, old)
+        with aside(lambda: save(services, [told(services, "L0", budget=9)])) as intake:
+            blocked(services.engine)
             worker.commit()
             assert intake.result() == [lead]
-    assert rows(own, WAITING) == [{"lead_revision": 2}]
+    assert rows(services, WAITING) == [{"lead_revision": 2}]
 
 
-def test_a_score_of_an_old_revision_settles_nothing_even_long_after(own: Services) -> None:
-    [lead] = leads_saved(own, 1)
-    old = scored(own, [lead])
-    save(own, [told(own, "L0", budget=9)])
-    with own.session() as db:
-        save_scores(own, db, old)
-    assert rows(own, WAITING) == [{"lead_revision": 2}]
+def test_a_score_of_an_old_revision_settles_nothing_even_long_after(services: Services) -> None:
+    [lead] = leads_saved(services, 1)
+    old = scored(services, [lead])
+    save(services, [told(services, "L0", budget=9)])
+    with services.session() as db:
+        save_scores(services, db, old)
+    assert rows(services, WAITING) == [{"lead_revision": 2}]
 
 
 # The rev: one more with every write, and a slower worker does not overwrite.
@@ -86,44 +89,44 @@ def test_a_score_of_an_old_revision_settles_nothing_even_long_after(own: Service
 WRITTEN = "SELECT lead_revision, rev FROM {} ORDER BY rev"
 
 
-def test_a_slower_worker_neither_overwrites_nor_announces(own: Services) -> None:
-    [lead] = leads_saved(own, 1)
-    slow = scored(own, [lead])
-    save(own, [told(own, "L0", budget=900_000)])
-    fast = scored(own, [lead])
+def test_a_slower_worker_neither_overwrites_nor_announces(services: Services) -> None:
+    [lead] = leads_saved(services, 1)
+    slow = scored(services, [lead])
+    save(services, [told(services, "L0", budget=900_000)])
+    fast = scored(services, [lead])
     assert slow[0].vector != fast[0].vector
-    with own.session() as first:
-        save_scores(own, first, fast)
+    with services.session() as first:
+        save_scores(services, first, fast)
 
         def slower() -> int:
-            with own.session() as db:
-                return save_scores(own, db, slow)
+            with services.session() as db:
+                return save_scores(services, db, slow)
 
         with aside(slower) as saving:
-            blocked(own.engine)
+            blocked(services.engine)
             first.commit()
             assert saving.result() == 0
-    assert rows(own, WRITTEN.format("scores")) == [{"lead_revision": 2, "rev": 1}]
-    assert rows(own, WRITTEN.format("score_history")) == [{"lead_revision": 2, "rev": 1}]
-    assert value(own, "SELECT count(*) FROM outbox") == 1
-    assert value(own, "SELECT score FROM scores") == fast[0].score
+    assert rows(services, WRITTEN.format("scores")) == [{"lead_revision": 2, "rev": 1}]
+    assert rows(services, WRITTEN.format("score_history")) == [{"lead_revision": 2, "rev": 1}]
+    assert value(services, "SELECT count(*) FROM outbox") == 1
+    assert value(services, "SELECT score FROM scores") == fast[0].score
 
 
-def test_an_older_vector_never_replaces_a_newer(own: Services) -> None:
-    [lead] = leads_saved(own, 1)
-    slow = scored(own, [lead])
-    save(own, [told(own, "L0", budget=900_000)])
-    fast = scored(own, [lead])
+def test_an_older_vector_never_replaces_a_newer(services: Services) -> None:
+    [lead] = leads_saved(services, 1)
+    slow = scored(services, [lead])
+    save(services, [told(services, "L0", budget=900_000)])
+    fast = scored(services, [lead])
     for late in (fast, slow):
-        with own.session() as db:
-            save_scores(own, db, late)
-    [kept] = rows(own, "SELECT lead_revision, vector FROM feature_vectors")
+        with services.session() as db:
+            save_scores(services, db, late)
+    [kept] = rows(services, "SELECT lead_revision, vector FROM feature_vectors")
     assert (kept["lead_revision"], bytes(kept["vector"])) == (2, fast[0].vector)
 
 
-def test_two_savers_at_once_leave_no_gap_and_no_double_in_rev(own: Services) -> None:
-    [lead] = leads_saved(own, 1)
-    [row] = scored(own, [lead])
+def test_two_savers_at_once_leave_no_gap_and_no_double_in_rev(services: Services) -> None:
+    [lead] = leads_saved(services, 1)
+    [row] = scored(services, [lead])
     revisions = 40
     gate = ThreadBarrier(2)
 
@@ -131,41 +134,41 @@ def test_two_savers_at_once_leave_no_gap_and_no_double_in_rev(own: Services) -> 
         gate.wait()
         written = 0
         for revision in range(first, revisions + 1, 2):
-            with own.session() as db:
-                written += save_scores(own, db, [row._replace(lead_revision=revision)])
+            with services.session() as db:
+                written += save_scores(services, db, [row._replace(lead_revision=revision)])
         return written
 
     with ThreadPoolExecutor(2) as pool:
         written = sum(pool.map(saver, (1, 2)))
-    history = rows(own, WRITTEN.format("score_history"))
+    history = rows(services, WRITTEN.format("score_history"))
     assert [entry["rev"] for entry in history] == list(range(1, written + 1))
     assert [entry["lead_revision"] for entry in history] == sorted(entry["lead_revision"] for entry in history)
-    assert rows(own, "SELECT rev FROM outbox ORDER BY rev") == [{"rev": n} for n in range(1, written + 1)]
-    assert rows(own, WRITTEN.format("scores")) == [{"lead_revision": revisions, "rev": written}]
+    assert rows(services, "SELECT rev FROM outbox ORDER BY rev") == [{"rev": n} for n in range(1, written + 1)]
+    assert rows(services, WRITTEN.format("scores")) == [{"lead_revision": revisions, "rev": written}]
 
 
 # Deliveries: each counts once, whoever brings it.
 
 
-def test_of_two_that_save_one_delivery_the_second_waits_and_changes_nothing(own: Services) -> None:
-    change = told(own, "L0", budget=1)
-    with own.session() as first:
-        [lead] = make_saver(own).save(first, [change], datetime.now(UTC))
-        with aside(lambda: save(own, [change])) as second:
-            blocked(own.engine)
+def test_of_two_that_save_one_delivery_the_second_waits_and_changes_nothing(services: Services) -> None:
+    change = told(services, "L0", budget=1)
+    with services.session() as first:
+        [lead] = lead_saver(services).save(first, [change], datetime.now(UTC))
+        with aside(lambda: save(services, [change])) as second:
+            blocked(services.engine)
             first.commit()
             assert second.result() == []
-    assert rows(own, "SELECT id, revision FROM leads") == [{"id": lead, "revision": 1}]
+    assert rows(services, "SELECT id, revision FROM leads") == [{"id": lead, "revision": 1}]
 
 
 def _save_together(state_dir: Path, gate: Barrier) -> None:
-    with services(load(state_dir)) as own:
-        source = own.source_map("standard")
+    with open_services(load(state_dir)) as services:
+        source = services.source_map("standard")
         for round_ in range(20):
             # One lead, so that only the delivery's id tells that the second change is the first again.
             change = source.change("L0", f"d{round_}", NOW + timedelta(seconds=round_), {"budget": round_})
             gate.wait()
-            _with_patience(lambda: save(own, [change]))  # noqa: B023 - called at once
+            _with_patience(lambda: save(services, [change]))  # noqa: B023 - called at once
 
 
 def _with_patience(work: Callable[[], list[int]]) -> list[int]:
@@ -177,7 +180,9 @@ def _with_patience(work: Callable[[], list[int]]) -> list[int]:
                 raise
 
 
-def test_two_processes_that_save_the_same_deliveries_have_the_effect_of_one(settings: Settings, own: Services) -> None:
+def test_two_processes_that_save_the_same_deliveries_have_the_effect_of_one(
+    settings: Settings, services: Services
+) -> None:
     spawn = multiprocessing.get_context("spawn")
     gate = spawn.Barrier(2, timeout=30)
     processes = [spawn.Process(target=_save_together, args=(settings.state_dir, gate)) for _ in range(2)]
@@ -186,48 +191,48 @@ def test_two_processes_that_save_the_same_deliveries_have_the_effect_of_one(sett
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0]
-    assert value(own, "SELECT count(*) FROM deliveries") == 20
-    assert rows(own, "SELECT revision, attributes FROM leads") == [{"revision": 20, "attributes": {"budget": 19}}]
+    assert value(services, "SELECT count(*) FROM deliveries") == 20
+    assert rows(services, "SELECT revision, attributes FROM leads") == [{"revision": 20, "attributes": {"budget": 19}}]
 
 
 # New leads: two transactions that bring one into being make one.
 
 
-def test_of_two_that_insert_one_lead_the_second_finds_it_and_merges(own: Services) -> None:
-    with own.session() as first:
-        make_saver(own).save(first, [told(own, "L0", budget=1)], datetime.now(UTC))
-        with aside(lambda: _with_patience(lambda: save(own, [told(own, "L0", visits=2)]))) as second:
-            blocked(own.engine)
+def test_of_two_that_insert_one_lead_the_second_finds_it_and_merges(services: Services) -> None:
+    with services.session() as first:
+        lead_saver(services).save(first, [told(services, "L0", budget=1)], datetime.now(UTC))
+        with aside(lambda: _with_patience(lambda: save(services, [told(services, "L0", visits=2)]))) as second:
+            blocked(services.engine)
             first.commit()
             [lead] = second.result()
-    assert rows(own, "SELECT id, revision, attributes FROM leads") == [
+    assert rows(services, "SELECT id, revision, attributes FROM leads") == [
         {"id": lead, "revision": 2, "attributes": {"budget": 1, "visits": 2}}
     ]
-    assert rows(own, WAITING) == [{"lead_revision": 2}]
+    assert rows(services, WAITING) == [{"lead_revision": 2}]
 
 
-def test_of_two_that_change_one_lead_the_second_builds_on_the_first(own: Services) -> None:
-    leads_saved(own, 1)
-    with own.session() as first:
-        make_saver(own).save(first, [told(own, "L0", visits=1, email="ann@example.com")], datetime.now(UTC))
-        with aside(lambda: save(own, [told(own, "L0", meetings=2, phone="+44 7700 900123")])) as second:
-            blocked(own.engine)
+def test_of_two_that_change_one_lead_the_second_builds_on_the_first(services: Services) -> None:
+    leads_saved(services, 1)
+    with services.session() as first:
+        lead_saver(services).save(first, [told(services, "L0", visits=1, email="ann@example.com")], datetime.now(UTC))
+        with aside(lambda: save(services, [told(services, "L0", meetings=2, phone="+44 7700 900123")])) as second:
+            blocked(services.engine)
             first.commit()
             second.result()
-    assert rows(own, "SELECT revision, attributes FROM leads") == [
+    assert rows(services, "SELECT revision, attributes FROM leads") == [
         {"revision": 3, "attributes": {"budget": 0, "visits": 1, "meetings": 2}}
     ]
-    [sealed] = rows(own, "SELECT lead_id, sealed FROM lead_contacts")
-    opened = own.vault.open(bytes(sealed["sealed"]), f"lead_contacts:{sealed['lead_id']}")
+    [sealed] = rows(services, "SELECT lead_id, sealed FROM lead_contacts")
+    opened = services.vault.open(bytes(sealed["sealed"]), f"lead_contacts:{sealed['lead_id']}")
     assert opened == {"email": "ann@example.com", "phone": "+44 7700 900123"}
 
 
 # Order of locks: writers over the same leads never wait for each other in a circle.
 
 
-def test_writers_over_the_same_leads_in_any_order_never_deadlock(own: Services) -> None:
+def test_writers_over_the_same_leads_in_any_order_never_deadlock(services: Services) -> None:
     names = [f"L{n}" for n in range(12)]
-    ids = save(own, [told(own, name) for name in names])
+    ids = save(services, [told(services, name) for name in names])
     rounds = 25
     gate = ThreadBarrier(5)
 
@@ -236,24 +241,24 @@ def test_writers_over_the_same_leads_in_any_order_never_deadlock(own: Services) 
         for round_ in range(rounds):
             fresh = [f"N{round_}-{n}" for n in range(3)]  # both bring the same new ones into being
             shuffled = order.sample(names + fresh, len(names) + len(fresh))
-            changes = [told(own, name, budget=order.random(), email="a@b.de") for name in shuffled]
+            changes = [told(services, name, budget=order.random(), email="a@b.de") for name in shuffled]
             gate.wait()
-            _with_patience(lambda changes=changes: save(own, changes))  # type: ignore[misc]
+            _with_patience(lambda changes=changes: save(services, changes))  # type: ignore[misc]
 
     def worker(seed: int) -> None:
         order = random.Random(seed)
         for _ in range(rounds):
-            loaded = scored(own, ids)
+            loaded = scored(services, ids)
             order.shuffle(loaded)
             gate.wait()
             if loaded:
-                with own.session() as db:
-                    save_scores(own, db, loaded)
+                with services.session() as db:
+                    save_scores(services, db, loaded)
 
     def upkeep() -> None:
         for _ in range(rounds):
             gate.wait()
-            with own.session() as db:
+            with services.session() as db:
                 _strand(db, datetime.now(UTC) + timedelta(days=1))
                 unscored.note_error(db, random.sample(ids, len(ids)), "an error")
 
@@ -267,8 +272,8 @@ def test_writers_over_the_same_leads_in_any_order_never_deadlock(own: Services) 
 # Upkeep: attempts are counted once.
 
 
-def _strand(db: object, now: datetime) -> list[unscored.Stranded]:
-    return unscored.strand(
+def _strand(db: object, now: datetime) -> list[unscored.OverdueLead]:
+    return unscored.claim_overdue(
         db,  # type: ignore[arg-type]
         now=now,
         before=now,
@@ -278,31 +283,31 @@ def _strand(db: object, now: datetime) -> list[unscored.Stranded]:
     )
 
 
-def test_two_sweeps_at_once_count_one_attempt(own: Services) -> None:
-    leads_saved(own, 3)
-    back_dated(own, timedelta(hours=1))
-    with own.session() as first:
+def test_two_sweeps_at_once_count_one_attempt(services: Services) -> None:
+    leads_saved(services, 3)
+    back_dated(services, timedelta(hours=1))
+    with services.session() as first:
         assert len(_strand(first, NOW)) == 3
 
         def second() -> int:
-            with own.session() as db:
+            with services.session() as db:
                 return len(_strand(db, NOW))
 
         with aside(second) as sweeping:
             # It must not take what the first holds, neither at once nor after waiting for it.
-            eventually(lambda: sweeping.done() or waiting_for_locks(own.engine))
+            eventually(lambda: sweeping.done() or waiting_for_locks(services.engine))
             first.commit()
             assert sweeping.result() == 0
-    assert rows(own, "SELECT DISTINCT attempts FROM unscored") == [{"attempts": 1}]
+    assert rows(services, "SELECT DISTINCT attempts FROM unscored") == [{"attempts": 1}]
 
 
-def test_a_sweep_waits_for_nobody(own: Services) -> None:
-    leads_saved(own, 3)
-    back_dated(own, timedelta(hours=1))
-    with own.session() as first:
+def test_a_sweep_waits_for_nobody(services: Services) -> None:
+    leads_saved(services, 3)
+    back_dated(services, timedelta(hours=1))
+    with services.session() as first:
         assert len(_strand(first, NOW)) == 3
-        execute(own, "SET lock_timeout = '1s'")
-        with own.session() as second:
+        execute(services, "SET lock_timeout = '1s'")
+        with services.session() as second:
             assert _strand(second, NOW) == []
 
 
@@ -310,17 +315,17 @@ def test_a_sweep_waits_for_nobody(own: Services) -> None:
 
 
 @pytest.mark.parametrize("rounds", [3])
-def test_two_that_ensure_a_model_at_once_have_one(own: Services, rounds: int) -> None:
+def test_two_that_ensure_a_model_at_once_have_one(services: Services, rounds: int) -> None:
     for n in range(rounds):
-        with own.session() as first:
-            model_id = models.ensure(first, f"card-{n}", "scorecard", {"base": 1})
+        with services.session() as first:
+            model_id = model_versions.ensure(first, f"card-{n}", "scorecard", {"base": 1})
 
             def second(version: str = f"card-{n}") -> int:
-                with own.session() as db:
-                    return models.ensure(db, version, "scorecard", {"base": 1})
+                with services.session() as db:
+                    return model_versions.ensure(db, version, "scorecard", {"base": 1})
 
             with aside(second) as ensuring:
-                blocked(own.engine)
+                blocked(services.engine)
                 first.commit()
                 assert ensuring.result() == model_id
-    assert value(own, "SELECT count(*) FROM model_versions") == rounds
+    assert value(services, "SELECT count(*) FROM model_versions") == rounds

@@ -10,16 +10,16 @@ import redis
 from sqlalchemy import text
 
 from pipeline.errors import GiveUp, Misconfigured
-from pipeline.saving import make_saver
+from pipeline.importing.csv_rows import Layout
 from pipeline.security.vault import Vault
-from pipeline.storage import contacts
+from pipeline.services.ingest import lead_saver
+from pipeline.storage.leads import contacts
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks.scoring import score_leads
 from tests.integration.rows import aside, blocked
-from workers.importing import importer
-from workers.importing.csv_rows import Layout
-from workers.importing.importer import Counts, Importer
+from workers.importer import importer
+from workers.importer.importer import Counts, Importer
 
 TABLES = ("leads", "lead_contacts", "unscored", "scores", "score_history", "deliveries", "dead_letters", "outbox")
 
@@ -36,23 +36,23 @@ def write(tmp_path: Path) -> Write:
     return written
 
 
-def run(own: Services, path: Path, **layout: object) -> Counts:
-    work = Importer(own, path, source="crm", layout=Layout(**{"id": "id", **layout}))  # type: ignore[arg-type]
+def run(services: Services, path: Path, **layout: object) -> Counts:
+    work = Importer(services, path, source="crm", layout=Layout(**{"id": "id", **layout}))  # type: ignore[arg-type]
     work.survey()
     return work.run(lambda _: None)
 
 
-def tables(own: Services) -> dict[str, list[str]]:
+def tables(services: Services) -> dict[str, list[str]]:
     """All rows of all tables as text."""
-    with own.session() as db:
+    with services.session() as db:
         return {
             name: sorted(str(row) for (row,) in db.execute(text(f"SELECT t::text FROM {name} t")))  # noqa: S608
             for name in TABLES
         }
 
 
-def lead(own: Services, external_id: str) -> dict[str, object]:
-    with own.session() as db:
+def lead(services: Services, external_id: str) -> dict[str, object]:
+    with services.session() as db:
         query = text("SELECT * FROM leads WHERE source = 'crm' AND external_id = :id")
         return dict(db.execute(query, {"id": external_id}).one()._mapping)
 
@@ -127,7 +127,7 @@ def test_an_older_row_does_not_overwrite_what_a_webhook_brought_later(celery: Se
     later = datetime(2026, 3, 1, tzinfo=UTC)
     with celery.session() as db:
         change = LeadChange("crm", "1", "msg_1", later, {"budget": 9}, {"email": "new@example.com"}, stage="proposal")
-        make_saver(celery).save(db, [change], datetime.now(UTC))
+        lead_saver(celery).save(db, [change], datetime.now(UTC))
     path = write("id,budget,city,email,stage,t\n1,5,Leeds,old@example.com,new,2026-02-01\n")
     assert run(celery, path, created="t").changed == 1
     found = lead(celery, "1")
@@ -138,12 +138,12 @@ def test_an_older_row_does_not_overwrite_what_a_webhook_brought_later(celery: Se
     assert tables(celery) == before
 
 
-def opened(own: Services, external_id: str) -> object:
-    lead_id = lead(own, external_id)["id"]
+def opened(services: Services, external_id: str) -> object:
+    lead_id = lead(services, external_id)["id"]
     assert isinstance(lead_id, int)
-    with own.session() as db:
+    with services.session() as db:
         sealed = contacts.sealed(db, [lead_id])[lead_id]
-    return own.vault.open(sealed, contacts.row_name(lead_id))
+    return services.vault.open(sealed, contacts.row_name(lead_id))
 
 
 def test_personal_data_is_sealed_and_nowhere_else(celery: Services, write: Write) -> None:
@@ -202,7 +202,7 @@ def test_a_row_that_the_lead_cannot_take_is_rejected_and_spoils_no_other(celery:
     full = {f"x{n}": n for n in range(limit)}
     with celery.session() as db:
         change = LeadChange("crm", "2", "msg_1", datetime(2026, 1, 1, tzinfo=UTC), full, {})
-        make_saver(celery).save(db, [change], datetime.now(UTC))
+        lead_saver(celery).save(db, [change], datetime.now(UTC))
     path = write("id,a\n1,5\n2,6\n3,7\n")
     assert run(celery, path) == Counts(read=3, new=2, rejected=1)
     assert rejects(path)[1][:3] == ["3", f"the lead would have more than {limit} attributes", "2"]
@@ -270,7 +270,7 @@ def test_a_lead_that_another_transaction_brings_into_being_is_merged(celery: Ser
     with celery.session() as rival:
         long_ago = datetime(2026, 1, 1, tzinfo=UTC)
         change = LeadChange("crm", "1", "msg_1", long_ago, {"a": 4}, {})
-        make_saver(celery).save(rival, [change], datetime.now(UTC))
+        lead_saver(celery).save(rival, [change], datetime.now(UTC))
         with aside(lambda: run(celery, path)) as importing:
             blocked(celery.engine)
             rival.commit()

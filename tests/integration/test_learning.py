@@ -14,14 +14,14 @@ from click.testing import CliRunner, Result
 
 import cli
 from pipeline.monitoring.accuracy import roc_auc
-from pipeline.storage import examples
+from pipeline.storage.models import training_examples
 from pipeline.wiring import Services
 from schemas.example import Example
 from schemas.score import Engine
 from tests.integration.rows import rows, value
-from tests.serving import api, worker
-from tests.waiting import eventually
-from workers.simulation.hidden_rule import FLAGS, NUMBERS, WORDS, HiddenRule
+from tests.support.serving import api, worker
+from tests.support.waiting import eventually
+from workers.simulator.hidden_rule import FLAGS, NUMBERS, WORDS, HiddenRule
 
 WEBHOOKS = 6000
 SEED = 1
@@ -36,36 +36,36 @@ def service6(*arguments: str) -> Result:
     return done
 
 
-def learned(own: Services) -> tuple[str, dict[str, Any]]:
+def learned(services: Services) -> tuple[str, dict[str, Any]]:
     """The version of a model that has just been trained and put in charge, and its card."""
-    with worker(own.settings, "learning"):
+    with worker(services.settings, "learning"):
         made = json.loads(service6("train", "--json").stdout)
     service6("models", "promote", made["version"])
     return made["version"], made["card"]
 
 
 @pytest.mark.timeout(400)
-def test_what_is_learned_from_webhooks_alone_is_nearly_as_good_as_the_rule_behind_them(own: Services) -> None:
-    with api(own.settings) as served:
+def test_what_is_learned_from_webhooks_alone_is_nearly_as_good_as_the_rule_behind_them(services: Services) -> None:
+    with api(services.settings) as served:
         pace = ["--rate", str(WEBHOOKS // 2), "--seconds", "2"]
         sent = service6("simulate", "--outcomes", "--seed", str(SEED), *pace, "--url", served.url, "--json")
     told = json.loads(sent.stdout)
     assert (told["sent"], told["accepted"]) == (WEBHOOKS, WEBHOOKS)
     ended = told["decided"]["won"] + told["decided"]["lost"]
-    assert value(own, "SELECT count(outcome) FROM leads") == ended > WEBHOOKS / 4
+    assert value(services, "SELECT count(outcome) FROM leads") == ended > WEBHOOKS / 4
     assert 0.7 < told["decided"]["roc_auc"] < 0.95
 
-    with own.session() as db:
-        split = examples.split(db)
+    with services.session() as db:
+        split = training_examples.split(db)
     # What was told while they were worked on and when they ended is not learned from: it tells the outcome.
-    late = rows(own, "SELECT 1 FROM leads WHERE attributes ?| ARRAY['contract_value', 'lost_reason', 'meetings']")
+    late = rows(services, "SELECT 1 FROM leads WHERE attributes ?| ARRAY['contract_value', 'lost_reason', 'meetings']")
     assert len(late) >= ended
     assert {name for example in split.older for name in example.attributes} == TOLD_FIRST
-    version, card = learned(own)
+    version, card = learned(services)
     assert card["readiness"] == "ready"
     assert card["trained_on"]["imported"] == card["tested_on"]["imported"] == 0
     assert abs(card["quality"]["roc_auc"] - _rule_auc(split.newer)) <= NEAR
-    eventually(lambda: own.champion.scorer.model.version == version, within_s=NOTICED_S)
+    eventually(lambda: services.champion.scorer.model.version == version, within_s=NOTICED_S)
 
 
 def _rule_auc(newest: Sequence[Example]) -> float:
@@ -93,13 +93,13 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_the_table_of_another_business_becomes_a_model_in_charge_without_touching_code(
-    own: Services, table: Path, monkeypatch: pytest.MonkeyPatch
+    services: Services, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVICE6_LEARNING__SEGMENTS", '["weg", "Probetraining"]')
     layout = ["--id", "Nr.", "--created", "Eingang", "--outcome", "Ergebnis", "--won", "Vertrag"]
     service6("import", "leads", str(table), "--source", "gym", *layout)
-    assert value(own, "SELECT count(*) FROM lead_contacts") == 600
-    version, card = learned(own)
+    assert value(services, "SELECT count(*) FROM lead_contacts") == 600
+    version, card = learned(services)
     assert {term["attribute"] for term in card["importances"]} >= {"Weg", "Probetraining"}
     assert {"Bemerkung"} <= {out["attribute"] for out in card["left_out"]}
     assert card["quality"]["roc_auc"] > 0.7
@@ -108,9 +108,10 @@ def test_the_table_of_another_business_becomes_a_model_in_charge_without_touchin
     assert {value for attribute, value in segments if attribute == "weg"} == {"Empfehlung", "Plakat", "Suche"}
     assert segments["weg", "Empfehlung"]["selected"] > segments["weg", "Plakat"]["selected"]
     assert sum(one["leads"] for one in card["segments"]) == 2 * card["tested_on"]["leads"]
-    eventually(lambda: own.champion.scorer.model.engine == Engine.GLASSBOX, within_s=NOTICED_S)
-    assert own.champion.scorer.model.version == version
-    scored = own.champion.scorer.attempt({"Weg": "Empfehlung", "Probetraining": "ja"}, datetime.now(UTC))
+    eventually(lambda: services.champion.scorer.model.engine == Engine.GLASSBOX, within_s=NOTICED_S)
+    assert services.champion.scorer.model.version == version
+    scored = services.champion.scorer.attempt({"Weg": "Empfehlung", "Probetraining": "ja"}, datetime.now(UTC))
     assert (
-        scored.score > own.champion.scorer.attempt({"Weg": "Plakat", "Probetraining": "nein"}, datetime.now(UTC)).score
+        scored.score
+        > services.champion.scorer.attempt({"Weg": "Plakat", "Probetraining": "nein"}, datetime.now(UTC)).score
     )

@@ -10,11 +10,11 @@ import httpx2
 import pytest
 from prometheus_client import CollectorRegistry
 
-from pipeline.limits import Limiter
 from pipeline.metrics import Metrics
-from pipeline.settings import Settings
+from pipeline.redis_store.rate_limit import Limiter
+from pipeline.settings.loader import Settings
 from schemas.access import Role
-from tests.serving import Api, api
+from tests.support.serving import Api, api
 
 LIMIT = 40
 ASK = "/api/v1/ai/score-lead"

@@ -11,9 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from pipeline.errors import TryAgain
-from pipeline.rescoring import Rescorer
-from pipeline.storage import consequences, deliveries, leads, unscored
-from pipeline.storage.leads import LeadRow
+from pipeline.services.rescorer import Rescorer
+from pipeline.storage.leads import deliveries, lead_rows, lead_writes
+from pipeline.storage.leads.lead_rows import LeadRow
+from pipeline.storage.scores import unscored
 from pipeline.wiring import Services
 from schemas.run import LeadFilter
 from tests.integration.rows import aside, blocked, execute, rows, save, save_scores, scored, told
@@ -23,32 +24,32 @@ Write = Callable[[Services, Session, list[int]], object]
 
 
 def _lock_leads(_: Services, db: Session, ids: list[int]) -> object:
-    return leads.lock(db, [("standard", f"L{n}") for n in reversed(range(3))])
+    return lead_rows.lock(db, [("standard", f"L{n}") for n in reversed(range(3))])
 
 
-def _save_scores(own: Services, db: Session, ids: list[int]) -> object:
-    fresh = [row._replace(lead_revision=9) for row in scored(own, ids)]
-    return save_scores(own, db, fresh[::-1])
+def _save_scores(services: Services, db: Session, ids: list[int]) -> object:
+    fresh = [row._replace(lead_revision=9) for row in scored(services, ids)]
+    return save_scores(services, db, fresh[::-1])
 
 
-def _settle(own: Services, db: Session, ids: list[int]) -> object:
-    return save_scores(own, db, scored(own, ids)[::-1])
+def _settle(services: Services, db: Session, ids: list[int]) -> object:
+    return save_scores(services, db, scored(services, ids)[::-1])
 
 
 def _owe(_: Services, db: Session, ids: list[int]) -> None:
     revisions = [(lead, 3) for lead in reversed(ids)]
-    consequences.save(db, sealed=[], told=[], captured=[], revisions=revisions, received_at=NOW, due=NOW)
+    lead_writes.save(db, sealed=[], told=[], captured=[], revisions=revisions, received_at=NOW, due=NOW)
 
 
 def _note(_: Services, db: Session, ids: list[int]) -> None:
     unscored.note_error(db, ids[::-1], "an error")
 
 
-def _rescore(own: Services, db: Session, ids: list[int]) -> None:
-    champion = own.champion
+def _rescore(services: Services, db: Session, ids: list[int]) -> None:
+    champion = services.champion
     later = NOW + timedelta(days=200)
     rescorer = Rescorer(champion.scorer, champion.model_id, later, LeadFilter())
-    with own.reading() as reading:
+    with services.reading() as reading:
         judged = rescorer.judge(reading, ids[0], ids[-1])
     assert len(judged.changed) == len(ids)
     rescorer.save(db, judged)
@@ -66,23 +67,25 @@ def _rescore(own: Services, db: Session, ids: list[int]) -> None:
         ("unscored", "lead_id", "error", _note),
     ],
 )
-def test_rows_are_locked_in_ascending_order(own: Services, table: str, column: str, same: str, write: Write) -> None:
-    ids = save(own, [told(own, f"L{n}") for n in range(3)])
-    with own.session() as db:
-        save_scores(own, db, scored(own, ids))
-    save(own, [told(own, f"L{n}", budget=1) for n in range(3)])
+def test_rows_are_locked_in_ascending_order(
+    services: Services, table: str, column: str, same: str, write: Write
+) -> None:
+    ids = save(services, [told(services, f"L{n}") for n in range(3)])
+    with services.session() as db:
+        save_scores(services, db, scored(services, ids))
+    save(services, [told(services, f"L{n}", budget=1) for n in range(3)])
     # The lowest is now the last on disk, so that a table read from its beginning is no ascending order.
-    execute(own, f"UPDATE {table} SET {same} = {same} WHERE {column} = :id", id=ids[0])  # noqa: S608
+    execute(services, f"UPDATE {table} SET {same} = {same} WHERE {column} = :id", id=ids[0])  # noqa: S608
 
     def write_all() -> None:
-        with own.session() as db:
-            write(own, db, ids)
+        with services.session() as db:
+            write(services, db, ids)
 
-    with own.session() as holder:
+    with services.session() as holder:
         holder.execute(text(f"SELECT 1 FROM {table} WHERE {column} = :id FOR UPDATE"), {"id": ids[1]})  # noqa: S608
         with aside(write_all) as writing:
-            blocked(own.engine)
-            free = rows(own, f"SELECT {column} AS id FROM {table} ORDER BY 1 FOR UPDATE SKIP LOCKED")  # noqa: S608
+            blocked(services.engine)
+            free = rows(services, f"SELECT {column} AS id FROM {table} ORDER BY 1 FOR UPDATE SKIP LOCKED")  # noqa: S608
             holder.rollback()
             writing.result()
     assert [row["id"] for row in free] == [ids[2]]
@@ -90,7 +93,7 @@ def test_rows_are_locked_in_ascending_order(own: Services, table: str, column: s
 
 def _insert_leads(db: Session, names: list[str]) -> object:
     fresh = [LeadRow(0, "standard", name, {}, {}, None, None, None, None, NOW, 1) for name in names]
-    return leads.insert(db, fresh, NOW)
+    return lead_rows.insert(db, fresh, NOW)
 
 
 def _insert_deliveries(db: Session, names: list[str]) -> object:
@@ -98,14 +101,16 @@ def _insert_deliveries(db: Session, names: list[str]) -> object:
 
 
 @pytest.mark.parametrize("insert", [_insert_leads, _insert_deliveries])
-def test_new_rows_are_made_in_ascending_order(own: Services, insert: Callable[[Session, list[str]], object]) -> None:
+def test_new_rows_are_made_in_ascending_order(
+    services: Services, insert: Callable[[Session, list[str]], object]
+) -> None:
     def insert_all() -> None:
-        with own.session() as db:
+        with services.session() as db:
             insert(db, ["c", "b", "a"])
 
     def free(name: str) -> bool:
         try:
-            with own.session() as db:
+            with services.session() as db:
                 db.execute(text("SET LOCAL lock_timeout = '300ms'"))
                 insert(db, [name])
                 db.rollback()
@@ -113,10 +118,10 @@ def test_new_rows_are_made_in_ascending_order(own: Services, insert: Callable[[S
             return False
         return True
 
-    with own.session() as holder:
+    with services.session() as holder:
         insert(holder, ["b"])
         with aside(insert_all) as inserting:
-            blocked(own.engine)
+            blocked(services.engine)
             assert (free("a"), free("c")) == (False, True)
             holder.rollback()
             inserting.result()

@@ -8,8 +8,8 @@ from multiprocessing.synchronize import Barrier
 import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, text
 
-from pipeline.storage import migrate
-from pipeline.storage.partitions import ensure_months
+from pipeline.storage.platform import migrate
+from pipeline.storage.scores.partitions import ensure_months
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ from sqlalchemy import text
 from websockets.sync.client import ClientConnection, connect
 
 import cli
-from pipeline.settings import Settings
-from pipeline.storage import alarms, champions
+from commands import training_follower
+from pipeline.settings.loader import Settings
+from pipeline.storage.models import champions
+from pipeline.storage.operations import alarms
 from pipeline.wiring import Services
 from schemas.access import Role
 from schemas.alarm import AlarmName
@@ -24,10 +26,9 @@ from tasks.scoring import score_leads
 from tasks.upkeep import keep_trainings
 from tests.integration.learned import found, history, in_charge, learned
 from tests.integration.rows import execute, rows, value
-from tests.serving import Api, api, in_this_process, process, services, worker
+from tests.support.serving import Api, api, in_this_process, open_services, process, worker
+from tests.support.waiting import eventually
 from tests.unit.pipeline.learning.leads import examples
-from tests.waiting import eventually
-from workers.desk import trainer
 
 CARD_SAYS = """
     UPDATE model_versions SET card = jsonb_set(card, '{readiness}', to_jsonb(CAST(:readiness AS text)))
@@ -39,18 +40,18 @@ OTHERS = (Role.AGENT, Role.VIEWER)
 @pytest.fixture(scope="module")
 def made(place: Settings) -> Iterator[SimpleNamespace]:
     """Two models, and an API."""
-    with services(place) as own, in_this_process(own), api(place) as running:
-        history(own, examples(400))
-        first = learned(own).version
-        history(own, examples(600)[400:], "more")
-        second = learned(own).version
-        yield SimpleNamespace(own=own, api=running, first=first, second=second)
+    with open_services(place) as services, in_this_process(services), api(place) as running:
+        history(services, examples(400))
+        first = learned(services).version
+        history(services, examples(600)[400:], "more")
+        second = learned(services).version
+        yield SimpleNamespace(services=services, api=running, first=first, second=second)
 
 
 @pytest.fixture(autouse=True)
 def nobody_in_charge(made: SimpleNamespace) -> None:
-    execute(made.own, "UPDATE model_versions SET stage = 'candidate', reign = NULL WHERE engine = 'glassbox'")
-    execute(made.own, "DELETE FROM trainings WHERE state = 'waiting'")
+    execute(made.services, "UPDATE model_versions SET stage = 'candidate', reign = NULL WHERE engine = 'glassbox'")
+    execute(made.services, "DELETE FROM trainings WHERE state = 'waiting'")
 
 
 def test_models_are_listed_and_shown_whole_to_those_who_oversee(made: SimpleNamespace) -> None:
@@ -82,27 +83,27 @@ def test_an_admin_alone_promotes_and_reverts(made: SimpleNamespace) -> None:
         "before": made.second,
         "stale": 0,
     }
-    assert in_charge(made.own) == [made.first]
-    actions = rows(made.own, "SELECT actor, action FROM audit_log ORDER BY id DESC LIMIT 3")
+    assert in_charge(made.services) == [made.first]
+    actions = rows(made.services, "SELECT actor, action FROM audit_log ORDER BY id DESC LIMIT 3")
     assert actions == [{"actor": "test", "action": action} for action in ("revert", "promote", "promote")]
 
 
 def test_a_promotion_that_is_sent_twice_is_done_once(made: SimpleNamespace) -> None:
-    noted = value(made.own, "SELECT count(*) FROM audit_log")
+    noted = value(made.services, "SELECT count(*) FROM audit_log")
     headers = {**made.api.bearer(), "Idempotency-Key": "promote-once"}
     path = f"/api/v1/models/{made.first}/promote"
     answers = [made.api.http.post(path, json={}, headers=headers).json() for _ in range(2)]
     assert answers == [{"champion": made.first, "before": None, "stale": 0}] * 2
-    assert value(made.own, "SELECT count(*) FROM audit_log") == noted + 1
+    assert value(made.services, "SELECT count(*) FROM audit_log") == noted + 1
 
 
 def test_a_model_that_is_not_ready_is_promoted_only_if_one_says_so(made: SimpleNamespace) -> None:
-    execute(made.own, CARD_SAYS, version=made.second, readiness="not ready")
+    execute(made.services, CARD_SAYS, version=made.second, readiness="not ready")
     path = f"/api/v1/models/{made.second}/promote"
     assert made.api.post(path, {}).status_code == 409
-    assert in_charge(made.own) == []
+    assert in_charge(made.services) == []
     assert made.api.post(path, {"anyway": True}).status_code == 200
-    execute(made.own, CARD_SAYS, version=made.second, readiness="fair")
+    execute(made.services, CARD_SAYS, version=made.second, readiness="fair")
 
 
 def test_the_age_of_a_promotion_is_that_of_the_last_one_also_after_a_reversal(made: SimpleNamespace) -> None:
@@ -112,20 +113,20 @@ def test_the_age_of_a_promotion_is_that_of_the_last_one_also_after_a_reversal(ma
         lambda db: champions.promote(db, made.second),
         champions.revert,
     ):
-        with made.own.session() as db:
+        with made.services.session() as db:
             act(db)
-        times.append(value(made.own, "SELECT promoted_at FROM model_versions WHERE stage = 'champion'"))
+        times.append(value(made.services, "SELECT promoted_at FROM model_versions WHERE stage = 'champion'"))
     assert times == sorted(set(times))
     # And a second reversal goes further back, not to and fro.
-    with made.own.session() as db:
+    with made.services.session() as db:
         assert champions.revert(db) == (made.first, None)
 
 
 def test_a_training_is_asked_for_and_followed(made: SimpleNamespace) -> None:
-    made.own.redis.delete("learning")
+    made.services.redis.delete("learning")
     asked = made.api.post("/api/v1/trainings", {"without": ["visits"]}).json()
     assert (asked["state"], asked["actor"], asked["wishes"]["without"]) == ("waiting", "test", ["visits"])
-    assert made.own.redis.llen("learning") == 1
+    assert made.services.redis.llen("learning") == 1
     assert made.api.post("/api/v1/trainings", {"without": ["visits"]}).json()["id"] == asked["id"]
     assert made.api.post("/api/v1/trainings", {}).status_code == 409
     assert made.api.get(f"/api/v1/trainings/{asked['id']}", Role.EXECUTIVE).json() == asked
@@ -134,17 +135,17 @@ def test_a_training_is_asked_for_and_followed(made: SimpleNamespace) -> None:
 
 
 def test_alarms_reach_those_who_oversee_and_nobody_else(made: SimpleNamespace) -> None:
-    publisher = process("publisher", ("workers.publisher",), made.own.settings)
+    publisher = process("publisher", ("workers.publisher",), made.services.settings)
     with publisher, feed(made.api, Role.ADMIN) as admin, feed(made.api, Role.VIEWER) as viewer:
         for socket in (admin, viewer):
             socket.send(json.dumps({"t": "subscribe", "topics": ["metrics", "leads"]}))
             heard(socket, "subscribed")
         now = datetime.now(UTC)
-        with made.own.session() as db:
-            assert alarms.ring(db, AlarmName.DRIFT, subject="glassbox-1", detail="other leads", at=now)
-        with made.own.session() as db:
-            assert not alarms.ring(db, AlarmName.DRIFT, subject="glassbox-1", detail="other leads still", at=now)
-        made.own.stream.hint()
+        with made.services.session() as db:
+            assert alarms.raise_alarm(db, AlarmName.DRIFT, subject="glassbox-1", detail="other leads", at=now)
+        with made.services.session() as db:
+            assert not alarms.raise_alarm(db, AlarmName.DRIFT, subject="glassbox-1", detail="other leads still", at=now)
+        made.services.stream.hint()
         [event] = heard(admin, "changes")["events"]
         assert (event["kind"], event["key"], event["rev"]) == ("alarm", "alarm:drift", 1)
         assert (event["body"]["state"], event["body"]["detail"]) == ("raised", "other leads")
@@ -152,8 +153,8 @@ def test_alarms_reach_those_who_oversee_and_nobody_else(made: SimpleNamespace) -
         assert 'service6_alarm{name="drift"} 1.0' in made.api.get("/metrics").text
         viewer.send('{"t": "ping"}')
         assert heard(viewer, "heartbeat", "changes")["t"] == "heartbeat"
-        with made.own.session() as db:
-            assert alarms.clear(db, AlarmName.DRIFT, detail="over", at=now)
+        with made.services.session() as db:
+            assert alarms.clear_alarm(db, AlarmName.DRIFT, detail="over", at=now)
         assert heard(admin, "changes")["events"][0]["body"]["state"] == "cleared"
     assert made.api.get("/api/v1/models").json()["alarms"] == []
 
@@ -173,48 +174,48 @@ def heard(socket: ClientConnection, *kinds: str) -> Any:
 
 
 def test_a_training_that_nobody_takes_says_what_to_do(made: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "SEEN_WITHIN_S", 0.2)
-    result = service6(made.own, "train")
+    monkeypatch.setattr(training_follower, "SEEN_WITHIN_S", 0.2)
+    result = service6(made.services, "train")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no worker takes it: `service6 up` starts one" in result.stderr
-    waiting = value(made.own, "SELECT id FROM trainings WHERE state = 'waiting'")
+    waiting = value(made.services, "SELECT id FROM trainings WHERE state = 'waiting'")
     assert f"`service6 train --follow {waiting}`" in result.stderr
-    assert service6(made.own, "train", "--follow", "999999").exit_code == 1
-    assert service6(made.own, "train", "--follow", "1", "--without", "visits").exit_code == 2
+    assert service6(made.services, "train", "--follow", "999999").exit_code == 1
+    assert service6(made.services, "train", "--follow", "1", "--without", "visits").exit_code == 2
 
 
 def test_a_training_by_the_worker_prints_its_card_and_what_was_decided(made: SimpleNamespace) -> None:
-    with made.own.session() as db:
+    with made.services.session() as db:
         champions.promote(db, made.second)
-    with worker(made.own.settings, "learning"):
-        result = service6(made.own, "train", "--without", "visits", "--json")
+    with worker(made.services.settings, "learning"):
+        result = service6(made.services, "train", "--without", "visits", "--json")
         assert result.exit_code == 0, result.stderr
         told = json.loads(result.stdout)
         assert {"attribute": "visits", "reason": "not wanted"} in told["card"]["left_out"]
         assert told["training"]["contest"]["against"] == made.second
-        again = service6(made.own, "train", "--follow", told["training"]["id"])
+        again = service6(made.services, "train", "--follow", told["training"]["id"])
     assert told["version"] in again.stdout
     assert "not promoted: " in again.stdout
-    assert told["version"] in service6(made.own, "models", "trainings").stdout
-    assert found(made.own, int(told["training"]["id"])).state == TrainingState.DONE
+    assert told["version"] in service6(made.services, "models", "trainings").stdout
+    assert found(made.services, int(told["training"]["id"])).state == TrainingState.DONE
 
 
-def service6(own: Services, *arguments: str) -> Result:
-    return CliRunner().invoke(cli.main, [*arguments, "--state-dir", str(own.settings.state_dir)])
+def service6(services: Services, *arguments: str) -> Result:
+    return CliRunner().invoke(cli.main, [*arguments, "--state-dir", str(services.settings.state_dir)])
 
 
 def test_what_waits_is_taken_when_a_worker_comes(made: SimpleNamespace) -> None:
     asked = made.api.post("/api/v1/trainings", {"without": ["source"]}).json()
-    with worker(made.own.settings, "learning"):
-        eventually(lambda: found(made.own, int(asked["id"])).state == TrainingState.DONE, within_s=60)
+    with worker(made.services.settings, "learning"):
+        eventually(lambda: found(made.services, int(asked["id"])).state == TrainingState.DONE, within_s=60)
 
 
 def test_of_a_damaged_model_the_card_is_shown(made: SimpleNamespace) -> None:
-    whole = value(made.own, "SELECT artefact FROM model_versions WHERE version = :v", v=made.first)
-    execute(made.own, "UPDATE model_versions SET artefact = '{}' WHERE version = :v", v=made.first)
+    whole = value(made.services, "SELECT artefact FROM model_versions WHERE version = :v", v=made.first)
+    execute(made.services, "UPDATE model_versions SET artefact = '{}' WHERE version = :v", v=made.first)
     shown = made.api.get(f"/api/v1/models/{made.first}")
     restore = "UPDATE model_versions SET artefact = CAST(:whole AS jsonb) WHERE version = :v"
-    execute(made.own, restore, whole=json.dumps(whole), v=made.first)
+    execute(made.services, restore, whole=json.dumps(whole), v=made.first)
     assert shown.status_code == 200
     assert shown.json()["shapes"] == []
     assert shown.json()["card"]["method"]
@@ -222,11 +223,11 @@ def test_of_a_damaged_model_the_card_is_shown(made: SimpleNamespace) -> None:
 
 def test_scores_are_counted_after_the_lock_is_given_back(made: SimpleNamespace) -> None:
     """Somebody holds the scores: the promotion is there all the same, and others may promote."""
-    with ThreadPoolExecutor(1) as pool, made.own.session() as db:
+    with ThreadPoolExecutor(1) as pool, made.services.session() as db:
         db.execute(text("LOCK TABLE scores IN ACCESS EXCLUSIVE MODE"))
         asked = pool.submit(made.api.post, f"/api/v1/models/{made.first}/promote", {})
-        eventually(lambda: in_charge(made.own) == [made.first])
-        with made.own.session() as other:
+        eventually(lambda: in_charge(made.services) == [made.first])
+        with made.services.session() as other:
             assert champions.promote(other, made.second).before == made.first
         db.commit()
         assert asked.result().json()["champion"] == made.first
@@ -234,11 +235,11 @@ def test_scores_are_counted_after_the_lock_is_given_back(made: SimpleNamespace) 
 
 def test_an_outcome_that_a_signed_webhook_tells_moves_the_accuracy(made: SimpleNamespace) -> None:
     assert made.api.post(f"/api/v1/models/{made.first}/promote", {}).status_code == 200
-    made.own._champion_read = 0.0
+    made.services._champion_read = 0.0
     assert made.api.tell("judged", source="referral", visits=7).is_success
-    lead = value(made.own, "SELECT id FROM leads WHERE external_id = 'judged'")
+    lead = value(made.services, "SELECT id FROM leads WHERE external_id = 'judged'")
     score_leads([lead])
-    score = value(made.own, "SELECT score FROM scores WHERE lead_id = :lead", lead=lead)
+    score = value(made.services, "SELECT score FROM scores WHERE lead_id = :lead", lead=lead)
     assert made.api.get(f"/api/v1/models/{made.first}").json()["accuracy"] is None
     assert made.api.tell("judged", outcome="won").is_success
     keep_trainings()

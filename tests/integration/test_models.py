@@ -9,17 +9,17 @@ from click.testing import CliRunner, Result
 
 import cli
 from pipeline.errors import GiveUp
-from pipeline.settings import Settings
-from pipeline.storage import champions
-from pipeline.storage.champions import Handover
+from pipeline.settings.loader import Settings
+from pipeline.storage.models import champions
+from pipeline.storage.models.champions import ChampionChange
 from pipeline.wiring import Services
 from schemas.score import Engine
 from tasks.scoring import score_leads
 from tests.integration.learned import learned
 from tests.integration.rows import aside, blocked, execute, rows, save, told
-from tests.serving import in_this_process
+from tests.support.serving import in_this_process
+from tests.support.waiting import eventually
 from tests.unit.pipeline.learning.leads import examples
-from tests.waiting import eventually
 
 LEADS = 400
 NOTICED_S = 5
@@ -43,20 +43,20 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def candidate(own: Services, settings: Settings, table: Path) -> str:
+def candidate(services: Services, settings: Settings, table: Path) -> str:
     """The version of a model that was learned from an import."""
     layout = ["--id", "code", "--created", "since", "--outcome", "closed", "--won", "deal"]
     assert service6("import", "leads", str(table), "--source", "other", *layout).exit_code == 0
-    with in_this_process(own):
-        version = learned(own).version
+    with in_this_process(services):
+        version = learned(services).version
     told = json.loads(service6("models", "show", str(version), "--json").stdout)
     assert told["trained_on"]["leads"] + told["tested_on"]["leads"] == LEADS
     assert {"source", "visits"} <= {term["attribute"] for term in told["importances"]}
     return str(version)
 
 
-def engine_in_charge(own: Services) -> Engine:
-    return own.champion.scorer.model.engine
+def engine_in_charge(services: Services) -> Engine:
+    return services.champion.scorer.model.engine
 
 
 def test_what_was_learned_from_an_import_scores_after_its_promotion_without_a_restart(
@@ -85,58 +85,58 @@ def test_what_was_learned_from_an_import_scores_after_its_promotion_without_a_re
     assert actions == ["promote", "revert"]
 
 
-def test_a_damaged_model_is_not_promoted_and_leaves_the_one_in_charge(own: Services, candidate: str) -> None:
-    with own.session() as db:
+def test_a_damaged_model_is_not_promoted_and_leaves_the_one_in_charge(services: Services, candidate: str) -> None:
+    with services.session() as db:
         champions.promote(db, candidate)
-    eventually(lambda: own.champion.scorer.model.version == candidate, within_s=NOTICED_S)
-    with own.session() as db:
-        [whole] = rows(own, "SELECT artefact FROM model_versions WHERE version = :version", version=candidate)
+    eventually(lambda: services.champion.scorer.model.version == candidate, within_s=NOTICED_S)
+    with services.session() as db:
+        [whole] = rows(services, "SELECT artefact FROM model_versions WHERE version = :version", version=candidate)
         champions.add(db, "glassbox-damaged", "glassbox", whole["artefact"], champions.find(db, candidate).card)
-    execute(own, DAMAGE, version="glassbox-damaged")
+    execute(services, DAMAGE, version="glassbox-damaged")
     refused = service6("models", "promote", "glassbox-damaged")
     assert refused.exit_code == 1
     assert "checksum" in refused.stderr
     # And where it was damaged after its promotion:
-    with own.session() as db:
+    with services.session() as db:
         champions.promote(db, "glassbox-damaged")
         promoted = champions.champion(db)
-    assert promoted != own.champion.model_id
-    own._champion_read = 0.0
-    assert own.champion.scorer.model.version == candidate
+    assert promoted != services.champion.model_id
+    services._champion_read = 0.0
+    assert services.champion.scorer.model.version == candidate
 
 
-def test_two_that_promote_at_once_leave_one_in_charge(own: Services) -> None:
-    with own.session() as db:
+def test_two_that_promote_at_once_leave_one_in_charge(services: Services) -> None:
+    with services.session() as db:
         for version in ("a", "b"):
             champions.add(db, version, "glassbox", {}, {})
 
-    def second() -> Handover:
-        with own.session() as db:
+    def second() -> ChampionChange:
+        with services.session() as db:
             return champions.promote(db, "b")
 
-    with own.session() as first:
+    with services.session() as first:
         assert champions.promote(first, "a") == (None, "a")
         with aside(second) as promoting:
-            blocked(own.engine)
+            blocked(services.engine)
             first.commit()
             assert promoting.result() == ("a", "b")
-    assert [row["version"] for row in rows(own, IN_CHARGE)] == ["b"]
-    with own.session() as db:
+    assert [row["version"] for row in rows(services, IN_CHARGE)] == ["b"]
+    with services.session() as db:
         assert champions.revert(db) == ("b", "a")
-    assert [row["version"] for row in rows(own, IN_CHARGE)] == ["a"]
+    assert [row["version"] for row in rows(services, IN_CHARGE)] == ["a"]
 
 
-def test_the_database_itself_refuses_a_second_champion(own: Services) -> None:
-    with own.session() as db:
+def test_the_database_itself_refuses_a_second_champion(services: Services) -> None:
+    with services.session() as db:
         for version in ("a", "b"):
             champions.add(db, version, "glassbox", {}, {})
-    execute(own, "UPDATE model_versions SET stage = 'champion' WHERE version = 'a'")
+    execute(services, "UPDATE model_versions SET stage = 'champion' WHERE version = 'a'")
     with pytest.raises(GiveUp, match="23505"):
-        execute(own, "UPDATE model_versions SET stage = 'champion' WHERE version = 'b'")
+        execute(services, "UPDATE model_versions SET stage = 'champion' WHERE version = 'b'")
 
 
-def test_without_a_learned_model_the_list_says_so(own: Services) -> None:
-    own.champion  # noqa: B018 - a scorecard is stored, and is none
+def test_without_a_learned_model_the_list_says_so(services: Services) -> None:
+    services.champion  # noqa: B018 - a scorecard is stored, and is none
     assert "no learned models" in service6("models", "list").stdout
     assert service6("models", "show", "x").exit_code == 1
 
@@ -144,18 +144,18 @@ def test_without_a_learned_model_the_list_says_so(own: Services) -> None:
 IN_CHARGE = "SELECT version FROM model_versions WHERE stage = 'champion'"
 
 
-def test_what_is_damaged_is_not_reinstated(own: Services, candidate: str) -> None:
-    with own.session() as db:
+def test_what_is_damaged_is_not_reinstated(services: Services, candidate: str) -> None:
+    with services.session() as db:
         champions.promote(db, candidate)
-        [whole] = rows(own, "SELECT artefact FROM model_versions WHERE version = :version", version=candidate)
+        [whole] = rows(services, "SELECT artefact FROM model_versions WHERE version = :version", version=candidate)
         champions.add(db, "glassbox-later", "glassbox", whole["artefact"], champions.find(db, candidate).card)
         champions.promote(db, "glassbox-later")
-    execute(own, DAMAGE, version=candidate)
+    execute(services, DAMAGE, version=candidate)
     refused = service6("models", "revert")
     assert refused.exit_code == 1
     assert "checksum" in refused.stderr
-    assert [row["version"] for row in rows(own, IN_CHARGE)] == ["glassbox-later"]
-    assert rows(own, "SELECT id FROM audit_log") == []
+    assert [row["version"] for row in rows(services, IN_CHARGE)] == ["glassbox-later"]
+    assert rows(services, "SELECT id FROM audit_log") == []
 
 
 DAMAGE = "UPDATE model_versions SET artefact = jsonb_set(artefact, '{intercept}', '9') WHERE version = :version"

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine, create_engine, insert, text
 from sqlalchemy.orm import Session
 
-from pipeline.storage import outbox
-from pipeline.storage.tables import outbox as table
-from tests.feed import scored
+from pipeline.storage.operations import outbox
+from pipeline.storage.platform.tables import outbox as table
+from tests.support.feed import scored
 
 
 @pytest.fixture
@@ -26,19 +26,19 @@ def save(db: Session, *leads: int) -> None:
 def test_the_oldest_are_taken_and_stay_until_they_are_discarded(connections: Engine) -> None:
     with Session(connections) as db:
         save(db, 3, 1, 2)
-        first, second = outbox.take(db, 2)
+        first, second = outbox.oldest(db, 2)
         assert [first.key, second.key] == ["lead:3", "lead:1"]
         assert (first.owner, first.previous_owner, first.previous_score) == ("ann", "bob", 42.5)
-        outbox.discard(db, [first.id])
-        assert [row.key for row in outbox.take(db, 9)] == ["lead:1", "lead:2"]
+        outbox.delete(db, [first.id])
+        assert [row.key for row in outbox.oldest(db, 9)] == ["lead:1", "lead:2"]
 
 
 def test_what_waits_is_counted_with_the_age_of_the_oldest(connections: Engine) -> None:
     with Session(connections) as db:
-        assert outbox.waiting(db) == (0, 0)
+        assert outbox.backlog(db) == (0, 0)
         save(db, 1, 2)
         db.execute(text("UPDATE outbox SET at = now() - interval '1 hour' WHERE key = 'lead:1'"))
-        waiting = outbox.waiting(db)
+        waiting = outbox.backlog(db)
     assert waiting.events == 2
     assert 3600 <= waiting.oldest_s < 3660
 
@@ -47,9 +47,9 @@ def test_the_lead_is_one_connections_alone_until_it_ends(connections: Engine) ->
     with Session(connections) as standby:
         with connections.connect() as connection:
             with Session(connection) as leader:
-                assert outbox.lead(leader)
+                assert outbox.try_lead(leader)
                 leader.commit()
-                assert outbox.lead(leader)
-            assert not outbox.lead(standby)
+                assert outbox.try_lead(leader)
+            assert not outbox.try_lead(standby)
             connection.invalidate()
-        assert outbox.lead(standby)
+        assert outbox.try_lead(standby)

@@ -9,11 +9,14 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from pipeline.settings import Settings
-from pipeline.storage import contacts, examples, leads, listing, outbox, outcomes, scores, timeline, unscored
+from pipeline.settings.loader import Settings
+from pipeline.storage.leads import contacts, lead_list, lead_rows, timeline
+from pipeline.storage.models import outcomes, training_examples
+from pipeline.storage.operations import outbox
+from pipeline.storage.scores import score_writes, unscored
 from pipeline.wiring import Services
 from schemas.score import ScoreRow
-from tests.serving import services
+from tests.support.serving import open_services
 
 NUMBER = 20_000
 LARGE = 1000  # rows; whatever has fewer may be read as a whole
@@ -41,31 +44,31 @@ FILL = """
 
 @pytest.fixture(scope="module")
 def filled(place: Settings) -> Iterator[Services]:
-    with services(place) as own:
-        with own.session() as db:
+    with open_services(place) as services:
+        with services.session() as db:
             for statement in FILL.split(";\n"):
                 if statement.strip():
                     db.execute(text(statement), {"number": NUMBER} if ":number" in statement else {})
-        with own.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with services.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
-        yield own
+        yield services
 
 
-def plans(own: Services, query: Callable[[Session], object]) -> list[dict[str, Any]]:
+def plans(services: Services, query: Callable[[Session], object]) -> list[dict[str, Any]]:
     """The plans of all statements that the call executes, without their effect."""
     seen: list[tuple[str, Any]] = []
 
     def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
         seen.append((statement, parameters))
 
-    event.listen(own.engine, "before_cursor_execute", note)
+    event.listen(services.engine, "before_cursor_execute", note)
     try:
-        with own.session() as db:
+        with services.session() as db:
             query(db)
             db.rollback()
     finally:
-        event.remove(own.engine, "before_cursor_execute", note)
-    with own.engine.connect() as connection:
+        event.remove(services.engine, "before_cursor_execute", note)
+    with services.engine.connect() as connection:
         answers = [connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", values).scalar() for sql, values in seen]
     return [(json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"] for answer in answers]
 
@@ -82,36 +85,42 @@ SOME = list(range(1, 201))
 
 
 def _strand(db: Session) -> object:
-    return unscored.strand(db, now=NOW, before=NOW, max_attempts=5, backoff=timedelta(seconds=10), limit=5000)
+    return unscored.claim_overdue(db, now=NOW, before=NOW, max_attempts=5, backoff=timedelta(seconds=10), limit=5000)
 
 
 HOT: dict[str, tuple[Callable[[Session], object], set[str]]] = {
-    "lock": (lambda db: leads.lock(db, KEYS), {"leads_source_external_id_key"}),
-    "update": (lambda db: leads.update(db, leads.lock(db, KEYS[:50])), {"leads_pkey", "leads_source_external_id_key"}),
-    "waiting": (lambda db: leads.waiting(db, SOME), {"leads_pkey", "unscored_pkey"}),
+    "lock": (lambda db: lead_rows.lock(db, KEYS), {"leads_source_external_id_key"}),
+    "update": (
+        lambda db: lead_rows.update(db, lead_rows.lock(db, KEYS[:50])),
+        {"leads_pkey", "leads_source_external_id_key"},
+    ),
+    "waiting": (lambda db: lead_rows.waiting(db, SOME), {"leads_pkey", "unscored_pkey"}),
     "save": (
-        lambda db: scores.save(db, [ROW._replace(lead_id=n) for n in SOME], model_id=1, reason="change"),
+        lambda db: score_writes.save(db, [ROW._replace(lead_id=n) for n in SOME], model_id=1, reason="change"),
         {"unscored_pkey"},
     ),
     "note_error": (lambda db: unscored.note_error(db, [77], "x"), {"unscored_pkey"}),
     "strand": (_strand, {"unscored_due"}),
-    "take": (lambda db: outbox.take(db, 500), {"outbox_pkey"}),
-    "discard": (lambda db: outbox.discard(db, SOME), {"outbox_pkey"}),
+    "take": (lambda db: outbox.oldest(db, 500), {"outbox_pkey"}),
+    "discard": (lambda db: outbox.delete(db, SOME), {"outbox_pkey"}),
     "sealed": (lambda db: contacts.sealed(db, SOME), {"lead_contacts_pkey"}),
-    "find": (lambda db: listing.find(db, 77), {"leads_pkey", "scores_pkey"}),
-    "find_id": (lambda db: listing.find_id(db, "standard", "L77"), {"leads_source_external_id_key"}),
+    "find": (lambda db: lead_list.find(db, 77), {"leads_pkey", "scores_pkey"}),
+    "find_id": (lambda db: lead_list.find_id(db, "standard", "L77"), {"leads_source_external_id_key"}),
     "prefix": (
-        lambda db: listing.page(db, listing.Filter(prefix="l_77"), "-score", None, 50),
+        lambda db: lead_list.page(db, lead_list.Filter(prefix="l_77"), "-score", None, 50),
         {"leads_external_id", "scores_pkey"},
     ),
-    "find_ids": (lambda db: listing.find_ids(db, "L77", 50), {"leads_external_id"}),
+    "find_ids": (lambda db: lead_list.find_ids(db, "L77", 50), {"leads_external_id"}),
     "contact": (lambda db: contacts.find(db, b"x", None, 50), {"lead_contacts_email_index"}),
     "judge": (lambda db: outcomes.judge(db, 200), {"outcomes_unjudged", "_lead_id_rev_idx"}),
     "judged": (lambda db: outcomes.judged(db, 7), {"outcomes_model_id_at"}),
     "count_since": (lambda db: outcomes.count_since(db, NOW - timedelta(minutes=5), 500), {"outcomes_received_at"}),
-    "recent": (lambda db: examples.recent(db, NOW - timedelta(days=1), datetime.now(UTC) + HOUR, 200), {"leads_pkey"}),
+    "recent": (
+        lambda db: training_examples.recent(db, NOW - timedelta(days=1), datetime.now(UTC) + HOUR, 200),
+        {"leads_pkey"},
+    ),
     "timeline": (lambda db: timeline.of_lead(db, 77, 200), {"timeline_lead_id_received_at"}),
-    "history": (lambda db: listing.history(db, 77, 500), {"_lead_id_rev_idx"}),
+    "history": (lambda db: lead_list.history(db, 77, 500), {"_lead_id_rev_idx"}),
 }
 
 

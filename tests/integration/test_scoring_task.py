@@ -15,16 +15,16 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from pipeline.errors import TryAgain
-from pipeline.settings import Settings
+from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from tasks.app import ENQUEUED_AT, enqueue
+from tasks.app import ENQUEUED_AT, enqueue_leads
 from tasks.scoring import score_leads
 from tasks.upkeep import sweep
 from tests.integration.rows import back_dated, blocked, execute, leads_saved, rows, save, scored, told, value
-from tests.serving import in_this_process, log_of, services, worker
-from tests.waiting import eventually
-from workers.supervision.embedded import free_port
+from tests.support.serving import in_this_process, log_of, open_services, worker
+from tests.support.waiting import eventually
+from workers.supervisor.embedded_server import free_port
 
 # So that a lead that waits is stranded at once, and its attempts are soon used up.
 IMPATIENT = {
@@ -43,9 +43,9 @@ def running(place: Settings) -> Iterator[psutil.Process]:
 
 
 @pytest.fixture
-def own(place: Settings) -> Iterator[Services]:
+def services(place: Settings) -> Iterator[Services]:
     """All tests here share a database and empty it before they begin."""
-    with services(place) as made:
+    with open_services(place) as made:
         execute(
             made, "TRUNCATE leads, lead_contacts, unscored, scores, score_history, outbox, dead_letters, deliveries"
         )
@@ -53,14 +53,14 @@ def own(place: Settings) -> Iterator[Services]:
         yield made
 
 
-def all_scored(own: Services) -> None:
-    eventually(lambda: value(own, OWED) == 0, within_s=STARTING_S)
+def all_scored(services: Services) -> None:
+    eventually(lambda: value(services, OWED) == 0, within_s=STARTING_S)
 
 
 @contextmanager
-def held(own: Services, table: str) -> Iterator[None]:
+def held(services: Services, table: str) -> Iterator[None]:
     """Nobody writes to the table meanwhile."""
-    with own.engine.connect() as connection:
+    with services.engine.connect() as connection:
         connection.execute(text(f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
         yield
 
@@ -68,7 +68,7 @@ def held(own: Services, table: str) -> Iterator[None]:
 @pytest.mark.usefixtures("running")
 def test_a_message_scores_its_bundle(celery: Services) -> None:
     ids = leads_saved(celery, 30)
-    enqueue(score_leads, ids)
+    enqueue_leads(score_leads, ids)
     all_scored(celery)
     for table in ("scores", "score_history", "feature_vectors", "outbox"):
         assert value(celery, f"SELECT count(*) FROM {table}") == 30  # noqa: S608
@@ -79,18 +79,18 @@ def test_a_message_scores_its_bundle(celery: Services) -> None:
 def test_a_message_that_comes_twice_has_the_effect_of_one(celery: Services) -> None:
     ids = leads_saved(celery, 3)
     for _ in range(3):
-        enqueue(score_leads, ids + ids)
+        enqueue_leads(score_leads, ids + ids)
     all_scored(celery)
-    enqueue(score_leads, leads_saved(celery, 0) or ids)
+    enqueue_leads(score_leads, leads_saved(celery, 0) or ids)
     eventually(lambda: celery.redis.llen("scoring") == 0 and celery.redis.hlen("unacked") == 0)
     assert value(celery, "SELECT count(*) FROM score_history") == 3
 
 
 @pytest.mark.usefixtures("running")
 def test_a_message_about_nothing_does_nothing(celery: Services) -> None:
-    enqueue(score_leads, [])
-    enqueue(score_leads, [999_999])
-    enqueue(score_leads, leads_saved(celery, 1))
+    enqueue_leads(score_leads, [])
+    enqueue_leads(score_leads, [999_999])
+    enqueue_leads(score_leads, leads_saved(celery, 1))
     all_scored(celery)
     assert value(celery, "SELECT count(*) FROM scores") == 1
 
@@ -100,7 +100,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_bundle_loses_nothing(
 ) -> None:
     ids = leads_saved(celery, 20)
     with held(celery, "scores"):
-        enqueue(score_leads, ids)
+        enqueue_leads(score_leads, ids)
         blocked(celery.engine)
         [child] = eventually(running.children)
         os.kill(child.pid, signal.SIGKILL)
@@ -117,9 +117,9 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_bundle_loses_nothing(
 @pytest.mark.usefixtures("running")
 def test_what_a_flushed_redis_forgot_is_brought_back(celery: Services) -> None:
     with held(celery, "scores"):
-        enqueue(score_leads, leads_saved(celery, 1))  # the worker is busy with this one
+        enqueue_leads(score_leads, leads_saved(celery, 1))  # the worker is busy with this one
         blocked(celery.engine)
-        enqueue(score_leads, save(celery, [told(celery, f"N{n}") for n in range(10)]))
+        enqueue_leads(score_leads, save(celery, [told(celery, f"N{n}") for n in range(10)]))
         celery.redis.delete("scoring")
     eventually(lambda: value(celery, OWED) == 10)
     back_dated(celery, timedelta(minutes=1))
@@ -127,10 +127,10 @@ def test_what_a_flushed_redis_forgot_is_brought_back(celery: Services) -> None:
     all_scored(celery)
 
 
-def poisoned(own: Services, lead: int) -> None:
+def poisoned(services: Services, lead: int) -> None:
     """A list under an attribute: no door lets it in, and the encoder cannot take it."""
     hush = orjson.dumps({"budget": [{"hush": "a value that no log may tell"}]}).decode()
-    execute(own, "UPDATE leads SET attributes = CAST(:hush AS jsonb) WHERE id = :id", hush=hush, id=lead)
+    execute(services, "UPDATE leads SET attributes = CAST(:hush AS jsonb) WHERE id = :id", hush=hush, id=lead)
 
 
 def test_a_poisonous_lead_ends_as_a_dead_letter_and_its_bundle_is_scored(
@@ -138,7 +138,7 @@ def test_a_poisonous_lead_ends_as_a_dead_letter_and_its_bundle_is_scored(
 ) -> None:
     ids = leads_saved(celery, 5)
     poisoned(celery, ids[2])
-    enqueue(score_leads, ids)
+    enqueue_leads(score_leads, ids)
     eventually(lambda: value(celery, OWED) == 1)
     assert {row["lead_id"] for row in rows(celery, "SELECT lead_id FROM scores")} == {*ids} - {ids[2]}
 
@@ -164,14 +164,14 @@ def test_a_poisonous_lead_ends_as_a_dead_letter_and_its_bundle_is_scored(
 def test_a_new_revision_reopens_a_dead_lead(celery: Services) -> None:
     [lead] = leads_saved(celery, 1)
     execute(celery, "UPDATE unscored SET dead = true, attempts = 2, error = 'x', due = 'infinity'")
-    enqueue(score_leads, [lead])
+    enqueue_leads(score_leads, [lead])
     sweep.delay()
     eventually(lambda: celery.redis.llen("scoring") == 0 and celery.redis.hlen("unacked") == 0)
     assert value(celery, "SELECT count(*) FROM scores") == 0
     save(celery, [told(celery, "L0", budget=5)])
     [again] = rows(celery, "SELECT attempts, dead, error, lead_revision FROM unscored")
     assert again == {"attempts": 0, "dead": False, "error": None, "lead_revision": 2}
-    enqueue(score_leads, [lead])
+    enqueue_leads(score_leads, [lead])
     all_scored(celery)
 
 
@@ -182,20 +182,20 @@ def test_a_new_revision_reopens_a_dead_lead(celery: Services) -> None:
 def idle(settings: Settings) -> Iterator[Services]:
     """An impatient upkeep in this process, and no worker."""
     upkeep = settings.upkeep.model_copy(update={"grace_s": 5.0, "backoff_s": 1.0, "max_attempts": 3})
-    with services(settings.model_copy(update={"upkeep": upkeep})) as made, in_this_process(made):
+    with open_services(settings.model_copy(update={"upkeep": upkeep})) as made, in_this_process(made):
         yield made
 
 
-def queued(own: Services) -> list[list[int]]:
+def queued(services: Services) -> list[list[int]]:
     """The bundles that wait, the oldest first."""
-    with redis.Redis.from_url(own.settings.redis_url) as client:
+    with redis.Redis.from_url(services.settings.redis_url) as client:
         messages = client.lrange("scoring", 0, -1)
     bodies = [base64.b64decode(orjson.loads(message)["body"]) for message in reversed(messages)]
     return [orjson.loads(body)[0][0] for body in bodies]
 
 
-def attempts(own: Services) -> list[int]:
-    return [row["attempts"] for row in rows(own, "SELECT attempts FROM unscored ORDER BY lead_id")]
+def attempts(services: Services) -> list[int]:
+    return [row["attempts"] for row in rows(services, "SELECT attempts FROM unscored ORDER BY lead_id")]
 
 
 def test_what_has_just_arrived_is_not_lost_yet(idle: Services) -> None:
@@ -213,7 +213,7 @@ def test_what_waits_without_a_message_is_enqueued_together(idle: Services) -> No
 
 def test_a_backlog_is_not_mistaken_for_a_loss(idle: Services) -> None:
     first = leads_saved(idle, 2)
-    enqueue(score_leads, first)
+    enqueue_leads(score_leads, first)
     # A minute ago; the third came half a minute ago. Its message is behind that one, or lost; nobody can tell yet.
     message = orjson.loads(idle.redis.lindex("scoring", 0))  # type: ignore[arg-type]
     message["headers"][ENQUEUED_AT] -= 60
@@ -229,7 +229,7 @@ def test_what_is_older_than_the_whole_queue_is_not_in_it(idle: Services) -> None
     lost = leads_saved(idle, 2)
     back_dated(idle, timedelta(minutes=1))
     waiting = save(idle, [told(idle, "N")])
-    enqueue(score_leads, waiting)
+    enqueue_leads(score_leads, waiting)
     sweep()
     assert queued(idle) == [waiting, lost]
 
@@ -268,9 +268,9 @@ def test_attempts_go_alone_further_and_further_apart_and_end(idle: Services) -> 
     assert "worker died without a word" in letters[0]["error"]
 
 
-def used_up(own: Services) -> None:
-    execute(own, "UPDATE unscored SET attempts = 3, error = 'x'")
-    back_dated(own, timedelta(hours=1))
+def used_up(services: Services) -> None:
+    execute(services, "UPDATE unscored SET attempts = 3, error = 'x'")
+    back_dated(services, timedelta(hours=1))
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -321,7 +321,7 @@ def test_a_sweep_without_redis_counts_no_attempt(idle: Services, settings: Setti
     leads_saved(idle, 1)
     back_dated(idle, timedelta(hours=1))
     gone = settings.redis.model_copy(update={"url": SecretStr(f"redis://127.0.0.1:{free_port()}/0")})
-    with services(idle.settings.model_copy(update={"redis": gone})) as cut_off:
+    with open_services(idle.settings.model_copy(update={"redis": gone})) as cut_off:
         tasks_app.serve(cut_off)
         with pytest.raises(redis.RedisError):
             sweep()

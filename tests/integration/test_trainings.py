@@ -8,27 +8,27 @@ import pytest
 from click.testing import CliRunner
 
 import cli
-from pipeline import promotion
 from pipeline.errors import GiveUp
-from pipeline.storage import champions, trainings
+from pipeline.services import model_promotion
+from pipeline.storage.models import champions, trainings
 from pipeline.wiring import Services
 from schemas.example import Example
-from schemas.training import Reason, TrainingState, TrainingWishes
+from schemas.training import TrainingOptions, TrainingReason, TrainingState
 from tasks import learning
-from tasks.learning import Overtaken, train_model
+from tasks.learning import LeaseLost, train_model
 from tasks.upkeep import keep_trainings
 from tests.integration.learned import ask, done, found, history, in_charge, learned
 from tests.integration.rows import aside, blocked, execute, leads_saved, rows, value
-from tests.serving import worker
+from tests.support.serving import worker
+from tests.support.waiting import eventually
 from tests.unit.pipeline.learning.leads import examples
-from tests.waiting import eventually
 
 FEW = 400
 LONG_AGO = datetime.now(UTC) - timedelta(hours=1)
 
 
-def promote(own: Services, version: str) -> None:
-    with own.session() as db:
+def promote(services: Services, version: str) -> None:
+    with services.session() as db:
         champions.promote(db, version)
 
 
@@ -42,43 +42,43 @@ def spoiled(known: list[Example], part: float, seed: int = 5) -> list[Example]:
 
 
 def test_what_is_asked_for_while_one_waits_is_done_by_that_one(celery: Services) -> None:
-    first = ask(celery, Reason.OUTCOMES)
-    assert ask(celery, Reason.DRIFT) == first
+    first = ask(celery, TrainingReason.OUTCOMES)
+    assert ask(celery, TrainingReason.DRIFT) == first
     # What a person wants comes first, and is not changed by what merely happens.
-    assert ask(celery, wishes=TrainingWishes(without=("visits",))) == first
-    assert ask(celery, Reason.OUTCOMES) == first
+    assert ask(celery, wishes=TrainingOptions(without=("visits",))) == first
+    assert ask(celery, TrainingReason.OUTCOMES) == first
     told = found(celery, first)
-    assert (told.reason, told.wishes.without) == (Reason.ASKED, ("visits",))
+    assert (told.reason, told.wishes.without) == (TrainingReason.ASKED, ("visits",))
     with celery.session() as db:
-        assert trainings.ask(db, reason=Reason.ASKED, actor="other", wishes=TrainingWishes()) is None
+        assert trainings.request(db, reason=TrainingReason.ASKED, actor="other", wishes=TrainingOptions()) is None
 
 
-def test_two_that_ask_at_once_get_one_training(own: Services) -> None:
+def test_two_that_ask_at_once_get_one_training(services: Services) -> None:
     def second() -> int:
-        return ask(own, Reason.DRIFT)
+        return ask(services, TrainingReason.DRIFT)
 
-    with own.session() as db:
-        first = trainings.ask(db, reason=Reason.OUTCOMES, actor="test", wishes=TrainingWishes())
+    with services.session() as db:
+        first = trainings.request(db, reason=TrainingReason.OUTCOMES, actor="test", wishes=TrainingOptions())
         with aside(second) as asking:
-            blocked(own.engine)
+            blocked(services.engine)
             db.commit()
             assert first is not None
             assert asking.result() == first.id
-    assert value(own, "SELECT count(*) FROM trainings") == 1
+    assert value(services, "SELECT count(*) FROM trainings") == 1
 
 
 def test_what_is_asked_for_while_one_runs_waits_for_its_end(celery: Services) -> None:
     now = datetime.now(UTC)
     running, until = ask(celery), now + timedelta(hours=1)
     with celery.session() as db:
-        assert trainings.take(db, running, lease="a", now=now, until=until)
+        assert trainings.claim(db, running, lease="a", now=now, until=until)
     waiting = ask(celery)
     assert waiting != running
     with celery.session() as db:
-        assert trainings.take(db, waiting, lease="b", now=now, until=until) is None
-        assert trainings.take(db, running, lease="b", now=now, until=until) is None
+        assert trainings.claim(db, waiting, lease="b", now=now, until=until) is None
+        assert trainings.claim(db, running, lease="b", now=now, until=until) is None
         assert trainings.due(db, now) is None
-        assert trainings.settle(db, running, "a", TrainingState.REFUSED)
+        assert trainings.complete(db, running, "a", TrainingState.REFUSED)
         assert trainings.due(db, now) == waiting
 
 
@@ -89,13 +89,13 @@ def test_who_was_overtaken_keeps_nothing(celery: Services) -> None:
     history(celery, examples(FEW))
     training_id = ask(celery)
     with celery.session() as db:
-        taken = trainings.take(db, training_id, lease="slow", now=LONG_AGO, until=LONG_AGO)
+        taken = trainings.claim(db, training_id, lease="slow", now=LONG_AGO, until=LONG_AGO)
     assert taken is not None
     made = learning._make(celery, taken)
     with celery.session() as db:
-        assert trainings.take(db, training_id, lease="quick", now=datetime.now(UTC), until=datetime.now(UTC))
+        assert trainings.claim(db, training_id, lease="quick", now=datetime.now(UTC), until=datetime.now(UTC))
         assert not trainings.renew(db, training_id, "slow", datetime.now(UTC))
-    with pytest.raises(Overtaken):
+    with pytest.raises(LeaseLost):
         learning._save(celery, taken, "slow", made)
     assert rows(celery, "SELECT version FROM model_versions WHERE engine = 'glassbox'") == []
     assert found(celery, training_id).state == TrainingState.RUNNING
@@ -107,7 +107,7 @@ def test_a_training_whose_worker_died_is_told_again_and_after_its_last_attempt_i
     training_id = ask(celery)
     for attempt in range(1, celery.settings.learning.max_attempts + 1):
         with celery.session() as db:
-            assert trainings.take(db, training_id, lease="dead", now=LONG_AGO, until=LONG_AGO)
+            assert trainings.claim(db, training_id, lease="dead", now=LONG_AGO, until=LONG_AGO)
         celery.redis.delete("learning")
         keep_trainings()
         expected = 0 if attempt == celery.settings.learning.max_attempts else 1
@@ -243,7 +243,7 @@ def test_a_winner_over_one_that_is_not_in_charge_any_more_stays_a_candidate(cele
     training_id = ask(celery)
     now = datetime.now(UTC)
     with celery.session() as db:
-        taken = trainings.take(db, training_id, lease="x", now=now, until=now + timedelta(hours=1))
+        taken = trainings.claim(db, training_id, lease="x", now=now, until=now + timedelta(hours=1))
     assert taken is not None
     made = learning._make(celery, taken)
     assert made.contest.promoted
@@ -259,7 +259,7 @@ def test_a_winner_over_one_that_is_not_in_charge_any_more_stays_a_candidate(cele
 def test_what_was_allowed_more_than_the_champion_waits_for_a_person(celery: Services) -> None:
     leads = examples(1200)
     history(celery, spoiled(leads[:400], 1.0))
-    first = done(celery, ask(celery, wishes=TrainingWishes(without=("visits",))))
+    first = done(celery, ask(celery, wishes=TrainingOptions(without=("visits",))))
     promote(celery, str(first.version))
     history(celery, leads[400:], "good")
     told = learned(celery)
@@ -278,9 +278,9 @@ def test_after_a_reversal_nothing_is_promoted_until_a_person_promotes_again(cele
     second = str(learned(celery).version)
     for version in (first, second):
         with celery.session() as db:
-            promotion.promote(db, version, actor="ann", anyway=True)
+            model_promotion.promote(db, version, actor="ann", anyway=True)
     with celery.session() as db:
-        assert promotion.revert(db, actor="ann").now == first
+        assert model_promotion.revert(db, actor="ann").now == first
     history(celery, leads[420:], "good")
     told = learned(celery)
     assert told.contest is not None
@@ -289,7 +289,7 @@ def test_after_a_reversal_nothing_is_promoted_until_a_person_promotes_again(cele
     assert told.contest.reason.startswith("a person has reverted a promotion")
     assert in_charge(celery) == [first]
     with celery.session() as db:
-        promotion.promote(db, first, actor="ann", anyway=True)
+        model_promotion.promote(db, first, actor="ann", anyway=True)
     again = learned(celery)
     assert again.contest is not None
     assert again.contest.promoted, again.contest
@@ -304,7 +304,7 @@ def test_two_that_end_at_once_do_not_both_promote(celery: Services) -> None:
     history(celery, leads[400:], "good")
     training_id, now = ask(celery), datetime.now(UTC)
     with celery.session() as db:
-        taken = trainings.take(db, training_id, lease="x", now=now, until=now + timedelta(hours=1))
+        taken = trainings.claim(db, training_id, lease="x", now=now, until=now + timedelta(hours=1))
     assert taken is not None
     made = learning._make(celery, taken)
     assert made.contest.promoted
@@ -343,8 +343,8 @@ def test_an_attempt_that_the_end_of_its_worker_ended_does_not_count(
     assert counted(celery) == 1
 
 
-def counted(own: Services) -> float:
-    [family] = own.metrics.trainings.collect()
+def counted(services: Services) -> float:
+    [family] = services.metrics.trainings.collect()
     return sum(sample.value for sample in family.samples if sample.name.endswith("_total"))
 
 
@@ -352,8 +352,8 @@ def test_a_worker_killed_over_a_fit_leaves_nothing_and_another_one_does_it(celer
     history(celery, examples(FEW))
     training_id = ask(celery)
     with worker(celery.settings, "learning") as running, celery.session() as db:
-        champions.alone(db)  # so that it cannot have saved
-        learning.hint(training_id)
+        champions.lock_table(db)  # so that it cannot have saved
+        learning.enqueue_training(training_id)
         eventually(lambda: found(celery, training_id).state == TrainingState.RUNNING, within_s=60)
         running.kill()
     assert rows(celery, "SELECT version FROM model_versions WHERE engine = 'glassbox'") == []

@@ -19,16 +19,16 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from pipeline.settings import Settings
-from pipeline.storage import migrate
+from pipeline.settings.loader import Settings
+from pipeline.storage.platform import migrate
 from pipeline.wiring import Services
-from tests.directories import directory
 from tests.integration.rows import blocked, execute, rows, value
-from tests.serving import Api, api, delivery, process, services, signed, worker
-from tests.waiting import eventually
-from workers.supervision.program import Run
-from workers.supervision.programs import BROKER
-from workers.supervision.servers import Postgres, Valkey
+from tests.support.directories import directory
+from tests.support.serving import Api, api, delivery, open_services, process, signed, worker
+from tests.support.waiting import eventually
+from workers.supervisor.postgres_and_valkey import Postgres, Valkey
+from workers.supervisor.process_table import BROKER
+from workers.supervisor.program import ProgramRun
 
 SMALL = {"SERVICE6_INTAKE__QUEUE_REQUESTS": "60", "SERVICE6_INTAKE__GROUP_SIZE": "60"}
 
@@ -40,14 +40,14 @@ def served(place: Settings) -> Iterator[Api]:
 
 
 @pytest.fixture
-def own(place: Settings) -> Iterator[Services]:
-    with services(place) as made:
+def services(place: Settings) -> Iterator[Services]:
+    with open_services(place) as made:
         execute(made, "TRUNCATE leads, lead_contacts, unscored, deliveries")
         yield made
 
 
-def stored(own: Services) -> int:
-    return int(value(own, "SELECT (SELECT count(*) FROM leads) + (SELECT count(*) FROM deliveries)"))
+def stored(services: Services) -> int:
+    return int(value(services, "SELECT (SELECT count(*) FROM leads) + (SELECT count(*) FROM deliveries)"))
 
 
 @contextmanager
@@ -69,11 +69,11 @@ def refused(response: httpx2.Response, status: int) -> dict[str, Any]:
     return body
 
 
-def test_a_signed_webhook_is_accepted_and_durable(served: Api, own: Services) -> None:
+def test_a_signed_webhook_is_accepted_and_durable(served: Api, services: Services) -> None:
     with one_more(served, 202):
         answer = served.tell("L1", budget=5)
     assert (answer.status_code, answer.json()) == (202, {"status": "accepted"})
-    assert rows(own, "SELECT external_id, attributes FROM leads") == [
+    assert rows(services, "SELECT external_id, attributes FROM leads") == [
         {"external_id": "L1", "attributes": {"budget": 5}}
     ]
 
@@ -92,26 +92,26 @@ def test_a_signed_webhook_is_accepted_and_durable(served: Api, own: Services) ->
         {"webhook-timestamp": "nan"},
     ],
 )
-def test_a_wrong_signature(served: Api, own: Services, changed: dict[str, str]) -> None:
+def test_a_wrong_signature(served: Api, services: Services, changed: dict[str, str]) -> None:
     with one_more(served, 401):
         refused(served.send(delivery("L1"), **changed), 401)
-    assert stored(own) == 0
+    assert stored(services) == 0
 
 
 @pytest.mark.parametrize("minutes", [-6, 6])
-def test_a_stale_timestamp(served: Api, own: Services, minutes: int) -> None:
+def test_a_stale_timestamp(served: Api, services: Services, minutes: int) -> None:
     body = delivery("L1")
     headers = served.signed(body, at=datetime.now(UTC) + timedelta(minutes=minutes))
     with one_more(served, 401):
         refused(served.http.post("/webhooks/standard", content=body, headers=headers), 401)
-    assert stored(own) == 0
+    assert stored(services) == 0
 
 
 @pytest.mark.parametrize("source", ["nobody", "hubspot", "STANDARD", "%00"])
-def test_an_unknown_source(served: Api, own: Services, source: str) -> None:
+def test_an_unknown_source(served: Api, services: Services, source: str) -> None:
     with one_more(served, 404, "unknown"):
         refused(served.send(delivery("L1"), source), 404)
-    assert stored(own) == 0
+    assert stored(services) == 0
 
 
 def test_a_source_without_a_secret_is_closed(place: Settings) -> None:
@@ -119,7 +119,7 @@ def test_a_source_without_a_secret_is_closed(place: Settings) -> None:
         refused(running.tell("L1"), 404)
 
 
-def test_two_secrets_are_active_while_one_is_rotated(place: Settings, own: Services) -> None:
+def test_two_secrets_are_active_while_one_is_rotated(place: Settings, services: Services) -> None:
     secrets = [f"whsec_{word * 8}" for word in ("AAAA", "BBBB", "CCCC")]
     with api(place, "rotating", SERVICE6_WEBHOOK_SECRET_STANDARD=" ".join(secrets[:2])) as running:
         answers = []
@@ -169,26 +169,28 @@ def _once(lead: Any, **attributes: Any) -> bytes:
         (_once("L1", **{"n" * 201: 1}), "/data/" + "n" * 194),
     ],
 )
-def test_a_wrong_shape_is_told_with_its_place(served: Api, own: Services, body: bytes, pointer: str | None) -> None:
+def test_a_wrong_shape_is_told_with_its_place(
+    served: Api, services: Services, body: bytes, pointer: str | None
+) -> None:
     if pointer is None:
         refused(served.send(body), 401)
         return
     with one_more(served, 400):
         problem = refused(served.send(body), 400)
     assert problem["pointer"] == pointer
-    assert stored(own) == 0
+    assert stored(services) == 0
 
 
-def test_a_deliverys_id_has_a_bound(served: Api, own: Services) -> None:
+def test_a_deliverys_id_has_a_bound(served: Api, services: Services) -> None:
     """An index row has one, and PostgreSQL's refusal would look like a server in trouble."""
     body = delivery("L1")
     long = "".join(random.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=4000))
     headers = served.signed(body, delivery_id=long)
     refused(served.http.post("/webhooks/standard", content=body, headers=headers), 400)
-    assert stored(own) == 0
+    assert stored(services) == 0
 
 
-def test_a_body_over_one_mebibyte(served: Api, own: Services) -> None:
+def test_a_body_over_one_mebibyte(served: Api, services: Services) -> None:
     body = delivery("L1", note="x" * (1024 * 1024))
     with one_more(served, 413):
         refused(served.send(body), 413)
@@ -198,7 +200,7 @@ def test_a_body_over_one_mebibyte(served: Api, own: Services) -> None:
 
     with one_more(served, 413):  # without a length header
         refused(served.http.post("/webhooks/standard", content=parts(), headers=served.signed(body)), 413)
-    assert stored(own) == 0
+    assert stored(services) == 0
 
 
 def test_other_methods_and_addresses_are_problems_too(served: Api) -> None:
@@ -228,19 +230,19 @@ ABSURD: list[dict[str, Any]] = [
 FULL = 3  # of these holds as many attributes as a lead may
 
 
-def test_absurd_leads_are_scored_and_spoil_no_other(served: Api, own: Services, place: Settings) -> None:
+def test_absurd_leads_are_scored_and_spoil_no_other(served: Api, services: Services, place: Settings) -> None:
     bodies = [delivery(f"absurd-{n}", **attributes) for n, attributes in enumerate(ABSURD)]
     early = datetime.fromisoformat("0001-01-01T00:00:00+14:00")
     bodies.append(delivery("absurd-early", at=early, outcome="won", stage="won", owner="ann"))
     bad = [delivery("bad-1", budget=1e308), delivery("a\0b"), b"{"]
     good = [delivery(f"good-{n}", budget=n) for n in range(30)]
-    answers = in_one_group(served, own, bodies + bad + good, refused_at_the_door=len(bad))
+    answers = in_one_group(served, services, bodies + bad + good, refused_at_the_door=len(bad))
     accepted = [code == 202 for code in answers]
     assert accepted == [True] * len(bodies) + [False] * len(bad) + [True] * len(good)
     with worker(place):
-        eventually(lambda: value(own, "SELECT count(*) FROM unscored") == 0, within_s=60)
-    assert value(own, "SELECT count(*) FROM scores") == len(bodies) + len(good)
-    for row in rows(own, "SELECT id FROM leads WHERE external_id LIKE 'absurd%'"):
+        eventually(lambda: value(services, "SELECT count(*) FROM unscored") == 0, within_s=60)
+    assert value(services, "SELECT count(*) FROM scores") == len(bodies) + len(good)
+    for row in rows(services, "SELECT id FROM leads WHERE external_id LIKE 'absurd%'"):
         answer = served.get(f"/api/v1/leads/{row['id']}")
         assert answer.status_code == 200, row
         assert 0 <= answer.json()["score"]["score"] <= 100
@@ -248,21 +250,21 @@ def test_absurd_leads_are_scored_and_spoil_no_other(served: Api, own: Services, 
     assert [served.send(body).status_code for body in again] == [202 if n != FULL else 400 for n in range(len(again))]
 
 
-def test_one_lead_that_outgrows_its_bounds_spoils_no_other_of_its_group(served: Api, own: Services) -> None:
+def test_one_lead_that_outgrows_its_bounds_spoils_no_other_of_its_group(served: Api, services: Services) -> None:
     """Each of these passes the door; only the transaction finds that one of them is too much."""
     assert served.tell("full", **{f"a{n}": n for n in range(500)}).status_code == 202
     bodies = [delivery(f"good-{n}", budget=n) for n in range(49)]
     bodies.insert(20, delivery("full", one_more=1))
-    answers = in_one_group(served, own, bodies)
+    answers = in_one_group(served, services, bodies)
     assert [n for n, code in enumerate(answers) if code != 202] == [20]
     assert answers[20] == 400
-    assert value(own, "SELECT count(*) FROM leads") == 50
-    assert value(own, "SELECT count(*) FROM deliveries") == 50
+    assert value(services, "SELECT count(*) FROM leads") == 50
+    assert value(services, "SELECT count(*) FROM deliveries") == 50
 
 
-def in_one_group(served: Api, own: Services, bodies: list[bytes], *, refused_at_the_door: int = 0) -> list[int]:
+def in_one_group(served: Api, services: Services, bodies: list[bytes], *, refused_at_the_door: int = 0) -> list[int]:
     """Answers to requests that come while the writer is held, so that they share the next transaction."""
-    with ThreadPoolExecutor(len(bodies) + 1) as pool, writer_held(served, own, pool):
+    with ThreadPoolExecutor(len(bodies) + 1) as pool, writer_held(served, services, pool):
         requests = [pool.submit(served.send, body) for body in bodies]
         eventually(lambda: sum(request.done() for request in requests) == refused_at_the_door)
         eventually(lambda: connections(served) > len(bodies) - refused_at_the_door)
@@ -270,20 +272,20 @@ def in_one_group(served: Api, own: Services, bodies: list[bytes], *, refused_at_
 
 
 @contextmanager
-def writer_held(served: Api, own: Services, pool: ThreadPoolExecutor) -> Iterator[None]:
+def writer_held(served: Api, services: Services, pool: ThreadPoolExecutor) -> Iterator[None]:
     """The writer has a group in hand and cannot save it until the context ends; that group leaves no trace."""
     held = delivery("held")
     headers = served.signed(held, delivery_id="held")
-    with own.engine.connect() as holder:
+    with services.engine.connect() as holder:
         holder.execute(text("INSERT INTO deliveries (source, delivery_id) VALUES ('standard', 'held')"))
         first = pool.submit(served.http.post, "/webhooks/standard", content=held, headers=headers)
-        blocked(own.engine)
+        blocked(services.engine)
         try:
             yield
         finally:
             holder.commit()  # a delivery that was seen
     assert first.result().status_code == 202
-    execute(own, "DELETE FROM deliveries WHERE delivery_id = 'held'")
+    execute(services, "DELETE FROM deliveries WHERE delivery_id = 'held'")
 
 
 def connections(served: Api) -> int:
@@ -296,9 +298,9 @@ def connections(served: Api) -> int:
 # When it is too much, and when a server is away.
 
 
-def test_a_full_queue_says_when_to_come_again(served: Api, own: Services) -> None:
+def test_a_full_queue_says_when_to_come_again(served: Api, services: Services) -> None:
     before = served.webhooks()
-    with ThreadPoolExecutor(101) as pool, writer_held(served, own, pool):
+    with ThreadPoolExecutor(101) as pool, writer_held(served, services, pool):
         requests = [pool.submit(served.tell, n) for n in range(90)]
         eventually(lambda: sum(request.done() for request in requests) == 30)
         for answer in (request.result() for request in requests if request.done()):
@@ -306,7 +308,7 @@ def test_a_full_queue_says_when_to_come_again(served: Api, own: Services) -> Non
             assert int(answer.headers["Retry-After"]) >= 1
     answers = sorted(request.result().status_code for request in requests)
     assert answers == [202] * 60 + [429] * 30
-    assert value(own, "SELECT count(*) FROM leads") == 60
+    assert value(services, "SELECT count(*) FROM leads") == 60
     assert served.webhooks()["standard", "429"] - before.get(("standard", "429"), 0) == 30
 
 
@@ -339,14 +341,14 @@ def test_postgresql_away_and_back(settings: Settings) -> None:
 
 def test_redis_away_and_back(settings: Settings) -> None:
     impatient = {"SERVICE6_UPKEEP__GRACE_S": "0", "SERVICE6_UPKEEP__TICK_S": "0.5"}
-    with directory() as path, services(settings) as own:
+    with directory() as path, open_services(settings) as services:
         server = Valkey(path)
         server.start()
         try:
             own_servers(settings, REDIS_URL=server.url)
             with api(settings, **impatient) as running, worker(settings, **impatient), beat(settings, **impatient):
                 assert running.tell("L1").status_code == 202
-                eventually(lambda: value(own, "SELECT count(*) FROM scores") == 1, within_s=60)
+                eventually(lambda: value(services, "SELECT count(*) FROM scores") == 1, within_s=60)
                 server.stop()
                 began = time.monotonic()
                 assert [running.tell(f"away-{n}", budget=n).status_code for n in range(20)] == [202] * 20
@@ -355,13 +357,13 @@ def test_redis_away_and_back(settings: Settings) -> None:
                 assert (health.status_code, health.json()["status"]) == (200, "degraded")
                 assert running.get("/metrics").status_code == 200
                 assert running.get("/api/v1/leads").json()["position"] is None
-                assert value(own, "SELECT count(*) FROM unscored") == 20
+                assert value(services, "SELECT count(*) FROM unscored") == 20
                 server.start()
-                eventually(lambda: value(own, "SELECT count(*) FROM unscored") == 0, within_s=60)
+                eventually(lambda: value(services, "SELECT count(*) FROM unscored") == 0, within_s=60)
                 sent = published(running)
                 assert running.tell("L2").status_code == 202
                 eventually(lambda: published(running) > sent)  # by the API again, not by upkeep
-            assert value(own, "SELECT count(*) FROM scores") >= 21
+            assert value(services, "SELECT count(*) FROM scores") >= 21
         finally:
             server.stop()
 
@@ -377,7 +379,7 @@ def own_servers(settings: Settings, **urls: str) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **urls}))
 
 
-def beat(settings: Settings, **environment: str) -> AbstractContextManager[Run]:
+def beat(settings: Settings, **environment: str) -> AbstractContextManager[ProgramRun]:
     argv = (*BROKER[2:], "beat", f"--schedule={settings.state_dir / 'beat'}", "--pidfile=")
     return process("beat", argv, settings, **environment)
 
@@ -404,7 +406,7 @@ def test_what_was_answered_before_the_end_is_saved(settings: Settings, end: sign
                 if stop.is_set():
                     return
 
-    with services(settings) as own, api(settings) as running, ThreadPoolExecutor(16) as pool:
+    with open_services(settings) as services, api(settings) as running, ThreadPoolExecutor(16) as pool:
         clients = [pool.submit(traffic, running, client) for client in range(16)]
         eventually(lambda: len(accepted) > 200, within_s=30)
         os.kill(running.run.pid, end)
@@ -412,7 +414,7 @@ def test_what_was_answered_before_the_end_is_saved(settings: Settings, end: sign
         stop.set()
         for client in clients:
             client.result()
-        saved = {row["external_id"] for row in rows(own, "SELECT external_id FROM leads")}
+        saved = {row["external_id"] for row in rows(services, "SELECT external_id FROM leads")}
     assert {*accepted} <= saved
     assert len(saved) >= 200
     assert status == -end

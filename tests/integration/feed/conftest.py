@@ -22,19 +22,19 @@ from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from pipeline import redis_client
 from pipeline.metrics import Metrics
-from pipeline.sections import RedisSettings
+from pipeline.redis_store import redis_client
+from pipeline.redis_store.change_stream import ChangeStream
 from pipeline.security import tokens
-from pipeline.settings import Settings
-from pipeline.stream import Stream
+from pipeline.settings.loader import Settings
+from pipeline.settings.sections import RedisSettings
 from schemas.access import Role
 from schemas.feed import PATH
-from tests.feed import scored
 from tests.integration.feed.publishing import Database
-from tests.waiting import eventually
+from tests.support.feed import scored
+from tests.support.waiting import eventually
 from workers import publisher
-from workers.relay import create_relay
+from workers.relay.app import create_relay
 from workers.server import server_options
 
 Message = dict[str, Any]
@@ -168,8 +168,8 @@ def relays(settings: Settings) -> Iterator[StartRelay]:
             section = settings.relay.model_copy(update={"drain_s": 0.2, **overlay})
             api = settings.api.model_copy(update={"origins": origins})
             redis = RedisSettings(url=SecretStr(redis_url)) if redis_url else settings.redis
-            own = settings.model_copy(update={"relay": section, "redis": redis, "api": api})
-            server = RelayServer(own, prebuilt=prebuilt)
+            services = settings.model_copy(update={"relay": section, "redis": redis, "api": api})
+            server = RelayServer(services, prebuilt=prebuilt)
             server.start()
             started.callback(server.stop)
             return server
@@ -183,16 +183,16 @@ def relay(relays: StartRelay) -> RelayServer:
 
 
 @pytest.fixture
-def feed(settings: Settings) -> Iterator[Stream]:
+def feed(settings: Settings) -> Iterator[ChangeStream]:
     with redis_client.connect(settings.redis_url) as client:
-        yield Stream(client, settings.stream.key, settings.stream.length)
+        yield ChangeStream(client, settings.stream.key, settings.stream.length)
 
 
 Publish = Callable[..., None]
 
 
 @pytest.fixture
-def publish(feed: Stream) -> Publish:
+def publish(feed: ChangeStream) -> Publish:
     """Appends score changes as the publisher would: arguments are those of `scored`, one dict each."""
 
     def append(*changes: dict[str, Any]) -> None:
@@ -207,7 +207,7 @@ def db(database: str) -> Database:
 
 
 @pytest.fixture
-def published(settings: Settings, feed: Stream) -> Callable[[], list[tuple[str, int]]]:
+def published(settings: Settings, feed: ChangeStream) -> Callable[[], list[tuple[str, int]]]:
     """(key, rev) of all that is in the stream, in its order."""
 
     def look() -> list[tuple[str, int]]:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import psutil
 from sqlalchemy import Connection, NullPool, create_engine, insert, text
 
-from pipeline.storage.tables import outbox
-from tests.feed import scored
-from tests.waiting import eventually
+from pipeline.storage.platform.tables import outbox
+from tests.support.feed import scored
+from tests.support.waiting import eventually
 
 LEADER = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 OTHERS = "SELECT count(*) - 1 FROM pg_stat_activity WHERE datname = current_database()"

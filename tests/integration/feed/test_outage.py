@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from pipeline.settings import Settings, load
+from pipeline.settings.loader import Settings, load
 from tests.conftest import directory
 from tests.integration.feed.conftest import Database, RelayServer, Start
-from tests.waiting import eventually
-from workers.supervision.servers import Valkey
+from tests.support.waiting import eventually
+from workers.supervisor.postgres_and_valkey import Valkey
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ import orjson
 import psutil
 from sqlalchemy import insert, text
 
-from pipeline import redis_client
-from pipeline.settings import Settings
-from pipeline.storage.tables import outbox
-from pipeline.stream import Stream
+from pipeline.redis_store import redis_client
+from pipeline.redis_store.change_stream import ChangeStream
+from pipeline.settings.loader import Settings
+from pipeline.storage.platform.tables import outbox
 from schemas.event import ScoreChanged
 from tests.integration.feed.conftest import Published, Start
 from tests.integration.feed.publishing import LEADER, OTHERS, Database, leader_of, save
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 END_THE_DELETE = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -41,7 +41,9 @@ def test_a_saved_change_becomes_a_valid_event(
     eventually(lambda: db.waiting == 0)
 
 
-def test_a_hint_is_faster_than_the_poll(db: Database, publishers: Start, feed: Stream, published: Published) -> None:
+def test_a_hint_is_faster_than_the_poll(
+    db: Database, publishers: Start, feed: ChangeStream, published: Published
+) -> None:
     publishers(SERVICE6_PUBLISHER__POLL_MS="60000")
     db.save((1, 1))
     eventually(lambda: published() == [("lead:1", 1)])  # found when it started

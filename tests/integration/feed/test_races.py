@@ -5,13 +5,13 @@ Every test here fails when the guard that it names is deleted.
 
 import redis
 
-from pipeline.settings import Settings
-from pipeline.stream import Stream
-from tests.gate import Gate, gate
+from pipeline.redis_store.change_stream import ChangeStream
+from pipeline.settings.loader import Settings
 from tests.integration.feed.conftest import Publish, Published, RelayServer, Start, StartRelay
 from tests.integration.feed.publishing import OTHERS, Database, leader_of
 from tests.integration.feed.slow import flood, sleeper
-from tests.waiting import eventually
+from tests.support.gate import Gate, gate
+from tests.support.waiting import eventually
 
 KEY = "lead:77"
 DEPOSE = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -117,7 +117,7 @@ def test_everyone_is_reset_when_a_publisher_begins_the_stream_anew_under_a_held_
     publishers: Start,
     publish: Publish,
     published: Published,
-    feed: Stream,
+    feed: ChangeStream,
     settings: Settings,
 ) -> None:
     with gate(settings.redis_url) as way, redis.Redis.from_url(settings.redis_url) as server:

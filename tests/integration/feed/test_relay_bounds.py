@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from schemas.access import Role
 from tests.integration.feed.conftest import Publish, Reader, RelayServer, StartRelay
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 def ending(reader: Reader) -> tuple[int, str]:

@@ -2,10 +2,10 @@
 
 import redis
 
-from pipeline.settings import Settings
-from pipeline.stream import Stream
+from pipeline.redis_store.change_stream import ChangeStream
+from pipeline.settings.loader import Settings
 from tests.integration.feed.conftest import Message, Publish, Reader, RelayServer, StartRelay
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 def revisions(batches: list[Message]) -> dict[str, int]:
@@ -26,7 +26,7 @@ def client(settings: Settings) -> "redis.Redis":
     return redis.Redis.from_url(settings.redis_url)
 
 
-def test_a_first_subscription_says_that_a_snapshot_is_needed(relay: RelayServer, feed: Stream) -> None:
+def test_a_first_subscription_says_that_a_snapshot_is_needed(relay: RelayServer, feed: ChangeStream) -> None:
     with relay.reader() as reader:
         told = reader.subscribe()
     assert told == {"t": "subscribed", "position": feed.position().model_dump(), "resumed": False}
@@ -77,7 +77,7 @@ def test_a_relay_that_was_restarted_resumes_clients_from_the_stream(relays: Star
 
 
 def test_a_position_that_has_not_reached_this_relay_yet_is_resumed(
-    relays: StartRelay, feed: Stream, publish: Publish
+    relays: StartRelay, feed: ChangeStream, publish: Publish
 ) -> None:
     with relays(flush_ms=500).reader() as reader:
         reader.subscribe()
@@ -91,7 +91,7 @@ def test_a_position_that_has_not_reached_this_relay_yet_is_resumed(
         reader.changes_until("lead:1", 3)
 
 
-def test_another_epoch_is_reset(relay: RelayServer, feed: Stream) -> None:
+def test_another_epoch_is_reset(relay: RelayServer, feed: ChangeStream) -> None:
     with relay.reader() as reader:
         told = reader.subscribe({**feed.position().model_dump(), "epoch": "another"})
     assert told["resumed"] is False
@@ -112,7 +112,7 @@ def test_a_position_older_than_the_ring_is_reset(relays: StartRelay, publish: Pu
 
 
 def test_a_position_trimmed_from_the_stream_is_reset_after_a_restart(
-    relays: StartRelay, feed: Stream, publish: Publish, settings: Settings
+    relays: StartRelay, feed: ChangeStream, publish: Publish, settings: Settings
 ) -> None:
     start = feed.position().model_dump()
     publish(*({"lead": lead} for lead in range(10)))
@@ -123,7 +123,7 @@ def test_a_position_trimmed_from_the_stream_is_reset_after_a_restart(
 
 
 def test_a_position_older_than_what_a_restarted_relay_read_is_reset(
-    relays: StartRelay, feed: Stream, publish: Publish
+    relays: StartRelay, feed: ChangeStream, publish: Publish
 ) -> None:
     start = feed.position().model_dump()
     publish(*({"lead": lead} for lead in range(20)))
@@ -145,7 +145,7 @@ def test_everyone_is_reset_when_unread_entries_are_trimmed(
         assert not any('"lead:11"' in text for text in reader.heard)
 
 
-def test_a_position_from_a_future_that_the_stream_lost_is_reset(relay: RelayServer, feed: Stream) -> None:
+def test_a_position_from_a_future_that_the_stream_lost_is_reset(relay: RelayServer, feed: ChangeStream) -> None:
     future = {"epoch": feed.position().epoch, "id": "99999999999999-0"}
     with relay.reader() as reader:
         assert reader.subscribe(future)["resumed"] is False
@@ -161,7 +161,7 @@ def test_a_resume_of_more_keys_than_may_wait_is_refused(relays: StartRelay, publ
 
 
 def test_everyone_is_reset_when_the_stream_is_flushed(
-    relay: RelayServer, feed: Stream, publish: Publish, settings: Settings
+    relay: RelayServer, feed: ChangeStream, publish: Publish, settings: Settings
 ) -> None:
     with relay.reader() as reader:
         position = reader.subscribe()["position"]
@@ -212,7 +212,7 @@ def test_a_redis_that_comes_back_heals_without_loss(relays: StartRelay, publish:
 
 
 def test_a_heartbeat_says_how_far_it_is_and_that_the_feed_is_there(
-    relays: StartRelay, publish: Publish, feed: Stream
+    relays: StartRelay, publish: Publish, feed: ChangeStream
 ) -> None:
     with relays(heartbeat_s=0.1).reader() as reader:
         reader.subscribe()
@@ -221,7 +221,7 @@ def test_a_heartbeat_says_how_far_it_is_and_that_the_feed_is_there(
         assert reader.next("heartbeat") == {"t": "heartbeat", "position": feed.position().model_dump()}
 
 
-def test_ping_is_answered(relay: RelayServer, feed: Stream) -> None:
+def test_ping_is_answered(relay: RelayServer, feed: ChangeStream) -> None:
     with relay.reader() as reader:
         reader.subscribe()
         reader.say(t="ping")

@@ -7,9 +7,9 @@ import numpy as np
 import orjson
 import pytest
 
-from pipeline.changed_leads import ChangedLeads, pack
-from pipeline.storage.outbox import OutboxRow
-from pipeline.stream import Stream
+from pipeline.redis_store.change_stream import ChangeStream
+from pipeline.redis_store.changed_leads import ChangedLeads, pack
+from pipeline.storage.operations.outbox import OutboxRow
 from schemas.access import Role
 from schemas.run import LeadFilter, Run, RunState
 from tests.integration.feed.conftest import Message, Publish, Reader, RelayServer, StartRelay
@@ -46,7 +46,7 @@ Tell = Callable[..., None]
 
 
 @pytest.fixture
-def tell(feed: Stream) -> Tell:
+def tell(feed: ChangeStream) -> Tell:
     """Appends a slice as the publisher would."""
 
     def append(leads: Sequence[int], **more: int) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from tests.integration.feed.conftest import Publish, RelayServer, StartRelay
 from tests.integration.feed.slow import KEYS, ROUNDS, flood, sleeper
-from tests.waiting import eventually
-from workers.feed.frames import CLOSE_S
+from tests.support.waiting import eventually
+from workers.relay.frames import CLOSE_S
 
 
 @pytest.fixture

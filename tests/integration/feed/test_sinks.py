@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.feed.conftest import Publish, RelayServer, StartRelay
 from tests.integration.feed.test_relay_slow import KEYS, flood, sleeper
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(params=[True, False], ids=["prebuilt", "plain"])

@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 import cli
-from pipeline.settings import Settings
+from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
 from schemas.access import Role
 from schemas.run import RunState
 from tests.integration.rescoring.conftest import leads_with_scores
 from tests.integration.rows import rows, value
-from tests.processes import terminal
-from tests.serving import Api, api, worker
-from tests.waiting import eventually
+from tests.support.processes import terminal
+from tests.support.serving import Api, api, worker
+from tests.support.waiting import eventually
 
 
 def service6(*arguments: str) -> Result:
@@ -26,11 +26,11 @@ def service6(*arguments: str) -> Result:
 
 
 @pytest.fixture
-def leads(own: Services) -> list[int]:
-    return leads_with_scores(own, 30)
+def leads(services: Services) -> list[int]:
+    return leads_with_scores(services, 30)
 
 
-def test_a_run_is_followed_to_its_end(own: Services, leads: list[int], settings: Settings) -> None:
+def test_a_run_is_followed_to_its_end(services: Services, leads: list[int], settings: Settings) -> None:
     with worker(settings, "rescoring"):
         done = service6("rescore")
     assert done.exit_code == 0, done.output
@@ -40,14 +40,14 @@ def test_a_run_is_followed_to_its_end(own: Services, leads: list[int], settings:
     assert (shown["state"], shown["leads_changed"], shown["filter"]["sources"]) == ("done", 30, [])
 
 
-def test_without_a_worker_it_says_so(own: Services, leads: list[int]) -> None:
+def test_without_a_worker_it_says_so(services: Services, leads: list[int]) -> None:
     begun = service6("rescore", "--no-wait", "--tier", "D", "--where", "budget >= 1000")
     assert begun.exit_code == 0
     assert "no worker takes the queue `rescoring`" in begun.stderr
     assert "leads with tier D, budget >= 1,000" in begun.stdout
 
 
-def test_a_filter_that_nothing_meets_is_no_failure(own: Services, leads: list[int]) -> None:
+def test_a_filter_that_nothing_meets_is_no_failure(services: Services, leads: list[int]) -> None:
     found = service6("rescore", "--source", "nowhere")
     assert (found.exit_code, found.stderr) == (0, "no lead meets the filter; there is nothing to do\n")
 
@@ -65,7 +65,7 @@ def test_a_filter_that_nothing_meets_is_no_failure(own: Services, leads: list[in
     ],
 )
 def test_a_filter_that_makes_no_sense_is_told_in_a_line(
-    own: Services, leads: list[int], arguments: tuple[str, ...], told: str
+    services: Services, leads: list[int], arguments: tuple[str, ...], told: str
 ) -> None:
     failed = service6("rescore", *arguments)
     assert failed.exit_code == 2
@@ -74,7 +74,7 @@ def test_a_filter_that_makes_no_sense_is_told_in_a_line(
     assert failed.stderr.count("\n") == 1
 
 
-def test_the_second_of_two_runs_is_told_of_the_first(own: Services, leads: list[int]) -> None:
+def test_the_second_of_two_runs_is_told_of_the_first(services: Services, leads: list[int]) -> None:
     service6("rescore", "--no-wait")
     second = service6("rescore", "--no-wait")
     assert second.exit_code == 1
@@ -83,23 +83,23 @@ def test_the_second_of_two_runs_is_told_of_the_first(own: Services, leads: list[
     assert service6("rescore", "--no-wait").exit_code == 0
 
 
-def test_a_model_that_is_not_there(own: Services, leads: list[int]) -> None:
+def test_a_model_that_is_not_there(services: Services, leads: list[int]) -> None:
     failed = service6("rescore", "--model", "glassbox-00000000")
     assert failed.exit_code == 1
     assert "glassbox-00000000" in failed.stderr
 
 
-def test_a_dry_run_writes_nothing(own: Services, leads: list[int]) -> None:
-    before = rows(own, "SELECT * FROM scores ORDER BY lead_id")
+def test_a_dry_run_writes_nothing(services: Services, leads: list[int]) -> None:
+    before = rows(services, "SELECT * FROM scores ORDER BY lead_id")
     told = service6("rescore", "--dry-run")
     assert "30 of 30 leads would change" in told.stdout
     assert "D -> " in told.stdout
     assert json.loads(service6("rescore", "--dry-run", "--json").stdout)["leads_changed"] == 30
-    assert rows(own, "SELECT * FROM scores ORDER BY lead_id") == before
-    assert value(own, "SELECT count(*) FROM rescore_runs") == 0
+    assert rows(services, "SELECT * FROM scores ORDER BY lead_id") == before
+    assert value(services, "SELECT count(*) FROM rescore_runs") == 0
 
 
-def test_what_cannot_be_done_with_a_run_is_told(own: Services, leads: list[int]) -> None:
+def test_what_cannot_be_done_with_a_run_is_told(services: Services, leads: list[int]) -> None:
     assert "no run 7" in service6("runs", "pause", "7").stderr
     service6("rescore", "--no-wait")
     assert "run 1 is running: it cannot resume" in service6("runs", "resume", "1").stderr
@@ -107,14 +107,14 @@ def test_what_cannot_be_done_with_a_run_is_told(own: Services, leads: list[int])
     assert "run 1: running" in service6("runs", "resume", "1").stdout
 
 
-def test_who_stops_following_stops_no_run(own: Services, leads: list[int]) -> None:
+def test_who_stops_following_stops_no_run(services: Services, leads: list[int]) -> None:
     with terminal([sys.executable, "-m", "cli", "rescore"], dict(os.environ)) as shown:
-        eventually(lambda: value(own, "SELECT count(*) FROM rescore_runs"), within_s=30)
+        eventually(lambda: value(services, "SELECT count(*) FROM rescore_runs"), within_s=30)
         shown.shows("the run waits for one")
         shown.process.send_signal(signal.SIGINT)
         shown.shows("run 1 goes on; follow it with `service6 runs show 1 --wait`")
         assert shown.process.wait(30) == cli.INTERRUPTED
-    assert value(own, "SELECT state FROM rescore_runs") == RunState.RUNNING
+    assert value(services, "SELECT state FROM rescore_runs") == RunState.RUNNING
 
 
 # The same over the API.
@@ -126,7 +126,7 @@ def served(settings: Settings, leads: list[int]) -> Iterator[Api]:
         yield running
 
 
-def test_runs_over_the_api(served: Api, own: Services) -> None:
+def test_runs_over_the_api(served: Api, services: Services) -> None:
     asked = {"filter": {"tiers": ["D"]}, "rate": 10}
     begun = served.post("/api/v1/rescore-runs", asked)
     assert begun.status_code == 200, begun.text
@@ -159,11 +159,11 @@ def test_only_admins_steer_and_only_overseers_look(served: Api, role: Role) -> N
     assert served.post("/api/v1/rescore-runs", {}, role).status_code in (401, 403)
 
 
-def test_a_run_that_is_asked_for_twice_with_one_key_is_begun_once(served: Api, own: Services) -> None:
+def test_a_run_that_is_asked_for_twice_with_one_key_is_begun_once(served: Api, services: Services) -> None:
     headers = {**served.bearer(), "Idempotency-Key": "once"}
     answers = [served.http.post("/api/v1/rescore-runs", json={}, headers=headers).json() for _ in range(2)]
     assert answers[0] == answers[1]
-    assert value(own, "SELECT count(*) FROM rescore_runs") == 1
+    assert value(services, "SELECT count(*) FROM rescore_runs") == 1
 
 
 def test_leads_by_their_ids(served: Api, leads: list[int]) -> None:

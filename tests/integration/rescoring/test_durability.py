@@ -9,12 +9,12 @@ import pytest
 import redis
 from sqlalchemy import NullPool, create_engine, text
 
-from pipeline.settings import Settings
-from pipeline.storage import migrate
-from tests.gate import gate
-from tests.serving import furnish, process
-from tests.waiting import eventually
-from workers.supervision.servers import Postgres
+from pipeline.settings.loader import Settings
+from pipeline.storage.platform import migrate
+from tests.support.gate import gate
+from tests.support.serving import furnish, process
+from tests.support.waiting import eventually
+from workers.supervisor.postgres_and_valkey import Postgres
 
 # Nothing is written to the disk but by those who wait for it.
 LAZY = {"wal_writer_delay": "10s"}

@@ -9,50 +9,51 @@ import psutil
 import pytest
 from freezegun import freeze_time
 
-from pipeline import runs
 from pipeline.errors import Conflict, Malformed
-from pipeline.rescoring import Rescorer
-from pipeline.sections import ScheduleSettings
-from pipeline.storage import rescoring, schedules
+from pipeline.services import start_run
+from pipeline.services.rescorer import Rescorer
+from pipeline.settings.sections import ScheduleSettings
+from pipeline.storage.operations import schedules
+from pipeline.storage.runs import rescore_runs
 from pipeline.wiring import Services
 from schemas.run import LeadFilter, Run, RunRequest, RunState
 from tasks.app import enqueue_id
-from tasks.rescoring import Job, _brief, _take, rescore
-from tasks.runs import enqueue_slices
+from tasks.rescoring import SliceJob, _claim, _run_spec, rescore
+from tasks.run_messages import enqueue_slices
 from tasks.upkeep import keep_runs
 from tests.integration.rescoring.conftest import Begin, expected, leads_with_scores, narrow
 from tests.integration.rows import aside, blocked, execute, rows, told, value
 from tests.integration.rows import save as save_leads
-from tests.serving import log_of, worker
-from tests.waiting import eventually
-from workers import steering
+from tests.support.serving import log_of, worker
+from tests.support.waiting import eventually
+from workers.api import run_actions
 
 SAVED = "SELECT lead_id, score, tier FROM scores ORDER BY lead_id"
 ENDED_S = 60.0
 
 
-def state(own: Services, run: Run) -> Run:
-    with own.reading() as db:
-        found = rescoring.find(db, int(run.id))
+def state(services: Services, run: Run) -> Run:
+    with services.reading() as db:
+        found = rescore_runs.find(db, int(run.id))
     assert found
     return found
 
 
-def ended(own: Services, run: Run, within_s: float = ENDED_S) -> Run:
+def ended(services: Services, run: Run, within_s: float = ENDED_S) -> Run:
     def look() -> Run | None:
-        now = state(own, run)
+        now = state(services, run)
         return now if now.state not in (RunState.RUNNING, RunState.PAUSED) else None
 
     return eventually(look, within_s=within_s)
 
 
-def saved_scores(own: Services) -> dict[int, tuple[float, str]]:
-    return {row["lead_id"]: (round(row["score"], 1), row["tier"]) for row in rows(own, SAVED)}
+def saved_scores(services: Services) -> dict[int, tuple[float, str]]:
+    return {row["lead_id"]: (round(row["score"], 1), row["tier"]) for row in rows(services, SAVED)}
 
 
-def steer(own: Services, run: Run, deed: str) -> Run:
-    with own.session() as db:
-        return steering.steer(db, int(run.id), deed, "test")  # type: ignore[arg-type]
+def steer(services: Services, run: Run, deed: str) -> Run:
+    with services.session() as db:
+        return run_actions.apply_action(db, int(run.id), deed, "test")  # type: ignore[arg-type]
 
 
 def test_four_workers_share_a_run_and_killing_them_only_delays_it(celery: Services, begin: Begin) -> None:
@@ -96,9 +97,9 @@ def test_a_paused_run_waits_and_a_resumed_one_goes_on(celery: Services, begin: B
         assert state(celery, run).leads_done < 60
         keep_runs()
         assert not celery.redis.llen("rescoring")
-        assert _take(celery, int(run.id)) is None
+        assert _claim(celery, int(run.id)) is None
         execute(celery, "UPDATE rescore_runs SET rate = NULL")
-        steering.tell_workers(celery, steer(celery, run, "resume"))
+        run_actions.notify_workers(celery, steer(celery, run, "resume"))
         assert ended(celery, run).leads_done == 60
 
 
@@ -166,7 +167,7 @@ def test_a_slice_that_nobody_can_do_fails_the_run_with_the_reason_until_it_is_re
         assert told_why
         assert "23514" in told_why
         execute(celery, "ALTER TABLE score_history DROP CONSTRAINT full_disk")
-        steering.tell_workers(celery, steer(celery, run, "retry"))
+        run_actions.notify_workers(celery, steer(celery, run, "retry"))
         assert ended(celery, run).state == RunState.DONE
 
 
@@ -175,11 +176,11 @@ def test_a_failed_run_is_not_retried_beside_another(celery: Services, begin: Beg
     run = begin()
     execute(celery, "UPDATE rescore_runs SET state = 'failed', finished_at = now() - interval '90 days'")
     other = begin()
-    with pytest.raises(runs.Overlaps):
+    with pytest.raises(start_run.OverlappingRun):
         steer(celery, run, "retry")
     steer(celery, other, "cancel")
     with celery.session() as db:
-        rescoring.prune(db, datetime.now(UTC))
+        rescore_runs.prune(db, datetime.now(UTC))
     assert steer(celery, run, "retry").state == RunState.RUNNING
     assert value(celery, "SELECT count(*) FROM rescore_slices WHERE run_id = :id", id=int(run.id)) == 1
 
@@ -193,7 +194,7 @@ def test_a_run_that_stands_still_is_taken_up_though_another_keeps_the_queue_full
     execute(
         celery, "INSERT INTO rescore_slices (run_id, number, next_id, last_id) VALUES (:id, 0, 1, 9)", id=int(still.id)
     )
-    assert _take(celery, int(busy.id))
+    assert _claim(celery, int(busy.id))
     enqueue_id(rescore, "run", int(busy.id))
     keep_runs()
     assert celery.redis.llen("rescoring") == 2
@@ -215,36 +216,36 @@ def test_a_run_whose_messages_were_lost_is_taken_up_again(celery: Services, begi
 # Two at once.
 
 
-def test_the_second_of_two_that_open_a_run_at_once_is_told_of_the_first(own: Services) -> None:
-    leads_with_scores(own, 3)
-    own.champion  # noqa: B018 - stored before two ask for it
+def test_the_second_of_two_that_open_a_run_at_once_is_told_of_the_first(services: Services) -> None:
+    leads_with_scores(services, 3)
+    services.champion  # noqa: B018 - stored before two ask for it
     asked = RunRequest()
 
     def second() -> Run:
-        with own.session() as db:
-            return runs.open_run(own, db, asked, actor="test", reason="operator")
+        with services.session() as db:
+            return start_run.open_run(services, db, asked, actor="test", reason="operator")
 
-    with own.session() as first:
-        run = runs.open_run(own, first, asked, actor="test", reason="operator")
+    with services.session() as first:
+        run = start_run.open_run(services, first, asked, actor="test", reason="operator")
         with aside(second) as opening:
-            blocked(own.engine)
+            blocked(services.engine)
             first.commit()
-            with pytest.raises(runs.Overlaps, match=f"run {run.id} is running"):
+            with pytest.raises(start_run.OverlappingRun, match=f"run {run.id} is running"):
                 opening.result()
 
 
-def test_a_run_of_another_tier_overlaps_because_runs_move_leads_between_tiers(own: Services, begin: Begin) -> None:
-    leads_with_scores(own, 3)
+def test_a_run_of_another_tier_overlaps_because_runs_move_leads_between_tiers(services: Services, begin: Begin) -> None:
+    leads_with_scores(services, 3)
     begin(tiers=("D",))
-    with pytest.raises(runs.Overlaps):
+    with pytest.raises(start_run.OverlappingRun):
         begin(tiers=("A",))
 
 
-def test_runs_of_different_sources_do_not_overlap(own: Services, begin: Begin) -> None:
-    leads_with_scores(own, 3)
+def test_runs_of_different_sources_do_not_overlap(services: Services, begin: Begin) -> None:
+    leads_with_scores(services, 3)
     begin(sources=("standard",))
     begin(sources=("hubspot",), tiers=("A",))
-    with pytest.raises(runs.Overlaps):
+    with pytest.raises(start_run.OverlappingRun):
         begin(tiers=("D",))
 
 
@@ -252,52 +253,52 @@ NIGHTLY = ScheduleSettings(at=time(2, 30))
 NIGHT = datetime(2026, 11, 25, 2, 31, tzinfo=UTC)
 
 
-def test_of_two_beats_one_begins_the_scheduled_run(own: Services) -> None:
-    leads_with_scores(own, 3)
-    own.champion  # noqa: B018
-    with own.session() as first:
+def test_of_two_beats_one_begins_the_scheduled_run(services: Services) -> None:
+    leads_with_scores(services, 3)
+    services.champion  # noqa: B018
+    with services.session() as first:
         assert schedules.occur(first, "nightly", NIGHT.replace(minute=30))
 
         def second() -> None:
-            runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT)
+            start_run.open_scheduled(services, "nightly", NIGHTLY, NIGHT)
 
         with aside(second) as opening:
-            blocked(own.engine)
+            blocked(services.engine)
             first.commit()
             opening.result()
-    assert value(own, "SELECT count(*) FROM rescore_runs") == 0
-    runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT + timedelta(days=1))
-    runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT + timedelta(days=1))
-    [run] = rows(own, "SELECT id, reason, actor FROM rescore_runs")
+    assert value(services, "SELECT count(*) FROM rescore_runs") == 0
+    start_run.open_scheduled(services, "nightly", NIGHTLY, NIGHT + timedelta(days=1))
+    start_run.open_scheduled(services, "nightly", NIGHTLY, NIGHT + timedelta(days=1))
+    [run] = rows(services, "SELECT id, reason, actor FROM rescore_runs")
     assert (run["reason"], run["actor"]) == ("schedule", "schedule:nightly")
-    assert value(own, "SELECT run_id FROM schedules WHERE due > :night", night=NIGHT) == run["id"]
+    assert value(services, "SELECT run_id FROM schedules WHERE due > :night", night=NIGHT) == run["id"]
 
 
-def test_a_scheduled_run_that_was_missed_by_much_waits_for_the_next_night(own: Services) -> None:
-    runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT + timedelta(hours=7))
-    assert value(own, "SELECT count(*) FROM schedules") == 0
-    runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT + timedelta(hours=5))
-    assert value(own, "SELECT count(*) FROM schedules") == 1
+def test_a_scheduled_run_that_was_missed_by_much_waits_for_the_next_night(services: Services) -> None:
+    start_run.open_scheduled(services, "nightly", NIGHTLY, NIGHT + timedelta(hours=7))
+    assert value(services, "SELECT count(*) FROM schedules") == 0
+    start_run.open_scheduled(services, "nightly", NIGHTLY, NIGHT + timedelta(hours=5))
+    assert value(services, "SELECT count(*) FROM schedules") == 1
 
 
-def test_a_scheduled_run_gives_way_to_one_that_is_at_work(own: Services, begin: Begin) -> None:
-    leads_with_scores(own, 3)
+def test_a_scheduled_run_gives_way_to_one_that_is_at_work(services: Services, begin: Begin) -> None:
+    leads_with_scores(services, 3)
     begin()
-    runs.open_scheduled(own, "nightly", NIGHTLY, NIGHT)
-    assert value(own, "SELECT count(*) FROM rescore_runs") == 1
+    start_run.open_scheduled(services, "nightly", NIGHTLY, NIGHT)
+    assert value(services, "SELECT count(*) FROM rescore_runs") == 1
 
 
 # Which leads.
 
 
-def test_a_filter_takes_the_leads_that_meet_all_of_it(own: Services) -> None:
-    leads_with_scores(own, 40, owner="ann", stage="new", city="Lisbon")
+def test_a_filter_takes_the_leads_that_meet_all_of_it(services: Services) -> None:
+    leads_with_scores(services, 40, owner="ann", stage="new", city="Lisbon")
     now = datetime.now(UTC)
 
     def count(**where: object) -> int:
-        with own.session() as db:
-            resolved = runs.resolved(db, LeadFilter.model_validate(where))
-            return rescoring.count(db, resolved, own.champion.model_id)
+        with services.session() as db:
+            resolved = start_run.resolve_attributes(db, LeadFilter.model_validate(where))
+            return rescore_runs.count(db, resolved, services.champion.model_id)
 
     assert count() == 40
     assert count(sources=("standard",), owners=("ann",), stages=("new",), tiers=("D",)) == 40
@@ -325,9 +326,9 @@ def test_leads_outside_the_filter_are_left_alone(celery: Services, begin: Begin)
     assert value(celery, "SELECT count(*) FROM scores WHERE rev = 1") == len(ids) - 10
 
 
-def test_a_run_of_no_leads_is_done_at_once(own: Services, begin: Begin) -> None:
+def test_a_run_of_no_leads_is_done_at_once(services: Services, begin: Begin) -> None:
     assert begin().state == RunState.DONE
-    leads_with_scores(own, 3)
+    leads_with_scores(services, 3)
     assert begin(owners=("nobody",)).state == RunState.DONE
 
 
@@ -335,7 +336,7 @@ def test_a_preview_tells_what_the_run_then_does_and_writes_nothing(celery: Servi
     leads_with_scores(celery, 30)
     before = rows(celery, "SELECT * FROM scores ORDER BY lead_id")
     seen: list[int] = []
-    found = runs.preview(celery, RunRequest(), seen.append)
+    found = start_run.preview(celery, RunRequest(), seen.append)
     assert rows(celery, "SELECT * FROM scores ORDER BY lead_id") == before
     assert (
         value(celery, "SELECT count(*) FROM rescore_runs")
@@ -357,10 +358,10 @@ def test_live_work_makes_the_steps_small(celery: Services, begin: Begin) -> None
     run = begin(slice_ids=1000)
     celery.settings = narrow(celery.settings, live_ids=10, step_ids=1000)
     save_leads(celery, [told(celery, "waits", budget=1)])
-    brief, work = _brief(celery, int(run.id)), _take(celery, int(run.id))
+    brief, work = _run_spec(celery, int(run.id)), _claim(celery, int(run.id))
     assert brief
     assert work
-    job = Job(celery, brief, *work)
+    job = SliceJob(celery, brief, *work)
     rescorer = Rescorer(celery.champion.scorer, brief.model_id, brief.as_of, brief.filter)
     assert job._step(rescorer).leads_done == 10
     execute(celery, "TRUNCATE unscored")

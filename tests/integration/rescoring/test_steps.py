@@ -6,10 +6,11 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from pipeline.changed_leads import unpack
-from pipeline.rescoring import Rescorer, columns
-from pipeline.storage import packed, rescored, slices
-from pipeline.storage.slices import Step
+from pipeline.redis_store.changed_leads import unpack
+from pipeline.services.rescorer import Rescorer, columns
+from pipeline.storage.runs import run_slices
+from pipeline.storage.runs.run_slices import Step
+from pipeline.storage.scores import packed_scores, run_writes
 from pipeline.wiring import Services
 from schemas.run import LeadFilter, Run, RunState
 from tasks import rescoring as tasks_rescoring
@@ -21,151 +22,151 @@ AS_OF = datetime.now(UTC) + timedelta(days=20)
 
 
 @pytest.fixture
-def rescorer(own: Services) -> Rescorer:
-    return Rescorer(own.champion.scorer, own.champion.model_id, AS_OF, LeadFilter())
+def rescorer(services: Services) -> Rescorer:
+    return Rescorer(services.champion.scorer, services.champion.model_id, AS_OF, LeadFilter())
 
 
-def test_a_step_gives_each_lead_the_score_that_one_thread_gives_it(own: Services, rescorer: Rescorer) -> None:
-    ids = leads_with_scores(own, 60)
-    with own.reading() as db:
+def test_a_step_gives_each_lead_the_score_that_one_thread_gives_it(services: Services, rescorer: Rescorer) -> None:
+    ids = leads_with_scores(services, 60)
+    with services.reading() as db:
         judged = rescorer.judge(db, ids[0], ids[-1])
-    with own.session() as db:
+    with services.session() as db:
         changed = rescorer.save(db, judged)
     assert changed is not None
     assert changed.ids.tolist() == ids
-    found = {row["lead_id"]: (round(row["score"], 1), row["tier"]) for row in rows(own, SAVED)}
-    assert found == expected(own, ids, AS_OF)
-    history = rows(own, "SELECT lead_id, score, tier, rev, bins FROM score_history ORDER BY lead_id")
+    found = {row["lead_id"]: (round(row["score"], 1), row["tier"]) for row in rows(services, SAVED)}
+    assert found == expected(services, ids, AS_OF)
+    history = rows(services, "SELECT lead_id, score, tier, rev, bins FROM score_history ORDER BY lead_id")
     written = [(row["lead_id"], row["score"], row["tier"], row["rev"]) for row in history]
-    assert written == [tuple(row.values()) for row in rows(own, SAVED)]
+    assert written == [tuple(row.values()) for row in rows(services, SAVED)]
     assert {row["rev"] for row in history} == {2}
     assert all(row["bins"] for row in history)
     # What had to be encoded is stored.
-    assert value(own, "SELECT count(*) FROM feature_vectors") == len(ids)
+    assert value(services, "SELECT count(*) FROM feature_vectors") == len(ids)
     reading = "SELECT lead_id, factors FROM scores ORDER BY lead_id LIMIT 1"
-    [first] = rows(own, reading)
-    with own.reading() as db:
+    [first] = rows(services, reading)
+    with services.reading() as db:
         again = rescorer.judge(db, ids[0], ids[-1])
     assert (len(again), len(again.changed), again.encoded) == (60, 0, None)
-    assert bytes(rows(own, reading)[0]["factors"]) == bytes(first["factors"])
+    assert bytes(rows(services, reading)[0]["factors"]) == bytes(first["factors"])
 
 
-def test_only_what_differs_as_people_read_it_is_written(own: Services, rescorer: Rescorer) -> None:
-    ids = leads_with_scores(own, 10)
-    with own.reading() as db:
+def test_only_what_differs_as_people_read_it_is_written(services: Services, rescorer: Rescorer) -> None:
+    ids = leads_with_scores(services, 10)
+    with services.reading() as db:
         judged = rescorer.judge(db, ids[0], ids[-1])
     for lead, score, tier in zip(ids, judged.found.scores.tolist(), judged.found.tiers.tolist(), strict=True):
         # Off by less than anybody sees, but for two.
         off = {ids[3]: 0.2, ids[4]: 0}.get(lead, 0.001 if round(score + 0.001, 1) == round(score, 1) else 0)
         letter = "A" if lead == ids[4] and tier != b"A" else tier.decode()
         execute(
-            own,
+            services,
             "UPDATE scores SET score = :score, tier = :tier WHERE lead_id = :id",
             score=score + off,
             tier=letter,
             id=lead,
         )
-    with own.reading() as db:
+    with services.reading() as db:
         judged = rescorer.judge(db, ids[0], ids[-1])
     assert [ids[place] for place in judged.changed] == [ids[3], ids[4]]
 
 
-def test_a_score_that_real_time_wrote_meanwhile_stays(own: Services, rescorer: Rescorer) -> None:
-    first, second = leads_with_scores(own, 2)
-    with own.reading() as db:
+def test_a_score_that_real_time_wrote_meanwhile_stays(services: Services, rescorer: Rescorer) -> None:
+    first, second = leads_with_scores(services, 2)
+    with services.reading() as db:
         judged = rescorer.judge(db, first, second)
-    save(own, [told(own, "L0", budget=900_000)])
-    with own.session() as live:
-        save_scores(own, live, scored(own, [first]))
+    save(services, [told(services, "L0", budget=900_000)])
+    with services.session() as live:
+        save_scores(services, live, scored(services, [first]))
 
         def slice_() -> list[int]:
-            with own.session() as db:
+            with services.session() as db:
                 changed = rescorer.save(db, judged)
                 return [] if changed is None else changed.ids.tolist()
 
         with aside(slice_) as saving:
-            blocked(own.engine)
+            blocked(services.engine)
             live.commit()
             assert saving.result() == [second]
-    assert [row["rev"] for row in rows(own, SAVED)] == [2, 2]
-    assert value(own, "SELECT lead_revision FROM scores WHERE lead_id = :id", id=first) == 2
-    reasons = rows(own, "SELECT lead_id, reason FROM score_history ORDER BY lead_id")
-    assert reasons == [{"lead_id": first, "reason": "change"}, {"lead_id": second, "reason": rescored.REASON}]
+    assert [row["rev"] for row in rows(services, SAVED)] == [2, 2]
+    assert value(services, "SELECT lead_revision FROM scores WHERE lead_id = :id", id=first) == 2
+    reasons = rows(services, "SELECT lead_id, reason FROM score_history ORDER BY lead_id")
+    assert reasons == [{"lead_id": first, "reason": "change"}, {"lead_id": second, "reason": run_writes.REASON}]
 
 
-def test_of_two_runs_that_read_the_same_score_one_writes_it(own: Services, rescorer: Rescorer) -> None:
-    [lead] = leads_with_scores(own, 1)
-    with own.reading() as db:
+def test_of_two_runs_that_read_the_same_score_one_writes_it(services: Services, rescorer: Rescorer) -> None:
+    [lead] = leads_with_scores(services, 1)
+    with services.reading() as db:
         one, other = rescorer.judge(db, lead, lead), rescorer.judge(db, lead, lead)
-    with own.session() as first:
+    with services.session() as first:
         rescorer.save(first, one)
 
         def second() -> object:
-            with own.session() as db:
+            with services.session() as db:
                 return rescorer.save(db, other)
 
         with aside(second) as saving:
-            blocked(own.engine)
+            blocked(services.engine)
             first.commit()
             assert saving.result() is None
-    assert value(own, "SELECT count(*) FROM score_history") == 1
+    assert value(services, "SELECT count(*) FROM score_history") == 1
 
 
 def test_real_time_still_writes_and_announces_a_lead_that_a_run_has_met_before_it(
-    own: Services, rescorer: Rescorer
+    services: Services, rescorer: Rescorer
 ) -> None:
     """It is encoded as it is now, and owed to real time all the same: with its new owner."""
-    [lead] = leads_with_scores(own, 1, owner="ann")
-    save(own, [told(own, "L0", budget=900_000, meetings=3, owner="bob")])
-    execute(own, "DELETE FROM feature_vectors")
-    late = scored(own, [lead])
-    with own.reading() as db:
+    [lead] = leads_with_scores(services, 1, owner="ann")
+    save(services, [told(services, "L0", budget=900_000, meetings=3, owner="bob")])
+    execute(services, "DELETE FROM feature_vectors")
+    late = scored(services, [lead])
+    with services.reading() as db:
         judged = rescorer.judge(db, lead, lead)
-    with own.session() as db:
+    with services.session() as db:
         rescorer.save(db, judged)
-    [saved] = rows(own, "SELECT score, tier, lead_revision, owner, rev FROM scores")
-    assert (round(saved["score"], 1), saved["tier"]) == expected(own, [lead], AS_OF)[lead]
+    [saved] = rows(services, "SELECT score, tier, lead_revision, owner, rev FROM scores")
+    assert (round(saved["score"], 1), saved["tier"]) == expected(services, [lead], AS_OF)[lead]
     assert (saved["lead_revision"], saved["owner"], saved["rev"]) == (1, "ann", 2)
-    execute(own, "TRUNCATE outbox")
-    with own.session() as db:
-        assert save_scores(own, db, late) == 1
-    [saved] = rows(own, "SELECT lead_revision, owner, rev FROM scores")
+    execute(services, "TRUNCATE outbox")
+    with services.session() as db:
+        assert save_scores(services, db, late) == 1
+    [saved] = rows(services, "SELECT lead_revision, owner, rev FROM scores")
     assert saved == {"lead_revision": 2, "owner": "bob", "rev": 3}
-    assert value(own, "SELECT previous_owner FROM outbox") == "ann"
+    assert value(services, "SELECT previous_owner FROM outbox") == "ann"
 
 
-def test_scores_are_locked_before_vectors_as_real_time_does(own: Services, rescorer: Rescorer) -> None:
-    first, second = leads_with_scores(own, 2)
-    execute(own, "DELETE FROM feature_vectors")
-    with own.reading() as db:
+def test_scores_are_locked_before_vectors_as_real_time_does(services: Services, rescorer: Rescorer) -> None:
+    first, second = leads_with_scores(services, 2)
+    execute(services, "DELETE FROM feature_vectors")
+    with services.reading() as db:
         judged = rescorer.judge(db, first, second)
-    with own.session() as live:
+    with services.session() as live:
         live.execute(text("SELECT 1 FROM scores WHERE lead_id = :id FOR UPDATE"), {"id": second})
 
         def step() -> None:
-            with own.session() as db:
+            with services.session() as db:
                 rescorer.save(db, judged)
 
         with aside(step) as saving:
-            blocked(own.engine)
+            blocked(services.engine)
             # It holds no vector that real time could want now.
-            execute(own, "INSERT INTO feature_vectors VALUES (:id, 1, 1, '\\x00')", id=second)
+            execute(services, "INSERT INTO feature_vectors VALUES (:id, 1, 1, '\\x00')", id=second)
             live.rollback()
             saving.result()
 
 
-def test_however_many_there_are_they_are_locked_one_after_the_other(own: Services, rescorer: Rescorer) -> None:
+def test_however_many_there_are_they_are_locked_one_after_the_other(services: Services, rescorer: Rescorer) -> None:
     """A hash join would lock them in the order of the disk."""
-    ids = leads_with_scores(own, 2000)
-    execute(own, "ANALYZE scores")
-    with own.reading() as db:
+    ids = leads_with_scores(services, 2000)
+    execute(services, "ANALYZE scores")
+    with services.reading() as db:
         judged = rescorer.judge(db, ids[0], ids[-1])
-    with own.session() as db:
-        for statement in rescored.PREPARE:
+    with services.session() as db:
+        for statement in run_writes.PREPARE:
             db.execute(statement)
-        packed.write(db, columns(judged), "rescored_leads")
-        told = {"model_id": own.champion.model_id, "reason": rescored.REASON}
-        plan = "\n".join(db.execute(text(f"EXPLAIN {rescored.SAVE.text}"), told).scalars())
+        packed_scores.write(db, columns(judged), "rescored_leads")
+        told = {"model_id": services.champion.model_id, "reason": run_writes.REASON}
+        plan = "\n".join(db.execute(text(f"EXPLAIN {run_writes.SAVE.text}"), told).scalars())
     assert "Nested Loop" in plan
     assert "Hash Join" not in plan
 
@@ -173,71 +174,71 @@ def test_however_many_there_are_they_are_locked_one_after_the_other(own: Service
 # The lease: who lost it writes nothing.
 
 
-def taken(own: Services, run: Run, lease: str, *, until: datetime) -> slices.Slice | None:
-    with own.session() as db:
-        return slices.take(db, int(run.id), lease=lease, now=datetime.now(UTC), until=until)
+def taken(services: Services, run: Run, lease: str, *, until: datetime) -> run_slices.Slice | None:
+    with services.session() as db:
+        return run_slices.claim(db, int(run.id), lease=lease, now=datetime.now(UTC), until=until)
 
 
-def test_a_slice_is_taken_once_until_its_lease_runs_out(own: Services, begin: Begin) -> None:
-    leads_with_scores(own, 10)
+def test_a_slice_is_taken_once_until_its_lease_runs_out(services: Services, begin: Begin) -> None:
+    leads_with_scores(services, 10)
     run = begin(slice_ids=1000)
-    slow = taken(own, run, "slow", until=datetime.now(UTC) - timedelta(seconds=1))
+    slow = taken(services, run, "slow", until=datetime.now(UTC) - timedelta(seconds=1))
     assert slow is not None
-    quick = taken(own, run, "quick", until=soon())
+    quick = taken(services, run, "quick", until=soon())
     assert quick is not None
     assert (quick.number, quick.attempts) == (slow.number, 2)
-    assert taken(own, run, "third", until=soon()) is None
+    assert taken(services, run, "third", until=soon()) is None
 
 
-def test_who_advances_while_its_lease_is_taken_away_writes_nothing(own: Services, begin: Begin) -> None:
-    leads_with_scores(own, 10)
+def test_who_advances_while_its_lease_is_taken_away_writes_nothing(services: Services, begin: Begin) -> None:
+    leads_with_scores(services, 10)
     run = begin(slice_ids=1000)
-    slow = taken(own, run, "slow", until=datetime.now(UTC) - timedelta(seconds=1))
+    slow = taken(services, run, "slow", until=datetime.now(UTC) - timedelta(seconds=1))
     assert slow
     step = Step(slow.last_id + 1, 10, 0, 0)
-    with own.session() as quick:
-        assert slices.take(quick, int(run.id), lease="quick", now=datetime.now(UTC), until=soon())
+    with services.session() as quick:
+        assert run_slices.claim(quick, int(run.id), lease="quick", now=datetime.now(UTC), until=soon())
 
         def late() -> object:
-            with own.session() as db:
-                return slices.advance(db, slow, step, lease="slow", until=soon())
+            with services.session() as db:
+                return run_slices.advance(db, slow, step, lease="slow", until=soon())
 
         with aside(late) as advancing:
-            blocked(own.engine)
+            blocked(services.engine)
             quick.commit()
             assert advancing.result() is None
-    with own.session() as db:
-        progress = slices.advance(db, slow, step, lease="quick", until=soon())
+    with services.session() as db:
+        progress = run_slices.advance(db, slow, step, lease="quick", until=soon())
     assert progress
     assert (progress.state, progress.leads_done) == (RunState.DONE, 10)
 
 
-def test_two_that_want_a_slice_at_once_get_different_ones(own: Services, begin: Begin) -> None:
-    leads_with_scores(own, 20)
+def test_two_that_want_a_slice_at_once_get_different_ones(services: Services, begin: Begin) -> None:
+    leads_with_scores(services, 20)
     run = begin(slice_ids=10)
-    with own.session() as first:
-        one = slices.take(first, int(run.id), lease="one", now=soon(), until=soon(60))
-        other = taken(own, run, "other", until=soon())
+    with services.session() as first:
+        one = run_slices.claim(first, int(run.id), lease="one", now=soon(), until=soon(60))
+        other = taken(services, run, "other", until=soon())
         assert one
         assert other
         assert one.number != other.number
 
 
-def test_the_last_two_slices_that_end_at_once_end_the_run(own: Services, begin: Begin) -> None:
-    leads_with_scores(own, 20)
+def test_the_last_two_slices_that_end_at_once_end_the_run(services: Services, begin: Begin) -> None:
+    leads_with_scores(services, 20)
     run = begin(slice_ids=10)
-    one, other = (taken(own, run, lease, until=soon()) for lease in ("one", "other"))
+    one, other = (taken(services, run, lease, until=soon()) for lease in ("one", "other"))
     assert one
     assert other
-    with own.session() as first:
-        slices.advance(first, one, Step(one.last_id + 1, 10, 0, 0), lease="one", until=soon())
+    with services.session() as first:
+        run_slices.advance(first, one, Step(one.last_id + 1, 10, 0, 0), lease="one", until=soon())
 
         def second() -> object:
-            with own.session() as db:
-                return slices.advance(db, other, Step(other.last_id + 1, 10, 0, 0), lease="other", until=soon())
+            with services.session() as db:
+                return run_slices.advance(db, other, Step(other.last_id + 1, 10, 0, 0), lease="other", until=soon())
 
         with aside(second) as advancing:
-            blocked(own.engine)
+            blocked(services.engine)
             first.commit()
             progress = advancing.result()
     assert isinstance(progress, Run)

@@ -6,13 +6,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from pipeline.metrics import Metrics
-from pipeline.settings import load
+from pipeline.settings.loader import load
 from pipeline.wiring import Services
-from tests import crm
+from tests.support import crm
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**crm.environment(), "SERVICE6_SECRET_KEY": "k"}.items():
             patch.setenv(name, value)

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import GiveUp
 from schemas.event import Routing, ScoreChanged
-from tests.feed import scored
+from tests.support.feed import scored
 from workers.publisher import entry
 
 

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from pipeline.learning.contest import compete
-from pipeline.learning.training import Wishes, fit
+from pipeline.learning.training import TrainingConfig, fit
 from schemas.baseline import Baseline
 from schemas.example import Example
-from schemas.glassbox import Glassbox
+from schemas.glassbox import GlassBoxArtefact
 from schemas.scorecard import TierCuts
 from schemas.training import Contest
 from tests.unit.pipeline.learning.leads import examples
 
 KNOWN = examples(1800)
 NEWER = KNOWN[1200:]
-WISHES = Wishes(TierCuts())
+WISHES = TrainingConfig(TierCuts())
 
 
 def by_lot(known: list[Example]) -> list[Example]:
@@ -23,22 +23,24 @@ def by_lot(known: list[Example]) -> list[Example]:
 
 
 @pytest.fixture(scope="module")
-def good() -> Glassbox:
+def good() -> GlassBoxArtefact:
     return fit(KNOWN[:900], WISHES).model
 
 
 @pytest.fixture(scope="module")
-def bad() -> Glassbox:
+def bad() -> GlassBoxArtefact:
     return fit(by_lot(KNOWN[:900]), WISHES).model
 
 
-def fought(champion: Glassbox, candidate: Glassbox, *, seen: int = 900, newer: list[Example] = NEWER) -> Contest:
+def fought(
+    champion: GlassBoxArtefact, candidate: GlassBoxArtefact, *, seen: int = 900, newer: list[Example] = NEWER
+) -> Contest:
     newest = KNOWN[seen - 1]
     baseline = Baseline(until=newest.as_of, last_lead_id=newest.lead_id, spreads=())
     return compete(champion, "glassbox-old", baseline, candidate, newer)
 
 
-def test_the_better_one_wins_and_the_worse_one_does_not(good: Glassbox, bad: Glassbox) -> None:
+def test_the_better_one_wins_and_the_worse_one_does_not(good: GlassBoxArtefact, bad: GlassBoxArtefact) -> None:
     won, lost = fought(bad, good), fought(good, bad)
     assert won.promoted
     assert won.gain_low is not None
@@ -49,13 +51,15 @@ def test_the_better_one_wins_and_the_worse_one_does_not(good: Glassbox, bad: Gla
     assert won.leads == lost.leads == len(NEWER)
 
 
-def test_an_equal_has_not_won(good: Glassbox) -> None:
+def test_an_equal_has_not_won(good: GlassBoxArtefact) -> None:
     again = fought(good, good)
     assert not again.promoted
     assert again.gain_low == 0
 
 
-def test_what_the_champion_has_seen_is_left_out_by_time_and_then_by_id(good: Glassbox, bad: Glassbox) -> None:
+def test_what_the_champion_has_seen_is_left_out_by_time_and_then_by_id(
+    good: GlassBoxArtefact, bad: GlassBoxArtefact
+) -> None:
     assert fought(bad, good, seen=1500).leads == 300
     together = [one._replace(as_of=NEWER[0].as_of) for one in NEWER]
     newest = together[99]
@@ -63,7 +67,7 @@ def test_what_the_champion_has_seen_is_left_out_by_time_and_then_by_id(good: Gla
     assert compete(bad, "glassbox-old", baseline, good, together).leads == len(NEWER) - 100
 
 
-def test_too_few_leads_decide_nothing(good: Glassbox, bad: Glassbox) -> None:
+def test_too_few_leads_decide_nothing(good: GlassBoxArtefact, bad: GlassBoxArtefact) -> None:
     few = fought(bad, good, seen=1770)
     assert not few.promoted
     assert few.loss is None
@@ -71,7 +75,7 @@ def test_too_few_leads_decide_nothing(good: Glassbox, bad: Glassbox) -> None:
 
 
 def test_leads_that_came_with_their_outcome_count_only_where_the_others_are_too_few(
-    good: Glassbox, bad: Glassbox
+    good: GlassBoxArtefact, bad: GlassBoxArtefact
 ) -> None:
     half = [one._replace(imported=n % 2 == 0) for n, one in enumerate(NEWER)]
     assert fought(bad, good, newer=half).leads == len(NEWER) / 2

@@ -6,16 +6,16 @@ import pytest
 from interpret.glassbox import ExplainableBoostingClassifier
 
 from pipeline.learning import boosting, logistic, training
-from pipeline.learning.additive import Training, as_tables
-from pipeline.learning.columns import columns
+from pipeline.learning.additive import TrainingMatrix, as_tables
+from pipeline.learning.column_kinds import columns
 from pipeline.scoring.features import FeatureSet
-from pipeline.scoring.glassbox import GlassBox
+from pipeline.scoring.glassbox import GlassBoxModel
 from tests.unit.pipeline.learning.leads import examples
 
 KNOWN = examples(900)
 OLDER, NEWER = KNOWN[:700], KNOWN[700:]
 FOUND = columns([example.attributes for example in OLDER])
-SEEN = Training(FOUND.features, training.readings(FOUND, OLDER), training.outcomes(OLDER))
+SEEN = TrainingMatrix(FOUND.features, training.readings(FOUND, OLDER), training.outcomes(OLDER))
 HELD = training.readings(FOUND, NEWER)
 
 
@@ -47,7 +47,7 @@ def test_a_boosted_model_predicts_what_its_library_predicts() -> None:
     machine.fit(SEEN.readings.astype(float), SEEN.won, bags=np.where(held_out, -1, 1).astype(np.int8))
     model = boosting.tables_of(machine, FOUND.features, held_out)
     features = FeatureSet(model.features)
-    box = GlassBox(as_tables(model, features.binned(SEEN.readings), slope=1, shift=0))
+    box = GlassBoxModel(as_tables(model, features.binned(SEEN.readings), slope=1, shift=0))
     rows = held_rows()
     judged = box.judge(features.binned(rows))
     ours = box.tables.intercept + box.logits(judged.places).sum(axis=1)
@@ -59,7 +59,7 @@ def test_a_boosted_model_predicts_what_its_library_predicts() -> None:
 def test_a_regression_is_the_mean_of_its_bags_and_its_terms_are_zero_on_average() -> None:
     model = logistic.fit(SEEN, seed=3)
     bins = FeatureSet(model.features).binned(SEEN.readings)
-    box = GlassBox(as_tables(model, bins, slope=1, shift=0))
+    box = GlassBoxModel(as_tables(model, bins, slope=1, shift=0))
     logits = box.logits(box.judge(bins).places)
     assert box.tables.intercept + logits.sum(axis=1) == pytest.approx(model.bag_logits(bins).mean(axis=1), abs=1e-6)
     assert logits.mean(axis=0) == pytest.approx(np.zeros(len(model.features)), abs=1e-6)

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from pipeline.errors import GiveUp
-from pipeline.learning.training import Trained, Wishes, chances, outcomes, train
-from pipeline.scoring.glassbox import GlassBox, opened
+from pipeline.learning.training import TrainedModel, TrainingConfig, chances, outcomes, train
+from pipeline.scoring.glassbox import GlassBoxModel, open_artefact
 from pipeline.scoring.scorer import Scorer
 from schemas.example import Example, Split
 from schemas.model_card import ModelCard, Readiness
@@ -16,39 +16,39 @@ from schemas.scorecard import TierCuts
 from tests.unit.pipeline.learning.leads import BEGAN, auc_of_rule, examples, split
 from tests.unit.pipeline.scoring.cards import waiting
 
-WISHES = Wishes(TierCuts(), segments=("source",))
+WISHES = TrainingConfig(TierCuts(), segments=("source",))
 FEW = examples(600)
 
 
 @pytest.fixture(scope="module")
-def many() -> Trained:
+def many() -> TrainedModel:
     return train(split(examples(2500)), WISHES)
 
 
 @pytest.fixture(scope="module")
-def few() -> Trained:
+def few() -> TrainedModel:
     return train(split(FEW), WISHES)
 
 
-def test_what_is_learned_is_nearly_as_good_as_the_rule(many: Trained) -> None:
+def test_what_is_learned_is_nearly_as_good_as_the_rule(many: TrainedModel) -> None:
     newer = examples(4000, seed=2)[2500:]
     best = roc_auc_score(outcomes(newer), auc_of_rule(newer))
     assert roc_auc_score(outcomes(newer), chances(many.model, newer)) > best - 0.02
     assert many.card.readiness == Readiness.READY
 
 
-def test_few_leads_are_learned_by_regression_and_many_by_boosting(few: Trained, many: Trained) -> None:
+def test_few_leads_are_learned_by_regression_and_many_by_boosting(few: TrainedModel, many: TrainedModel) -> None:
     assert (few.card.method, many.card.method) == ("logistic regression", "explainable boosting machine")
 
 
-def test_the_test_is_the_newest_fifth_whatever_order_the_leads_come_in(few: Trained) -> None:
+def test_the_test_is_the_newest_fifth_whatever_order_the_leads_come_in(few: TrainedModel) -> None:
     assert few.card.trained_on.until < few.card.tested_on.since
     assert (few.card.trained_on.leads, few.card.tested_on.leads) == (480, 120)
     assert train(split(FEW[::-1]), WISHES) == few
 
 
-def test_a_model_scores_where_the_scorecard_does(many: Trained) -> None:
-    scorer = Scorer(opened(GlassBox(many.model).artefact()), TierCuts())
+def test_a_model_scores_where_the_scorecard_does(many: TrainedModel) -> None:
+    scorer = Scorer(open_artefact(GlassBoxModel(many.model).artefact()), TierCuts())
     attributes = FEW[0].attributes
     [row] = scorer.score([waiting(attributes)], FEW[0].as_of)
     [chance] = chances(many.model, FEW[:1])
@@ -56,7 +56,7 @@ def test_a_model_scores_where_the_scorecard_does(many: Trained) -> None:
     assert scorer.attempt(attributes, FEW[0].as_of).explanation.count("(") >= 2
 
 
-def test_the_card_tells_what_was_left_out_and_what_counts(many: Trained) -> None:
+def test_the_card_tells_what_was_left_out_and_what_counts(many: TrainedModel) -> None:
     reasons = {out.attribute: out.reason for out in many.card.left_out}
     assert set(reasons) == {"lead_id", "remark", "campaign"}
     assert {term.attribute for term in many.card.importances[:4]} == {"source", "visits", "seen_at", "newsletter"}
@@ -99,8 +99,8 @@ def test_outcomes_that_follow_nothing_make_no_model_to_trust() -> None:
     assert "chance" in card.reasons[0]
 
 
-def test_words_never_seen_and_a_number_that_became_text_are_scored_with_less_confidence(many: Trained) -> None:
-    scorer = Scorer(GlassBox(many.model), TierCuts())
+def test_words_never_seen_and_a_number_that_became_text_are_scored_with_less_confidence(many: TrainedModel) -> None:
+    scorer = Scorer(GlassBoxModel(many.model), TierCuts())
     usual = scorer.attempt({**FEW[0].attributes, "source": "ads", "visits": 3}, FEW[0].as_of)
     turned = scorer.attempt({**FEW[0].attributes, "source": "a fair", "visits": "many"}, FEW[0].as_of)
     assert 0 <= turned.score <= 100
@@ -108,7 +108,9 @@ def test_words_never_seen_and_a_number_that_became_text_are_scored_with_less_con
     assert "Visits not known" in {factor.label for factor in turned.factors}
 
 
-def test_a_column_that_turns_from_number_to_text_between_training_and_test_shows_in_the_figures(few: Trained) -> None:
+def test_a_column_that_turns_from_number_to_text_between_training_and_test_shows_in_the_figures(
+    few: TrainedModel,
+) -> None:
     known = split(FEW)
     turned = [e._replace(attributes={**e.attributes, "visits": f"{e.attributes['visits']} calls"}) for e in known.newer]
     card = train(known._replace(newer=turned), WISHES).card

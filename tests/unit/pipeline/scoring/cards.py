@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from schemas.lead import WaitingLead
+from schemas.lead import UnscoredLead
 from schemas.score import Value
 from schemas.scorecard import ScorecardConfig
 
@@ -33,5 +33,5 @@ def cards(draw: st.DrawFn) -> ScorecardConfig:
 ATTRIBUTES = st.dictionaries(st.sampled_from([f"f{n}" for n in range(8)]), VALUES, max_size=8)
 
 
-def waiting(attributes: dict[str, Value], lead_id: int = 1, revision: int = 1) -> WaitingLead:
-    return WaitingLead(lead_id, "standard", f"L{lead_id}", revision, attributes, None, None, None, NOW)
+def waiting(attributes: dict[str, Value], lead_id: int = 1, revision: int = 1) -> UnscoredLead:
+    return UnscoredLead(lead_id, "standard", f"L{lead_id}", revision, attributes, None, None, None, NOW)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import Misconfigured
 from pipeline.scoring.scorecard import HIGHEST_CONFIDENCE, Judgement, Scorecard
-from pipeline.settings import load
+from pipeline.settings.loader import load
 from schemas.score import Value
 from schemas.scorecard import ScorecardConfig
 from tests.unit.pipeline.scoring.cards import ATTRIBUTES, NOW, cards

@@ -1,0 +1,80 @@
+"""Model versions as an operator compares and promotes them in a terminal."""
+
+from collections.abc import Sequence
+
+from commands.actor import actor
+from pipeline.services import model_promotion
+from pipeline.settings.loader import Settings
+from pipeline.storage.models import champions
+from pipeline.storage.models.champions import ChampionChange, Listed
+from schemas.model_card import ModelCard, Window
+from workers.command_services import command_services
+
+SHOWN = 10  # terms and reasons of a card
+RESCORE = "`service6 rescore` renews them"
+
+
+def look(settings: Settings) -> list[Listed]:
+    with command_services(settings) as services, services.reading() as db:
+        return champions.listed(db)
+
+
+def card(settings: Settings, version: str) -> ModelCard:
+    with command_services(settings) as services, services.reading() as db:
+        return ModelCard.model_validate(champions.find(db, version).card)
+
+
+def promote(settings: Settings, version: str, *, anyway: bool) -> str:
+    """Raises GiveUp, and changes nothing, if the model is damaged, or not ready and not wanted anyway."""
+    with command_services(settings) as services:
+        with services.session() as db:
+            handover = model_promotion.promote(db, version, actor=actor(), anyway=anyway)
+        if handover.before == version:
+            return f"{version} is in charge already"
+        with services.reading() as db:
+            return _handed_over(handover, champions.stale(db))
+
+
+def revert(settings: Settings) -> str:
+    with command_services(settings) as services:
+        with services.session() as db:
+            handover = model_promotion.revert(db, actor=actor())
+        with services.reading() as db:
+            return _handed_over(handover, champions.stale(db))
+
+
+def _handed_over(handover: ChampionChange, stale: int) -> str:
+    told = f"{handover.now or 'the scorecard'} is in charge, instead of {handover.before or 'the scorecard'}"
+    return f"{told}\n{stale:,} leads bear another version's score; {RESCORE}" if stale else told
+
+
+def text(found: Sequence[Listed]) -> str:
+    if not found:
+        return "no learned models; the scorecard is in charge (`service6 train` learns one)"
+    lines = [f"{'version':<20}{'stage':<11}{'state':<11}{'ROC-AUC':>8}{'leads':>10}  trained"]
+    for one in found:
+        lines.append(
+            f"{one.version:<20}{one.stage:<11}{one.readiness:<11}{one.roc_auc:>8.3f}{one.leads:>10,}"
+            f"  {one.created_at:%Y-%m-%d %H:%M}"
+        )
+    return "\n".join(lines)
+
+
+def card_text(version: str, told: ModelCard) -> str:
+    quality = told.quality
+    lines = [
+        f"{version}: {told.readiness}, by {told.method}",
+        f"trained on {_window(told.trained_on, told.sampled)}, tested on the newest "
+        f"{_window(told.tested_on, told.test_sampled)}",
+        f"ROC-AUC {quality.roc_auc:.3f} (at least {quality.roc_auc_low:.3f}), calibration error "
+        f"{quality.calibration_error:.3f}, best tenth {quality.lift_at_tenth:.2f} × the base rate {told.base_rate:.3f}",
+        *(f"  note: {reason}" for reason in told.reasons[:SHOWN]),
+        "what counts: " + ", ".join(term.attribute for term in told.importances[:SHOWN]),
+    ]
+    lines += [f"  left out: {out.attribute}, {out.reason}" for out in told.left_out]
+    return "\n".join(lines)
+
+
+def _window(window: Window, sampled: int | None) -> str:
+    drawn = f", {sampled:,} of them drawn" if sampled else ""
+    return f"{window.leads:,} leads ({window.won:,} won{drawn})"

@@ -1,0 +1,86 @@
+"""What waits, runs and is owed, as an operator reads it in a terminal."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import redis
+
+from pipeline.errors import TryAgain
+from pipeline.settings.loader import Settings
+from pipeline.storage.operations import dead_letters
+from pipeline.storage.outbound import outbound_work
+from pipeline.storage.outbound.outbound_work import FETCH, OutboundBacklog
+from pipeline.storage.scores import unscored
+from tasks import queue_depths
+from workers.command_services import command_services
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """`waiting` and `running` in messages, of which one may stand for hundreds of leads."""
+
+    name: str
+    waiting: int
+    running: int
+    oldest_s: float | None
+
+
+@dataclass(frozen=True)
+class WorkState:
+    """`owed` leads wait for a score, the oldest for so long; `dead` gave up waiting. `outward`: owed at CRMs."""
+
+    queues: tuple[QueueState, ...]
+    owed: int
+    oldest_s: float
+    dead: int
+    dead_letters: int
+    outward: tuple[OutboundBacklog, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "outward": [one._asdict() for one in self.outward]}
+
+
+def look(settings: Settings) -> WorkState:
+    """Raises TryAgain if PostgreSQL or Redis is away."""
+    with command_services(settings) as services:
+        try:
+            running = queue_depths.running_by_queue(services.redis)
+            depths = queue_depths.depths(services.redis)
+        except redis.RedisError as error:
+            raise TryAgain(f"Redis does not answer ({type(error).__name__})") from error
+        with services.session() as db:
+            owed = unscored.backlog(db)
+            letters = dead_letters.count(db)
+            outward = outbound_work.backlog(db)
+    return WorkState(
+        queues=tuple(QueueState(d.name, d.waiting, running.get(d.name, 0), d.oldest_s) for d in depths),
+        owed=owed.leads,
+        oldest_s=round(owed.oldest_s, 1),
+        dead=owed.dead,
+        dead_letters=letters,
+        outward=tuple(outward),
+    )
+
+
+def text(work: WorkState) -> str:
+    lines = [f"{'queue':<12}{'waiting':>9}{'running':>9}{'oldest':>10}"]
+    lines += [f"{q.name:<12}{q.waiting:>9,}{q.running:>9,}{_age(q.oldest_s):>10}" for q in work.queues]
+    oldest = f", the oldest for {_age(work.oldest_s)}" if work.owed else ""
+    lines += [
+        "",
+        f"{work.owed:,} leads wait for a score{oldest}",
+        f"{work.dead:,} leads dead, {work.dead_letters:,} dead letters",
+    ]
+    for one in work.outward:
+        fetched = f"{one.leads:,} records of {one.source} to be fetched"
+        owed = fetched if one.target == FETCH else f"{one.leads:,} scores of {one.source} owed to its {one.target}"
+        lines.append(f"{owed}, the oldest for {_age(one.oldest_s)}; {one.dead:,} dead")
+    return "\n".join(lines)
+
+
+def _age(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

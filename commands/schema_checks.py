@@ -1,0 +1,24 @@
+"""Migrations on request of an operator."""
+
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+from pipeline.errors import GiveUp, TryAgain
+from pipeline.settings.loader import Settings
+from pipeline.storage.platform import migrate
+
+
+def upgrade(settings: Settings) -> list[str]:
+    """The revisions applied, oldest first. Raises TryAgain if PostgreSQL is away, GiveUp if a migration fails."""
+    try:
+        return migrate.upgrade(settings.database_url)
+    except CommandError as error:
+        raise GiveUp(f"the database was migrated by another version of Service 6: {error}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated or getattr(error.orig, "pgcode", None) is None:
+            raise TryAgain(f"PostgreSQL does not answer at {_where(settings)}") from error
+        raise GiveUp(f"PostgreSQL refused the migration: {str(error.orig).strip().splitlines()[0]}") from error
+
+
+def _where(settings: Settings) -> str:
+    return settings.database_url.rpartition("@")[2]

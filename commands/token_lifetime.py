@@ -1,0 +1,46 @@
+"""Access tokens that operators hand out, until there are accounts."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from pipeline.security.tokens import mint
+from pipeline.settings.loader import Settings
+from pipeline.wiring import DEFAULT_SOURCE
+from schemas.access import Role
+from workers.command_services import command_services
+from workers.supervisor.api_address import api_url
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LIFETIME = re.compile(r"(\d{1,7})([smhd])")
+LONGEST = timedelta(days=3650)
+
+
+def token_lifetime(text: str) -> timedelta:
+    """`12h`, `30m`, `7d`, `90s`; ValueError for anything else, for nothing and for more than ten years."""
+    found = LIFETIME.fullmatch(text.strip())
+    if found is None:
+        raise ValueError("write a number and s, m, h or d, for example 12h")
+    length = timedelta(**{UNITS[found[2]]: int(found[1])})
+    if not timedelta(0) < length <= LONGEST:
+        raise ValueError("a token lives between 1s and 3650d")
+    return length
+
+
+def token(settings: Settings, role: Role, *, owners: Sequence[str], sub: str, expires: timedelta | None) -> str:
+    """`owners` as the CRM writes them: an e-mail address becomes the pseudonym that its leads carry."""
+    with command_services(settings) as services:
+        stored = [services.source_map(DEFAULT_SOURCE).owner(owner) for owner in owners]
+    return mint(
+        settings.secret_key.get_secret_value(),
+        role=role,
+        sub=sub,
+        owners=stored,
+        lifetime=expires or timedelta(minutes=settings.tokens.access_minutes),
+        now=datetime.now(UTC),
+    )
+
+
+def sign_in_link(settings: Settings, minted: str) -> str:
+    """The page's address; a fragment stays in the browser, so no server logs the token."""
+    return f"{api_url(settings)}/#token={minted}"

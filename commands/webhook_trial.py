@@ -1,0 +1,89 @@
+"""What a webhook's body would become, without storing anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from commands import score_sheet
+from pipeline.errors import GiveUp, Malformed
+from pipeline.leads.merging import Lead
+from pipeline.settings.loader import Settings
+from pipeline.wiring import Services
+from schemas.score import LeadScore, Value
+from workers.command_services import command_services
+from workers.webhooks.receiver import BodyParser, body_parser
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One lead as these events alone would leave it; of what would be sealed the names."""
+
+    external_id: str
+    stage: str | None
+    owner: str | None
+    outcome: str | None
+    attributes: Mapping[str, Value]
+    sealed: tuple[str, ...]
+    score: LeadScore
+
+
+@dataclass(frozen=True)
+class Trials:
+    leads: tuple[Trial, ...]
+    ignored: Mapping[str, int]
+
+
+TRIALS = TypeAdapter(Trials)
+
+
+def attempt(settings: Settings, file: Path, source: str) -> Trials:
+    """No signature is asked for. Raises Misconfigured for the source, GiveUp for the body."""
+    with command_services(settings) as services:
+        made = body_parser(services, source)
+        limit = settings.intake.body_limit
+        if file.stat().st_size > limit:
+            raise GiveUp(f"a webhook must not exceed {limit} bytes")
+        try:
+            return _trials(services, made, source, file.read_bytes())
+        except Malformed as error:
+            where = f"at {error.pointer}: " if error.pointer else ""
+            raise GiveUp(f"{file.name} is nothing that {source} sends: {where}{error}") from None
+
+
+def text(trials: Trials) -> str:
+    parts = [_lead_text(trial) for trial in trials.leads]
+    for reason, count in trials.ignored.items():
+        parts.append(f"{count} event{'s' if count > 1 else ''} ignored: {reason.replace('_', ' ')}")
+    return "\n\n".join(parts or ["no lead in it"])
+
+
+def as_json(trials: Trials) -> str:
+    return TRIALS.dump_json(trials, indent=2).decode()
+
+
+def _trials(services: Services, made: BodyParser, source: str, body: bytes) -> Trials:
+    now = datetime.now(UTC)
+    changes, left_out = made.changes(made.report(body), None, now)
+    leads: dict[str, Lead] = {}
+    for change in changes:
+        leads.setdefault(change.external_id, Lead(source, change.external_id)).fold(change, now)
+    ignored = {str(reason): count for reason, count in left_out.items()}
+    return Trials(tuple(_trial(services, lead, now) for lead in leads.values()), ignored)
+
+
+def _trial(services: Services, lead: Lead, now: datetime) -> Trial:
+    score = services.scorer.attempt(lead.attributes, now, lead.active_at)
+    sealed = tuple(sorted(lead.contacts))
+    return Trial(lead.external_id, lead.stage, lead.owner, lead.outcome, lead.attributes, sealed, score)
+
+
+def _lead_text(trial: Trial) -> str:
+    facts = [("stage", trial.stage), ("owner", trial.owner), ("outcome", trial.outcome), *trial.attributes.items()]
+    lines = [f"lead {trial.external_id}"]
+    lines += [f"  {name} = {value}" for name, value in facts if value is not None]
+    if trial.sealed:
+        lines.append(f"  sealed: {', '.join(trial.sealed)}")
+    return "\n".join([*lines, "", *score_sheet.verdict(trial.score)])

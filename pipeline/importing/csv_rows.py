@@ -1,0 +1,173 @@
+"""A row of a CSV file -> a change to a lead, by the same rules as a webhook's."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from pipeline.errors import GiveUp, Malformed, Misconfigured
+from pipeline.importing.csv_dates import Dates
+from pipeline.importing.csv_file import Record
+from pipeline.leads.attributes import flatten, plain
+from pipeline.leads.source_mapping import MappedValue, SourceMap
+from pipeline.security.privacy import ANSWERS, COUNT, is_personal
+from pipeline.settings.sections import IntakeSettings
+from schemas.lead import LeadChange, Outcome
+
+# No leading zero, no +, no exponent: those are ids. Beyond 15 digits a float would alter it.
+NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?", re.ASCII)
+LONGEST_NUMBER = 22  # characters
+ID_LIMIT = 200  # characters
+PLAIN_TEXT = "something said"
+LONGEST_ANSWER = max(map(len, ANSWERS))
+TEXTS_KEPT = 8192  # of a column
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns mean what; the others are attributes."""
+
+    id: str
+    outcome: str | None = None
+    won: str | None = None
+    created: str | None = None
+    drop: tuple[str, ...] = ()
+
+
+class Cells(dict[str, MappedValue | None]):
+    """What each text of one column says. Most columns repeat themselves, so what was read is remembered.
+
+    A missing key is read when it is asked for; GiveUp says why it cannot be.
+    """
+
+    def __init__(self, column: str, source: SourceMap, text_limit: int) -> None:
+        super().__init__()
+        self._column = column
+        self._name = next(iter(flatten({column: None}, at="", most=1, text_limit=text_limit)))
+        self._source = source
+        self._text_limit = text_limit
+        # What the name alone makes of a text, asked once and not for each of a million names and addresses.
+        self._by_name = source.part(self._name, PLAIN_TEXT)
+
+    def __missing__(self, text: str) -> MappedValue | None:
+        if len(self) >= TEXTS_KEPT:
+            self.clear()
+        try:
+            part = self[text] = self._read(text)
+        except Malformed as error:
+            raise GiveUp(f"{self._column}: {error}") from None
+        return part
+
+    def _read(self, text: str) -> MappedValue | None:
+        if not text.strip():
+            return None
+        # A stage, an owner, an outcome is a word, though it be written in digits.
+        number = _number(text) if self._by_name.kind in ("attribute", "contact") else None
+        if number is not None and not is_personal(self._name, number):
+            return self._source.part(self._name, number)
+        # A telephone number stays a text, or its leading zeros and its index would be lost.
+        value = plain(text, "", self._text_limit)
+        if self._by_name.kind == "contact" and _is_neither_count_nor_answer(text.strip()):
+            return MappedValue("contact", self._by_name.name, value)
+        return self._source.part(self._name, value)
+
+
+class Rows:
+    """Reads the records of one file. `run` begins their delivery ids, so that a later import wins over this one."""
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        layout: Layout,
+        source: SourceMap,
+        limits: IntakeSettings,
+        *,
+        run: str,
+        now: datetime,
+    ) -> None:
+        self.dates = Dates()
+        self._width = len(columns)
+        self._source = source
+        self._limits = limits
+        self._run = run
+        self._now = now
+        self._won = layout.won
+        self._id, self._outcome, self._created = _places(columns, layout)
+        left_out = {self._id, self._outcome, self._created, *(columns.index(name) for name in layout.drop)}
+        self._cells = [
+            (place, Cells(name, source, limits.text_limit))
+            for place, name in enumerate(columns)
+            if name and place not in left_out
+        ]
+        self._date = lru_cache(maxsize=TEXTS_KEPT)(self.dates.read)
+
+    def learn(self, record: Record) -> int | None:
+        """Shown every record before the first is read; a number for its lead, None if the row will be rejected."""
+        number = self.lead_number(record)
+        if number is not None and self._created is not None:
+            self.dates.learn(record.fields[self._created])
+        return number
+
+    def lead_number(self, record: Record) -> int | None:
+        """The same for the same lead, and almost always another for another; None if the row will be rejected."""
+        return hash(record.fields[self._id].strip()) if len(record.fields) == self._width else None
+
+    def change(self, record: Record) -> LeadChange:
+        """Raises GiveUp with the reason why the row is rejected."""
+        line, fields = record
+        if len(fields) != self._width:
+            raise GiveUp(f"{len(fields)} fields instead of {self._width}")
+        parts = [part for place, cells in self._cells if (part := cells[fields[place]])]
+        change = self._source.join(self._external_id(fields), f"{self._run}:{line:09}", self._moment(fields), parts)
+        if len(change.attributes) > self._limits.attribute_limit:
+            raise GiveUp(f"more than {self._limits.attribute_limit} attributes")
+        outcome = self._told_outcome(fields)
+        return change if outcome is None else change._replace(outcome=outcome)
+
+    def _external_id(self, fields: Sequence[str]) -> str:
+        found = fields[self._id].strip()
+        if not found:
+            raise GiveUp("the id is empty")
+        if len(found) > ID_LIMIT or "\0" in found:
+            raise GiveUp(f"the id holds a NUL or more than {ID_LIMIT} characters")
+        return found
+
+    def _moment(self, fields: Sequence[str]) -> datetime:
+        if self._created is None:
+            return self._now
+        try:
+            return self._date(fields[self._created])
+        except ValueError as error:
+            raise GiveUp(f"created: {error}") from None
+
+    def _told_outcome(self, fields: Sequence[str]) -> Outcome | None:
+        told = None if self._outcome is None else fields[self._outcome].strip()
+        if not told:
+            return None
+        return Outcome.WON if told == self._won else Outcome.LOST
+
+
+def _is_neither_count_nor_answer(text: str) -> bool:
+    return len(text) > LONGEST_ANSWER and COUNT.fullmatch(text) is None
+
+
+def _number(text: str) -> int | float | None:
+    if len(text) > LONGEST_NUMBER or NUMBER.fullmatch(text) is None:
+        return None
+    return float(text) if "." in text else int(text)
+
+
+def _places(columns: Sequence[str], layout: Layout) -> tuple[int, int | None, int | None]:
+    """Where id, outcome and created stand. Raises Misconfigured for a name that the file does not have."""
+    asked = [layout.id, *(name for name in (layout.outcome, layout.created) if name is not None), *layout.drop]
+    unknown = [name for name in asked if name not in columns]
+    if unknown:
+        raise Misconfigured(
+            f"no column {', '.join(map(repr, unknown))}; the file has: {', '.join(filter(None, columns))}"
+        )
+    doubled = sorted({name for name in columns if name and columns.count(name) > 1})
+    if doubled:
+        raise GiveUp(f"several columns are called {', '.join(doubled)}; rename or remove all but one")
+    outcome, created = (None if name is None else columns.index(name) for name in (layout.outcome, layout.created))
+    return columns.index(layout.id), outcome, created

@@ -1,0 +1,199 @@
+"""Changes -> the lead: of each attribute the newest value stays, in whatever order the changes arrive.
+
+"Newest" is the larger stamp: when it happened at the vendor, then the delivery's id. `times` holds the stamp of each
+name; the attributes of a lead's first change share one entry, `*`, because most leads are told once, with thirty.
+
+Whether a value is personal is decided by what is in it, so one name may hold both in turn: a newer one that is personal
+takes the place of the plain one. An older one that was sealed stays sealed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from schemas.example import Early
+from schemas.lead import OPEN, LeadChange
+from schemas.score import Value
+
+Stamp = tuple[int, str]  # microseconds since 1970, delivery id
+
+# East of Greenwich the year 1 begins earlier, but such a moment comes back from PostgreSQL as a year that Python lacks.
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NEVER: Stamp = (-(2**63), "")
+SHARED = "*"
+STAGE, OWNER, OUTCOME = "$stage", "$owner", "$outcome"
+FORGOTTEN = "$forgotten"  # when the vendor was asked to erase the person
+CONTACT = "@"  # before the name of a personal attribute
+
+
+class LeadDiff(NamedTuple):
+    """What of a change nobody knew: values that differ from the known ones, how many contact details among them."""
+
+    at: datetime
+    attributes: dict[str, Value]
+    contacts: int
+    stage: str | None
+    owner: str | None
+    outcome: str | None
+
+
+@dataclass
+class Lead:
+    """A lead while changes are folded into it; `id` 0 and revision 0 until it is stored.
+
+    `early`: how it was before the change that ended its early time, if that is among those that were folded. `erased`:
+    one of those took contacts away.
+    """
+
+    source: str
+    external_id: str
+    id: int = 0
+    revision: int = 0
+    attributes: dict[str, Value] = field(default_factory=dict)
+    contacts: dict[str, Value] = field(default_factory=dict)
+    times: dict[str, Stamp] = field(default_factory=dict)
+    stage: str | None = None
+    owner: str | None = None
+    outcome: str | None = None
+    outcome_at: datetime | None = None
+    active_at: datetime = LONG_AGO
+    received_at: datetime | None = None
+    early: Early | None = None
+    erased: bool = False
+
+    def fold(self, change: LeadChange, received_at: datetime) -> LeadDiff | None:
+        """Takes what is newer than what is known; None if nothing was. A time in the future counts as now."""
+        moment = min(max(change.occurred_at, LONG_AGO), received_at)
+        stamp = (microseconds(moment), change.delivery_id)
+        if not self.times:
+            return self._begin(change, moment, stamp)
+        fields = {STAGE: change.stage, OWNER: change.owner, OUTCOME: change.outcome}
+        names = [
+            *change.attributes,
+            *(CONTACT + name for name in change.contacts),
+            *(name for name, value in fields.items() if value is not None),
+            *([FORGOTTEN] if change.forgets else []),
+        ]
+        newer = {name for name in names if stamp > self._stamp(name)}
+        # To be erased is nothing that the person did.
+        active_at = self.active_at if change.forgets else max(self.active_at, moment)
+        if not newer and active_at == self.active_at:
+            return None
+        news = self._news(change, newer, moment)
+        self.times.update(dict.fromkeys(newer, stamp))
+        self.attributes.update((name, value) for name, value in change.attributes.items() if name in newer)
+        self.contacts.update((name, value) for name, value in change.contacts.items() if CONTACT + name in newer)
+        if STAGE in newer:
+            self.stage = change.stage
+        if OWNER in newer:
+            self.owner = change.owner
+        if OUTCOME in newer:
+            self._end(change.outcome, moment)
+        self.active_at = active_at
+        self._unseat(name for name in change.contacts if CONTACT + name in newer)
+        self._forget()
+        self.erased = self.erased or FORGOTTEN in newer
+        return news
+
+    def _news(self, change: LeadChange, newer: set[str], moment: datetime) -> LeadDiff:
+        attributes = {
+            name: value
+            for name, value in change.attributes.items()
+            if name in newer
+            and name not in change.contacts
+            and (name not in self.attributes or self.attributes[name] != value)
+        }
+        contacts = sum(
+            CONTACT + name in newer and self.contacts.get(name) != value for name, value in change.contacts.items()
+        )
+        stage = change.stage if STAGE in newer and change.stage != self.stage else None
+        owner = change.owner if OWNER in newer and change.owner != self.owner else None
+        outcome = change.outcome if OUTCOME in newer and change.outcome != (self.outcome or OPEN) else None
+        return LeadDiff(moment, attributes, contacts, stage, owner, outcome)
+
+    def _begin(self, change: LeadChange, moment: datetime, stamp: Stamp) -> LeadDiff | None:
+        """To a lead that was told nothing yet, all is newer."""
+        self.attributes.update(change.attributes)
+        self.contacts.update(change.contacts)
+        self.stage, self.owner = change.stage, change.owner
+        self.times[SHARED] = stamp
+        for name in change.contacts:
+            self.times[CONTACT + name] = stamp
+        if change.stage is not None:
+            self.times[STAGE] = stamp
+        if change.owner is not None:
+            self.times[OWNER] = stamp
+        if change.outcome is not None:
+            self.times[OUTCOME] = stamp
+            self._end(change.outcome, moment)
+        self._unseat(change.contacts)
+        if change.forgets:
+            self.times[FORGOTTEN] = stamp
+            self._forget()
+        if moment <= self.active_at and not change.attributes and len(self.times) == 1:
+            return None
+        if not change.forgets:
+            self.active_at = max(self.active_at, moment)
+        attributes = dict(self.attributes)
+        return LeadDiff(moment, attributes, len(change.contacts), change.stage, change.owner, self.outcome)
+
+    def _end(self, outcome: str | None, moment: datetime) -> None:
+        """It was won or lost; or that is taken back."""
+        self.outcome, self.outcome_at = (None, None) if outcome == OPEN else (outcome, moment)
+
+    def _forget(self) -> None:
+        """What was told of the person until the vendor was asked to erase him, whenever it comes in."""
+        until = self.times.get(FORGOTTEN)
+        if until is not None:
+            self.contacts = {name: value for name, value in self.contacts.items() if self.times[CONTACT + name] > until}
+
+    def _unseat(self, personal: Iterable[str]) -> None:
+        """What was told personal just now takes the place of what was told plain before, or with it."""
+        for name in personal:
+            if name in self.attributes and self._stamp(name) == self.times[CONTACT + name]:
+                del self.attributes[name]
+                self.times.pop(name, None)
+
+    @property
+    def is_blank(self) -> bool:
+        """Nothing is known but that the person was erased, so that what comes in late tells nothing of him either."""
+        return self.times.keys() == {SHARED, FORGOTTEN}
+
+    def says(self, told: "Lead") -> bool:
+        """Whether all that the other one says is so here already, whenever it was told."""
+        fields = ((self.stage, told.stage), (self.owner, told.owner))
+        return (
+            told.attributes.items() <= self.attributes.items()
+            and told.contacts.items() <= self.contacts.items()
+            and all(new in (None, known) for known, new in fields)
+            # None is what it is also if it was taken back.
+            and (OUTCOME not in told.times or told.outcome == self.outcome)
+        )
+
+    def news(self, change: LeadChange, told: "Lead") -> LeadChange:
+        """The change without what is known; `told` is what it and others of its kind say together.
+
+        So that a repetition, which is no delivery seen before, does not count as newer.
+        """
+        return change._replace(
+            attributes=_other(change.attributes, told.attributes, self.attributes),
+            contacts=_other(change.contacts, told.contacts, self.contacts),
+            stage=None if told.stage == self.stage else change.stage,
+            owner=None if told.owner == self.owner else change.owner,
+            outcome=None if told.outcome == self.outcome else change.outcome,
+        )
+
+    def _stamp(self, name: str) -> Stamp:
+        own = self.times.get(name)
+        if own is None:
+            own = self.times.get(SHARED, NEVER) if name in self.attributes else NEVER
+        return max(own, self.times.get(CONTACT + name, NEVER))
+
+
+def _other(names: dict[str, Value], told: dict[str, Value], known: dict[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in names.items() if name not in known or known[name] != told[name]}
+
+
+def microseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000)

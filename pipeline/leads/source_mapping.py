@@ -1,0 +1,126 @@
+"""A vendor's delivery -> a change to a lead: fields get our names and kinds, what is personal is set apart, stage,
+owner and outcome are recognised.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from pipeline.leads.attributes import canonical
+from pipeline.leads.value_kinds import coerce
+from pipeline.security.privacy import is_personal, looks_personal
+from pipeline.security.vault import Vault
+from pipeline.settings.sources import FieldSettings, SourceSettings
+from schemas.lead import OPEN, LeadChange, Outcome
+from schemas.score import Value
+
+# Where the vendor's own id is kept when a pseudonym took its place.
+ORIGINAL_ID = "external_id"
+UNNAMED = FieldSettings()  # a field that the configuration does not know
+WORD_LIMIT = 200  # characters of a stage or an owner
+
+
+MappedKind = Literal["attribute", "contact", "stage", "owner", "outcome"]
+
+
+class MappedValue(NamedTuple):
+    """What one attribute is to a lead; of a stage, owner or outcome the value is None if it says nothing."""
+
+    kind: MappedKind
+    name: str
+    value: Value
+
+
+class SourceMap:
+    """Reads the deliveries of one source."""
+
+    def __init__(self, name: str, settings: SourceSettings, vault: Vault) -> None:
+        self.name = name
+        self._vault = vault
+        self._fields = {canonical(name): field for name, field in settings.fields.items()}
+        self._stage = _plain(settings.stage)
+        self._owner = _plain(settings.owner)
+        self._outcome = _plain(settings.outcome)
+        self._outcomes = {
+            **{word.casefold(): Outcome.WON for word in settings.won},
+            **{word.casefold(): Outcome.LOST for word in settings.lost},
+            **dict.fromkeys(map(str.casefold, settings.open), OPEN),
+        }
+
+    def change(
+        self, external_id: str, delivery_id: str, occurred_at: datetime, attributes: Mapping[str, Value]
+    ) -> LeadChange:
+        """`attributes` are flat; a name that means stage, owner or outcome is that and no attribute."""
+        parts = [self.part(name, value, occurred_at) for name, value in attributes.items()]
+        return self.join(external_id, delivery_id, occurred_at, parts)
+
+    def part(self, name: str, value: Value, occurred_at: datetime | None = None) -> MappedValue:
+        field = self._fields.get(canonical(name), UNNAMED)
+        name = field.name or name
+        if field.kind is not None:
+            value = coerce(value, field.kind, occurred_at)
+        meaning = canonical(name)
+        if meaning in self._stage and not looks_personal(str(value)):
+            return MappedValue("stage", name, _word(value))
+        if meaning in self._owner:
+            owner = _word(value)
+            return MappedValue("owner", name, None if owner is None else self.owner(owner))
+        if meaning in self._outcome:
+            return MappedValue("outcome", name, self._recognise(value))
+        if "@" in name and looks_personal(name):
+            return MappedValue("contact", self._vault.pseudonym(name), value)
+        personal = is_personal(name, value) if field.personal is None else field.personal
+        return MappedValue("contact" if personal else "attribute", name, value)
+
+    def join(
+        self, external_id: str, delivery_id: str, occurred_at: datetime, parts: Iterable[MappedValue]
+    ) -> LeadChange:
+        attributes: dict[str, Value] = {}
+        found: dict[MappedKind, dict[str, Value]] = {"contact": {}, "stage": {}, "owner": {}, "outcome": {}}
+        for kind, name, value in parts:
+            if kind == "attribute":
+                attributes[name] = value
+            else:
+                found[kind][name] = value
+        personal = found["contact"]
+        if looks_personal(external_id):
+            personal[ORIGINAL_ID] = external_id
+            external_id = self._vault.pseudonym(external_id)
+        stage = _last(found["stage"])
+        return LeadChange(
+            source=self.name,
+            external_id=external_id,
+            delivery_id=delivery_id,
+            occurred_at=occurred_at,
+            attributes=attributes,
+            contacts=personal,
+            stage=stage,
+            owner=_last(found["owner"]),
+            outcome=_ended(_last(found["outcome"]), self._recognise(stage)),
+        )
+
+    def owner(self, name: str) -> str:
+        """The owner as it is stored: a pseudonym where it looks like an e-mail or a phone number."""
+        return self._vault.pseudonym(name) if looks_personal(name) else name
+
+    def _recognise(self, value: Value) -> str | None:
+        return None if value is None else self._outcomes.get(str(value).strip().casefold())
+
+
+def _plain(names: Collection[str]) -> frozenset[str]:
+    return frozenset(canonical(name) for name in names)
+
+
+def _ended(told: str | None, by_stage: str | None) -> str | None:
+    """An end goes before what takes one back: a status may say open, and the stage of the same record lost."""
+    return next((one for one in (told, by_stage) if one not in (None, OPEN)), told or by_stage)
+
+
+def _last(told: dict[str, Value]) -> str | None:
+    """Of several names with one meaning the last that says something."""
+    # Most leads are told none or one.
+    return next((str(value) for value in reversed(told.values()) if value is not None), None) if told else None
+
+
+def _word(value: Value) -> str | None:
+    return None if value is None else str(value).strip()[:WORD_LIMIT] or None

@@ -1,0 +1,57 @@
+"""A score as a Standard Webhook to whoever wants it (https://www.standardwebhooks.com)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
+
+from pipeline.errors import Misconfigured
+from pipeline.outbound.http_client import HttpClient, Request, Response, Unavailable
+from pipeline.outbound.sync_result import Done, Failed, Rejected, SyncResult
+from schemas.outbound import WriteBack
+
+GONE = 410
+
+
+class WebhookSender:
+    """`webhook-id` is the same for a lead and a `rev`, however often it is sent, so that a receiver can tell."""
+
+    at_once = 10
+    calls = 10
+
+    def __init__(self, caller: HttpClient, url: str, secret: str) -> None:
+        self._caller = caller
+        self._url = url
+        try:
+            self._signer = Webhook(secret)
+        except (ValueError, EmptyWebhookSecretError):
+            raise Misconfigured("the secret must be whsec_ and base64, as Standard Webhooks have it") from None
+
+    def write(self, due: Sequence[WriteBack]) -> list[SyncResult]:
+        """As pipeline.outbound.sync_result.Writer: to be left alone if nobody answered."""
+        answers = self._caller.ask_all([self._call(one) for one in due])
+        unwell = [answer for answer in answers if isinstance(answer, Unavailable)]
+        if len(unwell) == len(answers):
+            raise unwell[0]
+        return [_verdict(answer) for answer in answers]
+
+    def _call(self, one: WriteBack) -> Request:
+        body = one.body or ""
+        now = datetime.now(UTC)
+        webhook_id = f"score_{one.lead_id}_{one.rev}"
+        headers = {
+            "webhook-id": webhook_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._signer.sign(webhook_id, now, body),
+        }
+        return Request(self._url, body.encode(), headers)
+
+
+def _verdict(answer: Response | Unavailable) -> SyncResult:
+    if isinstance(answer, Unavailable):
+        return Failed(str(answer))
+    if answer.is_success:
+        return Done()
+    if answer.status == GONE:
+        return Rejected("the receiver says that it is gone for good (410)")
+    return Failed(f"it answers {answer.status}", after_s=answer.after_s)

@@ -1,0 +1,45 @@
+"""What can be changed about a lead to see what it would score: one lever a feature of the model."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from math import isnan
+from typing import Literal
+
+from pipeline.scoring.encoding import Feature, days
+from pipeline.scoring.model import Model
+from schemas.score import Value, WhatIfInput
+
+BEYOND = 1.5  # how far a slider goes past the last cut: what lies there counts alike
+
+
+def levers(
+    model: Model, attributes: Mapping[str, Value], active_at: datetime, as_of: datetime
+) -> tuple[WhatIfInput, ...]:
+    """In the model's order; `value` as the lead has it, in the unit of the lever."""
+    values = model.features.values(attributes, active_at)
+    numbers = model.features.encode(values)
+    return tuple(
+        _words(feature, label, value)
+        if feature.kind == "category"
+        else _range(feature, label, None if isnan(number) else number, as_of)
+        for feature, label, value, number in zip(model.features.features, model.labels, values, numbers, strict=True)
+    )
+
+
+def _words(feature: Feature, label: str, value: Value | datetime) -> WhatIfInput:
+    """Of words that count alike the first; the lead's own where it is none of them."""
+    first: dict[int, str] = {}
+    for word, code in feature.codes.items():
+        first.setdefault(code, word)
+    told = None if value is None else str(value).strip().casefold()
+    services = first.get(feature.codes.get(told, 0), told) if told else None
+    return WhatIfInput(attribute=feature.name, label=label, kind="word", value=services, words=tuple(first.values()))
+
+
+def _range(feature: Feature, label: str, number: float | None, as_of: datetime) -> WhatIfInput:
+    if feature.kind == "age" and number is not None:
+        number = max(0.0, round(days(as_of) - number, 1))
+    low = min((0.0, *feature.cuts, *(() if number is None else (number,))))
+    high = max((1.0, *(cut * BEYOND for cut in feature.cuts), *(() if number is None else (number,))))
+    kind: Literal["days", "number"] = "days" if feature.kind == "age" else "number"
+    return WhatIfInput(attribute=feature.name, label=label, kind=kind, value=number, low=low, high=high)

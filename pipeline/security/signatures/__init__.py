@@ -1,1 +1,0 @@
-"""Webhook signatures, one verifier a vendor: was this sent by someone who knows the source's secret, and just now?"""

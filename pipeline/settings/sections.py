@@ -1,0 +1,141 @@
+"""The sections of `unified_config.yaml`, one class each."""
+
+from datetime import time
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from schemas.run import LeadFilter
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class DatabaseSettings(Section):
+    url: SecretStr
+    pool_size: int = Field(ge=1, le=200)
+    statement_timeout_s: float
+
+
+class RedisSettings(Section):
+    url: SecretStr
+
+
+class ApiSettings(Section):
+    host: str
+    port: int = Field(ge=0, le=65535)
+    public_url: str = Field(pattern=r"^(https?://[^/?#\s]+[^?#\s]*)?$")
+    origins: tuple[str, ...]
+    score_leads_a_minute: int = Field(ge=1)
+    request_s: float = Field(gt=0)
+    connections: int = Field(ge=1)
+
+
+class FlowerSettings(Section):
+    port: int = Field(ge=0, le=65535)
+
+
+class WorkerSettings(Section):
+    scoring_processes: int = Field(ge=1, le=64)
+    rescoring_processes: int = Field(ge=1, le=64)
+
+
+class IntakeSettings(Section):
+    body_limit: int
+    queue_requests: int = Field(ge=1)
+    queue_bytes: int
+    group_size: int = Field(ge=1)
+    pace_ms: float = Field(ge=0)
+    message_leads: int = Field(ge=1)
+    linger_ms: float
+    attribute_limit: int
+    text_limit: int
+
+
+class PublisherSettings(Section):
+    batch: int = Field(ge=1)
+    poll_ms: float
+    linger_ms: float
+
+
+class StreamSettings(Section):
+    key: str
+    length: int
+
+
+class RelaySettings(Section):
+    auth_timeout_s: float
+    heartbeat_s: float
+    flush_ms: float
+    ring: int
+    message_limit: int
+    buffer_limit: int
+    slow_after_s: float
+    pending_limit: int
+    sockets: int
+    sockets_per_user: int
+    sockets_before_auth: int
+    drain_s: float
+
+
+class UpkeepSettings(Section):
+    tick_s: float
+    grace_s: float
+    max_attempts: int
+    backoff_s: float
+    batch: int
+    delivery_days: float
+    timeline_days: float
+    history_months: int
+
+
+class ScheduleSettings(Section):
+    """`at`: the time of day in UTC, as 02:30."""
+
+    at: time
+    filter: LeadFilter = LeadFilter()
+    rate: int | None = Field(default=None, ge=1)
+
+
+class RescoringSettings(Section):
+    slice_ids: int = Field(ge=1)
+    step_ids: int = Field(ge=1)
+    live_ids: int = Field(ge=1)
+    window: int = Field(ge=1)
+    lease_s: float = Field(gt=0)
+    max_attempts: int = Field(ge=1)
+    backoff_s: float = Field(gt=0)
+    late_h: float = Field(gt=0)
+    kept_days: float = Field(gt=0)
+    schedules: dict[str, ScheduleSettings]
+
+
+class OutboundSettings(Section):
+    deadline_s: float = Field(gt=0)
+    lease_s: float = Field(gt=0)
+    answer_limit: int = Field(ge=1)
+    backoff_s: float = Field(gt=0)
+    longest_s: float = Field(gt=0)
+    rest_s: float = Field(gt=0)
+    give_up_h: float = Field(gt=0)
+
+
+class TokenSettings(Section):
+    access_minutes: float
+
+
+class LearningSettings(Section):
+    capture_after_s: float = Field(gt=0)
+    segments: tuple[str, ...]
+    promote: Literal["better", "never"]
+    cores: int = Field(ge=1, le=64)
+    lease_s: float = Field(gt=0)
+    retry_s: float = Field(ge=0)
+    max_attempts: int = Field(ge=1)
+    outcomes: int = Field(ge=1)
+    watch_s: float = Field(gt=0)
+    drift: float = Field(gt=0)
+    drift_leads: int = Field(ge=1)
+    off_by: float = Field(gt=0, lt=1)
+    off_leads: int = Field(ge=1)

@@ -1,0 +1,137 @@
+"""How the deliveries of one CRM are read, as it is written in the configuration."""
+
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from pipeline.leads.attributes import canonical
+from pipeline.leads.value_kinds import ValueKind
+from schemas.frozen import Frozen
+
+Vendor = Literal["standard", "hubspot", "gohighlevel", "pipedrive", "salesforce", "zoho"]
+# It stands in an address, in a variable's name and in metrics.
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+Target = Literal["crm", "webhook"]  # who is told a score
+
+SINGLE_ACCOUNT_VENDORS = frozenset({"hubspot", "pipedrive"})  # their ids repeat from account to account
+WRITE_BACK_VENDORS = frozenset({"hubspot"})  # vendors whose API we can write to
+FETCH_BACK_VENDORS = frozenset({"hubspot", "zoho"})  # vendors that send ids and changed properties only
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+ACCOUNTLESS_VENDORS = frozenset({"standard", "zoho"})  # their bodies name none
+ORGANISATION_CHARACTERS = 18
+
+
+class FieldSettings(Frozen):
+    """One field of the vendor: the attribute it becomes, what its values are, and whether they are personal.
+
+    What is not said is left to the field's name and its values.
+    """
+
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    kind: ValueKind | None = None
+    personal: bool | None = None
+
+
+def _safe(url: str) -> str:
+    """Scores and tokens travel under TLS, or do not leave the machine."""
+    parts = urlsplit(url)
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+        raise ValueError("must be an https:// address (http:// only on this machine)")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("must hold neither a password nor a fragment")
+    return url.rstrip("/")
+
+
+OutboundUrl = Annotated[str, AfterValidator(_safe)]
+
+
+class CrmSettings(Frozen):
+    """The vendor's API. `requests`: in 10 s, over all processes. `score`, `tier`: properties there that are ours.
+
+    `properties`: those that are asked for. `login_url`: where access tokens come from, if not with the token itself.
+    """
+
+    url: OutboundUrl
+    login_url: OutboundUrl | None = None
+    requests: int = Field(ge=1)
+    score: str = ""
+    tier: str = ""
+    properties: tuple[str, ...] = ()
+    write_back: bool = False
+    fetch_back: bool = False
+
+
+class WebhookSettings(Frozen):
+    """Who is told each lead's score, as a Standard Webhook. `requests`: in 10 s, over all processes."""
+
+    url: OutboundUrl
+    requests: int = Field(default=100, ge=1)
+
+
+class SourceSettings(Frozen):
+    """`record`: the vendor's kind of record that is a lead. `accounts`: whose records come in; empty is everyone's.
+
+    `stage`, `owner` and `outcome` are names of attributes, `won`, `lost` and `open` words of an outcome or a stage, and
+    `open` takes an outcome back.
+    """
+
+    vendor: Vendor
+    record: str = ""
+    accounts: tuple[str, ...] = ()
+    fields: dict[str, FieldSettings] = Field(default_factory=dict)
+    stage: tuple[str, ...] = ()
+    owner: tuple[str, ...] = ()
+    outcome: tuple[str, ...] = ()
+    won: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    crm: CrmSettings | None = None
+    webhook: WebhookSettings | None = None
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Who is told this source's scores."""
+        crm: tuple[Target, ...] = ("crm",) if self.crm and self.crm.write_back else ()
+        return (*crm, "webhook") if self.webhook else crm
+
+    @property
+    def fetches(self) -> bool:
+        return self.crm is not None and self.crm.fetch_back
+
+    @property
+    def ours(self) -> frozenset[str]:
+        """The vendor's properties that we write: what it tells of them is our own echo."""
+        return frozenset({self.crm.score, self.crm.tier} - {""}) if self.crm else frozenset()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        names = [canonical(field.name or name) for name, field in self.fields.items()]
+        doubles = sorted({name for name in names if names.count(name) > 1})
+        if doubles:
+            raise ValueError(f"several fields become {', '.join(doubles)}")
+        words = [word for told in (self.won, self.lost, self.open) for word in {word.casefold() for word in told}]
+        doubles = sorted({word for word in words if words.count(word) > 1})
+        if doubles:
+            raise ValueError(f"of won, lost and open only one can be meant by {', '.join(doubles)}")
+        if self.accounts and self.vendor in ACCOUNTLESS_VENDORS:
+            raise ValueError(f"{self.vendor} names no accounts; leave `accounts` empty")
+        if len(self.accounts) > 1 and self.vendor in SINGLE_ACCOUNT_VENDORS:
+            raise ValueError(f"ids of {self.vendor} repeat from account to account; give each account its own source")
+        if self.vendor == "salesforce" and any(len(one) != ORGANISATION_CHARACTERS for one in self.accounts):
+            raise ValueError(f"an organisation's id has {ORGANISATION_CHARACTERS} characters in outbound messages")
+        if self.crm and self.crm.write_back and self.vendor not in WRITE_BACK_VENDORS:
+            raise ValueError(f"scores cannot be written back to {self.vendor}; set `webhook` instead")
+        if self.fetches and self.vendor not in FETCH_BACK_VENDORS:
+            raise ValueError(f"{self.vendor} sends whole records; there is nothing to fetch")
+        return self
+
+
+def with_defaults(source: Any, vendors: Any) -> Any:
+    """A source laid over what its vendor's sources have in common; fields one by one, lists as a whole."""
+    if not isinstance(source, dict) or not isinstance(vendors, dict):
+        return source
+    below = vendors.get(source.get("vendor"), {})
+    parts = {part: {**below.get(part, {}), **source.get(part, {})} for part in ("fields", "crm")}
+    return {**below, **source, **{part: laid for part, laid in parts.items() if laid}}

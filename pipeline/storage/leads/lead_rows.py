@@ -1,0 +1,153 @@
+"""Leads: found and locked by their vendor's id, inserted, updated; and those that wait for a score."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from schemas.lead import UnscoredLead
+
+Key = tuple[str, str]  # source, external id
+
+
+class LeadRow(NamedTuple):
+    id: int
+    source: str
+    external_id: str
+    attributes: dict[str, Any]
+    attribute_times: dict[str, Any]
+    stage: str | None
+    owner: str | None
+    outcome: str | None
+    outcome_at: datetime | None
+    active_at: datetime
+    revision: int
+    received_at: datetime | None = None  # known of stored ones
+
+
+class KnownLead(NamedTuple):
+    """What a vector is encoded from."""
+
+    id: int
+    revision: int
+    attributes: dict[str, Any]
+    active_at: datetime
+
+
+def lock(db: Session, keys: Sequence[Key]) -> list[LeadRow]:
+    """The leads of these keys that exist, locked against other writers in ascending id."""
+    return [LeadRow(*row) for row in db.execute(LOCK, _columns(("sources", "external_ids"), keys))]
+
+
+def find(db: Session, keys: Sequence[Key]) -> list[LeadRow]:
+    """As `lock`, for a look alone."""
+    return [LeadRow(*row) for row in db.execute(FIND, _columns(("sources", "external_ids"), keys))]
+
+
+def insert(db: Session, rows: Sequence[LeadRow], received_at: datetime) -> dict[Key, int]:
+    """Ids of the leads that were new; a key that another transaction inserted meanwhile is not among them."""
+    parameters = {**_parameters(rows), "received_at": received_at}
+    found = db.execute(INSERT, parameters)
+    return {(source, external_id): lead_id for lead_id, source, external_id in found}
+
+
+def update(db: Session, rows: Sequence[LeadRow]) -> None:
+    """Replaces all but key and received_at of leads that this transaction has locked."""
+    db.execute(UPDATE, {**_parameters(rows), "ids": [row.id for row in rows]})
+
+
+def waiting(db: Session, lead_ids: Sequence[int]) -> list[UnscoredLead]:
+    """Those of the leads that still need a score, as they are now."""
+    return [UnscoredLead(*row) for row in db.execute(WAITING, {"ids": list(lead_ids)})]
+
+
+def known(db: Session, lead_ids: Sequence[int]) -> list[KnownLead]:
+    """In ascending id."""
+    return [KnownLead(*row) for row in db.execute(KNOWN_BY_ID, {"ids": list(lead_ids)})]
+
+
+def of_sources(db: Session, lead_ids: Sequence[int], sources: Sequence[str]) -> list[UnscoredLead]:
+    """Those of the leads that come from one of the sources, as they are now."""
+    return [UnscoredLead(*row) for row in db.execute(OF_SOURCES, {"ids": list(lead_ids), "sources": list(sources)})]
+
+
+def _parameters(rows: Sequence[LeadRow]) -> dict[str, Any]:
+    columns = list(zip(*rows, strict=True))
+    return {
+        "sources": list(columns[1]),
+        "external_ids": list(columns[2]),
+        "attributes": [orjson.dumps(value).decode() for value in columns[3]],
+        "times": [orjson.dumps(value).decode() for value in columns[4]],
+        "stages": list(columns[5]),
+        "owners": list(columns[6]),
+        "outcomes": list(columns[7]),
+        "outcome_ats": list(columns[8]),
+        "active_ats": list(columns[9]),
+        "revisions": list(columns[10]),
+    }
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return {name: [row[n] for row in rows] for n, name in enumerate(names)}
+
+
+KNOWN = """
+    SELECT l.id, l.source, l.external_id, l.attributes, l.attribute_times, l.stage, l.owner, l.outcome, l.outcome_at,
+           l.active_at, l.revision, l.received_at
+      FROM leads l
+      JOIN unnest(CAST(:sources AS text[]), CAST(:external_ids AS text[])) AS k (source, external_id)
+        ON l.source = k.source AND l.external_id = k.external_id
+     ORDER BY l.id
+"""
+
+FIND = text(KNOWN)
+
+LOCK = text(f"{KNOWN} FOR UPDATE OF l")
+
+INSERT = text("""
+    INSERT INTO leads (source, external_id, attributes, attribute_times, stage, owner, outcome, outcome_at, active_at,
+                       revision, received_at)
+    SELECT v.*, :received_at
+      FROM unnest(CAST(:sources AS text[]), CAST(:external_ids AS text[]), CAST(:attributes AS jsonb[]),
+                  CAST(:times AS jsonb[]), CAST(:stages AS text[]), CAST(:owners AS text[]),
+                  CAST(:outcomes AS text[]), CAST(:outcome_ats AS timestamptz[]),
+                  CAST(:active_ats AS timestamptz[]), CAST(:revisions AS bigint[]))
+           AS v (source, external_id, attributes, times, stage, owner, outcome, outcome_at, active_at, revision)
+     ORDER BY v.source, v.external_id -- one order for all writers, so that no two wait for each other
+        ON CONFLICT (source, external_id) DO NOTHING
+    RETURNING id, source, external_id
+""")
+
+UPDATE = text("""
+    UPDATE leads l
+       SET attributes = v.attributes, attribute_times = v.times, stage = v.stage, owner = v.owner,
+           outcome = v.outcome, outcome_at = v.outcome_at, active_at = v.active_at, revision = v.revision
+      FROM unnest(CAST(:ids AS bigint[]), CAST(:attributes AS jsonb[]), CAST(:times AS jsonb[]),
+                  CAST(:stages AS text[]), CAST(:owners AS text[]), CAST(:outcomes AS text[]),
+                  CAST(:outcome_ats AS timestamptz[]), CAST(:active_ats AS timestamptz[]),
+                  CAST(:revisions AS bigint[]))
+           AS v (id, attributes, times, stage, owner, outcome, outcome_at, active_at, revision)
+     WHERE l.id = v.id
+""")
+
+WAITING = text("""
+    SELECT l.id, l.source, l.external_id, l.revision, l.attributes, l.stage, l.owner, l.outcome, l.active_at
+      FROM unscored u
+      JOIN leads l ON l.id = u.lead_id
+     WHERE u.lead_id = ANY(CAST(:ids AS bigint[])) AND NOT u.dead
+     ORDER BY l.id
+""")
+
+KNOWN_BY_ID = text("""
+    SELECT id, revision, attributes, active_at FROM leads WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id
+""")
+
+OF_SOURCES = text("""
+    SELECT id, source, external_id, revision, attributes, stage, owner, outcome, active_at
+      FROM leads
+     WHERE id = ANY(CAST(:ids AS bigint[])) AND source = ANY(CAST(:sources AS text[]))
+     ORDER BY id
+""")

@@ -1,0 +1,44 @@
+"""What changes to leads bring with them: contacts, the story for people, what is learned from, the work owed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from pipeline.storage.leads import contacts, timeline
+from pipeline.storage.leads.contacts import SealedContact
+from pipeline.storage.leads.timeline import TimelineEntry
+from pipeline.storage.models import training_examples
+from pipeline.storage.scores import unscored
+from schemas.example import Early
+
+
+def save(
+    db: Session,
+    *,
+    sealed: Sequence[SealedContact],
+    told: Sequence[TimelineEntry],
+    captured: Sequence[tuple[int, Early]],
+    revisions: Sequence[tuple[int, int]],
+    received_at: datetime,
+    due: datetime,
+) -> None:
+    """In one statement, because a vendor waits for it; the caller holds the locks of the leads."""
+    parameters = {
+        **contacts.saving(sealed),
+        **timeline.insert_parameters(told, received_at),
+        **unscored.insert_parameters(revisions, due),
+    }
+    if captured:
+        db.execute(SAVE_CAPTURED, parameters | training_examples.capturing(captured))
+    else:
+        db.execute(SAVE, parameters)
+
+
+CONSEQUENCES = f"WITH sealed AS ({contacts.SAVE}), noted AS ({timeline.NOTE})"
+
+SAVE = text(f"{CONSEQUENCES} {unscored.INSERT_UNSCORED}")
+
+# Apart, because it happens once in the life of a lead, and an empty part of a statement has its price too.
+SAVE_CAPTURED = text(f"{CONSEQUENCES}, captured AS ({training_examples.CAPTURE}) {unscored.INSERT_UNSCORED}")

@@ -1,0 +1,98 @@
+"""Outcomes as they come in, each with the score that stood when it came and the model version that made it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from schemas.lead import Outcome
+
+MOST_JUDGED = 5000  # of one version, the newest, by which its accuracy is told
+
+
+class DecidedLead(NamedTuple):
+    lead_id: int
+    outcome: str
+    at: datetime
+    revision: int  # of the lead, that tells it
+
+
+class JudgedOutcome(NamedTuple):
+    score: float
+    won: bool
+    at: datetime
+
+
+def record(db: Session, decided: Sequence[DecidedLead], received_at: datetime) -> None:
+    """Of leads that this transaction has locked; each is announced to whoever learns. The same again is no news."""
+    ids, outcomes, ats, revisions = (list(column) for column in zip(*sorted(decided), strict=True))
+    told = {"ids": ids, "outcomes": outcomes, "ats": ats, "revisions": revisions}
+    db.execute(RECORD, {**told, "received_at": received_at})
+
+
+def forget(db: Session, lead_ids: Sequence[int]) -> None:
+    """Of leads that this transaction has locked: their outcome was taken back."""
+    db.execute(FORGET, {"ids": sorted(lead_ids)})
+
+
+def judge(db: Session, limit: int) -> int:
+    """Finds the scores of so many that have none yet; returns of how many."""
+    return int(db.execute(JUDGE, {"limit": limit}).rowcount)  # type: ignore[attr-defined]
+
+
+def judged(db: Session, model_id: int) -> list[JudgedOutcome]:
+    """The newest outcomes of leads that this version had scored, by falling time."""
+    rows = db.execute(JUDGED, {"model_id": model_id, "won": Outcome.WON.value, "limit": MOST_JUDGED})
+    return [JudgedOutcome(*row) for row in rows]
+
+
+def count_since(db: Session, moment: datetime | None, most: int) -> int:
+    """How many came in since, counted up to `most`."""
+    return int(db.execute(COUNT_SINCE, {"moment": moment, "most": most}).scalar_one())
+
+
+RECORD = text("""
+    WITH noted AS (
+        INSERT INTO outcomes AS o (lead_id, outcome, at, received_at, lead_revision)
+        SELECT v.lead_id, v.outcome, v.at, :received_at, v.revision
+          FROM unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[]), CAST(:ats AS timestamptz[]),
+                      CAST(:revisions AS bigint[])) AS v (lead_id, outcome, at, revision)
+         ORDER BY v.lead_id
+            ON CONFLICT (lead_id) DO UPDATE
+           SET outcome = excluded.outcome, at = excluded.at, received_at = excluded.received_at,
+               lead_revision = excluded.lead_revision, judged = false, model_id = NULL, score = NULL
+         WHERE o.outcome <> excluded.outcome
+        RETURNING lead_id
+    )
+    INSERT INTO outbox (kind, key, rev, body) SELECT 'outcome', 'lead:' || lead_id, 1, '{}' FROM noted
+""")
+
+FORGET = text("DELETE FROM outcomes WHERE lead_id = ANY(CAST(:ids AS bigint[]))")
+
+JUDGE = text("""
+    WITH s AS MATERIALIZED (
+        SELECT lead_id, received_at, lead_revision FROM outcomes
+         WHERE NOT judged ORDER BY lead_id LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    UPDATE outcomes o SET judged = true, model_id = h.model_id, score = h.score
+      FROM s
+      LEFT JOIN LATERAL (
+           SELECT model_id, score FROM score_history h
+            -- Both by our clock: a vendor may stamp an outcome with a moment before anything was scored.
+            WHERE h.lead_id = s.lead_id AND h.at <= s.received_at AND h.lead_revision < s.lead_revision
+            ORDER BY rev DESC LIMIT 1) h ON true
+     WHERE o.lead_id = s.lead_id
+       AND o.lead_id = ANY(ARRAY(SELECT lead_id FROM s)) -- by index, however many there are
+""")
+
+JUDGED = text("""
+    SELECT score, outcome = :won, at FROM outcomes WHERE model_id = :model_id ORDER BY at DESC LIMIT :limit
+""")
+
+COUNT_SINCE = text("""
+    SELECT count(*) FROM (
+        SELECT FROM outcomes
+         WHERE received_at > COALESCE(CAST(:moment AS timestamptz), '-infinity') LIMIT :most) AS counted
+""")

@@ -1,0 +1,53 @@
+"""Alarms: each is raised once and cleared when it is over, and either is announced in the same statement."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from schemas.alarm import Alarm, AlarmName, AlarmState
+
+
+def raise_alarm(db: Session, name: AlarmName, *, subject: str, detail: str, at: datetime) -> bool:
+    """False if it rings already over this subject."""
+    return _change(db, name, AlarmState.RAISED, subject, detail, at)
+
+
+def clear_alarm(db: Session, name: AlarmName, *, detail: str, at: datetime) -> bool:
+    """False if it does not ring."""
+    return _change(db, name, AlarmState.CLEARED, "", detail, at)
+
+
+def raised(db: Session) -> list[Alarm]:
+    return [Alarm.model_validate(dict(row)) for row in db.execute(RINGING).mappings()]
+
+
+def _change(db: Session, name: AlarmName, state: AlarmState, subject: str, detail: str, at: datetime) -> bool:
+    change = CLEAR if state is AlarmState.CLEARED else RING
+    row = db.execute(change, {"name": name, "subject": subject, "detail": detail, "at": at}).mappings().one_or_none()
+    if row is None:
+        return False
+    alarm = Alarm.model_validate(dict(row))
+    db.execute(ANNOUNCE, {"key": f"alarm:{name}", "rev": alarm.rev, "at": at, "body": alarm.model_dump_json()})
+    return True
+
+
+COLUMNS = "name, state, subject, detail, at, rev"
+
+RING = text(f"""
+    INSERT INTO alarms AS a (name, state, subject, detail, at) VALUES (:name, 'raised', :subject, :detail, :at)
+        ON CONFLICT (name) DO UPDATE
+       SET state = 'raised', subject = excluded.subject, detail = excluded.detail, at = excluded.at, rev = a.rev + 1
+     WHERE (a.state, a.subject) <> ('raised', excluded.subject)
+    RETURNING {COLUMNS}
+""")  # noqa: S608
+
+CLEAR = text(f"""
+    UPDATE alarms SET state = 'cleared', detail = :detail, at = :at, rev = rev + 1
+     WHERE name = :name AND state = 'raised'
+    RETURNING {COLUMNS}
+""")  # noqa: S608
+
+RINGING = text(f"SELECT {COLUMNS} FROM alarms WHERE state = 'raised' ORDER BY at DESC")  # noqa: S608
+
+ANNOUNCE = text("INSERT INTO outbox (kind, key, rev, at, body) VALUES ('alarm', :key, :rev, :at, :body)")

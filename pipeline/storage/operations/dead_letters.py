@@ -1,0 +1,77 @@
+"""Work whose last attempt failed: kept with its reason until someone replays or discards it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+WORKER_DIED = "the worker died without a word (killed, out of memory), or the message was lost each time"
+NEWEST = 2**63 - 1
+
+
+class DeadLetterRow(NamedTuple):
+    """`arguments` are the ids that the task was given, by name."""
+
+    id: int
+    queue: str
+    task: str
+    arguments: dict[str, Any]
+    error: str
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+
+
+class FailedWork(NamedTuple):
+    """Work that was given up; `error` None if nobody was left to tell it."""
+
+    arguments: Mapping[str, int | str]
+    error: str | None
+    attempts: int
+    since: datetime
+
+
+def add(db: Session, *, queue: str, task: str, deaths: Sequence[FailedWork]) -> None:
+    """One letter each, with the error that the last attempt noted."""
+    parameters = {
+        "arguments": [orjson.dumps(death.arguments).decode() for death in deaths],
+        "errors": [death.error or WORKER_DIED for death in deaths],
+        "attempts": [death.attempts for death in deaths],
+        "sinces": [death.since for death in deaths],
+    }
+    db.execute(BURY, {"queue": queue, "task": task, **parameters})
+
+
+def count(db: Session) -> int:
+    return int(db.execute(text("SELECT count(*) FROM dead_letters")).scalar_one())
+
+
+def page(db: Session, *, below: int = NEWEST, limit: int) -> list[DeadLetterRow]:
+    """The newest first, from those whose id is below `below`."""
+    return [DeadLetterRow(*row) for row in db.execute(PAGE, {"below": below, "limit": limit})]
+
+
+def claim(db: Session, ids: Sequence[int]) -> list[DeadLetterRow]:
+    """Removes those of the letters that exist; of two who want the same one, the second waits and does not get it."""
+    return [DeadLetterRow(*row) for row in db.execute(TAKE, {"ids": sorted(ids)})]
+
+
+COLUMNS = "id, queue, task, arguments, error, attempts, first_at, last_at"
+
+BURY = text("""
+    INSERT INTO dead_letters (queue, task, arguments, error, attempts, first_at, last_at)
+    SELECT :queue, :task, v.*, now()
+      FROM unnest(CAST(:arguments AS jsonb[]), CAST(:errors AS text[]), CAST(:attempts AS smallint[]),
+                  CAST(:sinces AS timestamptz[])) AS v
+""")
+
+PAGE = text(f"SELECT {COLUMNS} FROM dead_letters WHERE id < :below ORDER BY id DESC LIMIT :limit")  # noqa: S608
+
+TAKE = text(f"""
+    WITH held AS (SELECT id FROM dead_letters WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE),
+         taken AS (DELETE FROM dead_letters WHERE id IN (SELECT id FROM held) RETURNING {COLUMNS})
+    SELECT {COLUMNS} FROM taken ORDER BY id
+""")  # noqa: S608

@@ -1,0 +1,115 @@
+"""Changes that are saved and not yet published.
+
+A reader that remembers the highest id it saw would lose rows, because a lower id can commit later. So rows are taken,
+published and discarded, and what commits late is found the next time.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
+from sqlalchemy.orm import Session
+
+# One number for the whole database: whoever holds it publishes.
+LEADER_LOCK = 0x7365727669636536  # "service6"
+
+
+class OutboxRow(NamedTuple):
+    """`body` is the event's body without what only the guarded write knew: that is in the other columns."""
+
+    id: int
+    kind: str
+    key: str
+    rev: int
+    at: datetime
+    previous_score: float | None
+    owner: str | None
+    previous_owner: str | None
+    body: str
+
+
+class OutboxBacklog(NamedTuple):
+    events: int
+    oldest_s: float
+
+
+TAKE = text("""
+    SELECT id, kind, key, rev, at, previous_score, owner, previous_owner, body
+      FROM outbox
+     ORDER BY id
+     LIMIT :limit
+""")
+
+DISCARD = text("DELETE FROM outbox WHERE id = ANY(:ids)").bindparams(bindparam("ids", type_=ARRAY(BIGINT)))
+
+# The log is flushed in its order, so one commit that waits for the disk waits for all before it.
+MAKE_DURABLE = text("SELECT pg_logical_emit_message(true, 'service6', '')")
+
+WAIT_FOR_THE_DISK = text("SET LOCAL synchronous_commit = on")
+
+ANNOUNCE_SCORES = text("""
+    INSERT INTO outbox (kind, key, rev, previous_score, owner, previous_owner, body)
+    SELECT 'score', 'lead:' || lead_id, rev, previous_score, owner, owner, body
+      FROM unnest(CAST(:lead_id AS bigint[]), CAST(:rev AS bigint[]), CAST(:previous_score AS real[]),
+                  CAST(:owner AS text[]), CAST(:body AS text[])) AS v (lead_id, rev, previous_score, owner, body)
+""")
+
+WAITING = text("""
+    SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)
+      FROM outbox
+""")
+
+# A session's lock lasts as long as PostgreSQL believes in its client, so it must notice soon when that has gone.
+WATCH_CLIENT = text("""
+    SELECT set_config('client_connection_check_interval', '2s', false),
+           set_config('tcp_keepalives_idle', '5', false),
+           set_config('tcp_keepalives_interval', '2', false),
+           set_config('tcp_keepalives_count', '3', false)
+""")
+
+LEAD = text("SELECT pg_try_advisory_lock(:lock)")
+
+
+def oldest(db: Session, limit: int) -> list[OutboxRow]:
+    """The oldest rows by id; they stay until they are discarded."""
+    return [OutboxRow(*row) for row in db.execute(TAKE, {"limit": limit})]
+
+
+class Announcement(NamedTuple):
+    """A saved score as an event of its own."""
+
+    lead_id: int
+    rev: int
+    previous_score: float
+    owner: str | None
+    body: str
+
+
+def announce_scores(db: Session, told: Sequence[Announcement]) -> None:
+    """What is announced is durable before anybody sees it: the transaction waits for the disk."""
+    db.execute(WAIT_FOR_THE_DISK)
+    columns = [list(column) for column in zip(*told, strict=True)]
+    db.execute(ANNOUNCE_SCORES, dict(zip(Announcement._fields, columns, strict=True)))
+
+
+def delete(db: Session, ids: Sequence[int]) -> None:
+    db.execute(DISCARD, {"ids": list(ids)})
+
+
+def make_durable(db: Session) -> None:
+    """Returns when all that was committed is on the disk, also what did not wait for it."""
+    db.execute(MAKE_DURABLE)
+
+
+def backlog(db: Session) -> OutboxBacklog:
+    events, oldest_s = db.execute(WAITING).one()
+    return OutboxBacklog(events, float(oldest_s))
+
+
+def try_lead(db: Session) -> bool:
+    """Whether this connection is, from now until it ends, the only one that publishes."""
+    db.execute(WATCH_CLIENT)
+    leading: bool = db.execute(LEAD, {"lock": LEADER_LOCK}).scalar_one()
+    return leading

@@ -1,0 +1,85 @@
+"""A filter of leads as SQL over `scores s` and, where it asks for them, `leads l`."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from pipeline.leads.attributes import canonical
+from schemas.run import AttributeComparison, LeadFilter
+
+SPELLINGS_FROM = 1000  # leads of which the names of attributes are learned
+
+
+class Selection(NamedTuple):
+    """`tables` and `conditions` of a query, with the values that are bound to it (`%(name)s`)."""
+
+    tables: str
+    conditions: str
+    values: dict[str, Any]
+
+
+def selection(where: LeadFilter, model_id: int) -> Selection:
+    found: list[str] = []
+    values: dict[str, Any] = {}
+
+    def add(condition: str, **bound: Any) -> None:
+        found.append(condition)
+        values.update(bound)
+
+    if where.tiers:
+        add("s.tier = ANY(%(tiers)s)", tiers=[tier.value for tier in where.tiers])
+    if where.owners:
+        add("s.owner = ANY(%(owners)s)", owners=list(where.owners))
+    if where.changed_before is not None:
+        add("s.updated_at < %(changed_before)s", changed_before=where.changed_before)
+    if where.changed_since is not None:
+        add("s.updated_at >= %(changed_since)s", changed_since=where.changed_since)
+    if where.other_model:
+        add("s.model_id <> %(model_id)s", model_id=model_id)
+    of_scores = len(found)
+    if where.sources:
+        add("l.source = ANY(%(sources)s)", sources=list(where.sources))
+    if where.stages:
+        add("l.stage = ANY(%(stages)s)", stages=list(where.stages))
+    for n, comparison in enumerate(where.where):
+        add(_comparison(comparison, n), **{f"attribute{n}": comparison.attribute, f"value{n}": comparison.value})
+    tables = "scores s JOIN leads l ON l.id = s.lead_id" if len(found) > of_scores else "scores s"
+    return Selection(tables, " AND ".join(found) or "true", values)
+
+
+def spellings(db: Session, names: Sequence[str]) -> dict[str, str]:
+    """Attributes as they are stored, by the name that was asked for; one that no lead has is missing.
+
+    `Total Visits` is found as `total_visits` too, if a lead of the newest has it.
+    """
+    if not names:
+        return {}
+    sample = db.connection().exec_driver_sql(SAMPLE, {"leads": SPELLINGS_FROM}).scalars()
+    stored = {canonical(name): name for name in sample}
+    found = {name: stored[canonical(name)] for name in names if canonical(name) in stored}
+    for name in names:
+        if name not in found and db.connection().exec_driver_sql(IS_THERE, {"name": name}).scalar_one():
+            found[name] = name
+    return found
+
+
+def known_names(db: Session) -> list[str]:
+    return sorted(db.connection().exec_driver_sql(SAMPLE, {"leads": SPELLINGS_FROM}).scalars())
+
+
+def _comparison(comparison: AttributeComparison, n: int) -> str:
+    told = f"l.attributes ->> %(attribute{n})s"
+    if isinstance(comparison.value, str):
+        return f"lower({told}) {comparison.operator} lower(%(value{n})s)"
+    # Of an attribute that is a number to some leads and a text to others, the texts that are none are no match.
+    number = f"CASE WHEN {told} ~ '^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$' THEN ({told})::numeric END"
+    return f"{number} {comparison.operator} %(value{n})s"
+
+
+SAMPLE = """
+    SELECT DISTINCT jsonb_object_keys(attributes)
+      FROM (SELECT attributes FROM leads ORDER BY id DESC LIMIT %(leads)s) AS newest
+"""
+
+IS_THERE = "SELECT EXISTS (SELECT FROM leads WHERE attributes ? %(name)s)"

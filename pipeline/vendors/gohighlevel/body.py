@@ -1,0 +1,86 @@
+"""GoHighLevel's webhooks: a whole contact, or an opportunity that belongs to one.
+
+The contact is the lead. What its opportunities say (value, stage, won or lost) is put to it under `opportunity.`.
+https://marketplace.gohighlevel.com/docs/webhook/WebhookIntegrationGuide
+"""
+
+from collections import Counter
+
+from pydantic import AwareDatetime, ConfigDict, TypeAdapter
+
+from pipeline.vendors import json_body
+from pipeline.vendors.json_body import CamelBody
+from pipeline.vendors.report import ExternalId, IgnoredReason, LeadEvent, WebhookReport, Word, digest
+
+CONTACTS = frozenset({"ContactCreate", "ContactUpdate", "ContactDndUpdate", "ContactTagUpdate"})
+OPPORTUNITIES = frozenset(
+    {
+        "OpportunityCreate",
+        "OpportunityUpdate",
+        "OpportunityStageUpdate",
+        "OpportunityStatusUpdate",
+        "OpportunityMonetaryValueUpdate",
+        "OpportunityAssignedToUpdate",
+    }
+)
+DELETED = frozenset({"ContactDelete", "OpportunityDelete"})
+ENVELOPE = frozenset({"appId", "versionId", "companyId"})
+
+
+class Kind(CamelBody):
+    type: Word
+
+
+class CustomField(CamelBody):
+    id: Word
+    value: object = None
+
+
+class Contact(CamelBody):
+    """A contact, or an opportunity of one."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Word
+    id: ExternalId
+    location_id: ExternalId
+    webhook_id: Word | None = None
+    timestamp: AwareDatetime  # or nobody could tell a body that is sent again years later
+    custom_fields: list[CustomField] | None = None
+
+
+class Opportunity(Contact):
+    contact_id: ExternalId
+
+
+KIND = TypeAdapter(Kind)
+CONTACT = TypeAdapter(Contact)
+OPPORTUNITY = TypeAdapter(Opportunity)
+
+
+def read(body: bytes, _: str) -> WebhookReport:
+    """One contact a body."""
+    parsed = json_body.parse(body)
+    kind = json_body.validated(KIND, parsed).type
+    if kind in OPPORTUNITIES:
+        opportunity = json_body.validated(OPPORTUNITY, parsed)
+        event = _event(body, opportunity, opportunity.contact_id, {"opportunity": _attributes(opportunity)})
+    elif kind in CONTACTS:
+        contact = json_body.validated(CONTACT, parsed)
+        event = _event(body, contact, contact.id, _attributes(contact))
+    else:
+        return WebhookReport([], Counter({IgnoredReason.DELETION if kind in DELETED else IgnoredReason.UNKNOWN: 1}))
+    return WebhookReport([event], Counter())
+
+
+def _event(body: bytes, told: Contact, lead_id: str, attributes: dict[str, object]) -> LeadEvent:
+    return LeadEvent(lead_id, told.webhook_id or digest(body), told.timestamp, attributes, "", told.location_id)
+
+
+def _attributes(told: Contact) -> dict[str, object]:
+    found: dict[str, object] = {
+        name: value for name, value in (told.__pydantic_extra__ or {}).items() if name not in ENVELOPE
+    }
+    # By the field's id: its place in the list may change.
+    found.update((f"custom.{custom.id}", custom.value) for custom in told.custom_fields or ())
+    return found

@@ -1,0 +1,80 @@
+"""HubSpot's webhooks: a list of events, each an object's id and at most one property that changed.
+
+So a lead's attributes build up event by event. https://developers.hubspot.com/docs/api/webhooks
+"""
+
+from collections import Counter
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from pipeline.vendors import json_body
+from pipeline.vendors.json_body import CamelBody
+from pipeline.vendors.report import (
+    EVENT_LIMIT,
+    ExternalId,
+    IgnoredReason,
+    LeadEvent,
+    WebhookReport,
+    Word,
+    digest,
+    why_ignored,
+)
+
+# Newer subscriptions say `object.propertyChange` and the kind of object by number.
+OBJECT_TYPES = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket", "0-136": "lead"}
+ERASURE = "privacyDeletion"
+CHANGES = frozenset({"creation", "propertyChange", ERASURE})
+DELETIONS = {"deletion": IgnoredReason.DELETION}
+
+
+class Kind(CamelBody):
+    subscription_type: Word
+    object_type_id: str | None = None
+
+
+class Change(CamelBody):
+    event_id: ExternalId
+    subscription_id: ExternalId
+    portal_id: ExternalId
+    object_id: ExternalId
+    occurred_at: AwareDatetime  # milliseconds
+    property_name: Word | None = None
+    property_value: object = None
+
+
+# Events of other kinds need not look like changes, an association has two objects for one.
+KINDS = TypeAdapter(Annotated[list[Kind], Field(max_length=EVENT_LIMIT, fail_fast=True)])
+CHANGE = TypeAdapter(Change)
+
+
+def read(body: bytes, wanted: str) -> WebhookReport:
+    """`wanted`: contact, company, deal, ticket or lead."""
+    parsed = json_body.parse(body)
+    events: list[LeadEvent] = []
+    ignored: Counter[IgnoredReason] = Counter()
+    kinds = json_body.validated(KINDS, parsed)
+    for number, kind in enumerate(kinds):
+        reason = _ignored(kind, wanted)
+        if reason is None:
+            event = _event(parsed[number], f"/{number}")
+            erases = kind.subscription_type.endswith(ERASURE)
+            events.append(event._replace(attributes={}, forgets=True) if erases else event)
+        else:
+            ignored[reason] += 1
+    return WebhookReport(events, ignored)
+
+
+def _ignored(kind: Kind, wanted: str) -> IgnoredReason | None:
+    record, _, change = kind.subscription_type.partition(".")
+    if record == "object":
+        record = OBJECT_TYPES.get(kind.object_type_id or "", record)
+    return why_ignored(record, change, wanted=wanted, changes=CHANGES, deletions=DELETIONS)
+
+
+def _event(parsed: object, pointer: str) -> LeadEvent:
+    told = json_body.validated(CHANGE, parsed, pointer)
+    # Sent again it has another attemptNumber, and these are the same.
+    delivery_id = digest(told.event_id, told.subscription_id, told.object_id, told.property_name, told.occurred_at)
+    attributes = {told.property_name: told.property_value} if told.property_name else {}
+    return LeadEvent(told.object_id, delivery_id, told.occurred_at, attributes, pointer, told.portal_id)

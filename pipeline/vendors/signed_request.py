@@ -1,0 +1,38 @@
+"""What a verifier is given, and the comparison that takes as long for a near miss as for any other."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from pipeline.errors import Misconfigured
+
+SHORTEST_SECRET = 16  # characters of one that stands in the request itself, where it could be guessed at
+
+
+class SignedRequest(NamedTuple):
+    """`uri` as the vendor was given it: public address, path as it came, query. `headers` by name in lower case."""
+
+    method: str
+    uri: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Verifier(Protocol):
+    def verify(self, request: SignedRequest, now: datetime) -> str | None:
+        """The delivery's id where headers tell it. Raises Refused with a reason that tells a forger nothing."""
+
+
+def matches(given: bytes, expected: Sequence[bytes]) -> bool:
+    """Whether it is one of these; all are compared whatever comes first."""
+    return any([hmac.compare_digest(given, one) for one in expected])
+
+
+def strong_secrets(secrets: Sequence[str], form: str) -> tuple[bytes, ...]:
+    """The secrets as they stand in a request, or Misconfigured with the `form` that is expected."""
+    if any(len(secret.rpartition(":")[2]) < SHORTEST_SECRET for secret in secrets):
+        raise Misconfigured(
+            f"the secret must be {form}, of {SHORTEST_SECRET} characters at least (openssl rand -hex 24)"
+        )
+    return tuple(secret.encode() for secret in secrets)

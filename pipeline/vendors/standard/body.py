@@ -1,0 +1,33 @@
+"""A lead as Standard Webhooks bring it (https://www.standardwebhooks.com): `{type, timestamp, data{id, …}}`."""
+
+from collections import Counter
+
+from pydantic import AwareDatetime, ConfigDict, TypeAdapter
+
+from pipeline.vendors import json_body
+from pipeline.vendors.json_body import Body
+from pipeline.vendors.report import ExternalId, LeadEvent, WebhookReport, Word
+
+
+class Data(Body):
+    """`id`, and any attribute beside it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: ExternalId
+
+
+class Delivery(Body):
+    type: Word
+    timestamp: AwareDatetime
+    data: Data
+
+
+DELIVERY = TypeAdapter(Delivery)
+
+
+def read(body: bytes, _: str) -> WebhookReport:
+    """One lead a body; its delivery's id is in the headers."""
+    told = json_body.validated(DELIVERY, json_body.parse(body))
+    attributes = told.data.__pydantic_extra__ or {}
+    return WebhookReport([LeadEvent(told.data.id, None, told.timestamp, attributes, "/data")], Counter())

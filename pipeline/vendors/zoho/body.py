@@ -1,0 +1,61 @@
+"""Zoho CRM's notifications: ids of records, and with `return_affected_field_values` what changed in them.
+
+https://www.zoho.com/crm/developer/docs/api/v8/notifications/overview.html
+"""
+
+from collections import Counter
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from pipeline.vendors import json_body
+from pipeline.vendors.json_body import Body, plain
+from pipeline.vendors.report import (
+    EVENT_LIMIT,
+    ExternalId,
+    IgnoredReason,
+    LeadEvent,
+    WebhookReport,
+    Word,
+    digest,
+    why_ignored,
+)
+
+CHANGES = frozenset({"insert", "update"})
+DELETIONS = {"delete": IgnoredReason.DELETION}
+
+
+class Affected(Body):
+    record_id: ExternalId
+    values: dict[str, object]
+
+
+class Notification(Body):
+    server_time: AwareDatetime  # milliseconds
+    module: Word
+    operation: Word
+    ids: Annotated[list[ExternalId], Field(max_length=EVENT_LIMIT, fail_fast=True)]
+    affected_values: Annotated[list[Affected], Field(max_length=EVENT_LIMIT, fail_fast=True)] | None = None
+
+
+NOTIFICATION = TypeAdapter(Notification)
+
+
+def read(body: bytes, wanted: str) -> WebhookReport:
+    """`wanted`: the module, `Leads` for one. A record without values is a lead of which nothing is known yet."""
+    told = json_body.validated(NOTIFICATION, json_body.parse(body))
+    affected = told.affected_values or []
+    records = dict.fromkeys((*told.ids, *(one.record_id for one in affected)))
+    reason = why_ignored(told.module, told.operation, wanted=wanted, changes=CHANGES, deletions=DELETIONS)
+    if reason is not None:
+        return WebhookReport([], Counter({reason: len(records)}))
+    values: dict[str, dict[str, object]] = {record: {} for record in records}
+    for one in affected:
+        # A look-up, the owner for one, is `{id, name, …}`.
+        values[one.record_id].update((name, plain(value, "id")) for name, value in one.values.items())
+    whole = digest(body)
+    events = [
+        LeadEvent(record, digest(whole, record), told.server_time, said, "/affected_values")
+        for record, said in values.items()
+    ]
+    return WebhookReport(events, Counter())

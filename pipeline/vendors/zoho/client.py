@@ -1,0 +1,109 @@
+"""Zoho's records, read a hundred at a time.
+
+https://www.zoho.com/crm/developer/docs/api/v8/get-records.html
+https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token-expiry.html
+"""
+
+import time
+from collections.abc import MutableMapping, Sequence
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from pipeline.errors import Misconfigured, Refused
+from pipeline.outbound.http_client import HttpClient, Request, Response, Unavailable
+from pipeline.outbound.record import CrmRecord, attributes_of, moment
+from pipeline.outbound.sync_result import require_available
+from pipeline.settings.sources import CrmSettings
+from pipeline.vendors.json_body import plain
+
+EARLY_S = 60.0  # before its end a token is renewed
+NOTHING = 204
+
+
+class AccessToken(NamedTuple):
+    text: str
+    good_until: float  # by the monotonic clock
+
+
+class ZohoClient:
+    """One organisation's records of one module.
+
+    `secret`: client id, client secret and refresh token, with colons between.
+    `tokens`: access tokens by client id; Zoho gives ten in ten minutes and no more, so they outlast this object.
+    """
+
+    at_once = 100
+
+    def __init__(
+        self,
+        caller: HttpClient,
+        settings: CrmSettings,
+        record: str,
+        secret: str,
+        tokens: MutableMapping[str, AccessToken],
+    ) -> None:
+        parts = secret.split(":")
+        if len(parts) != 3 or not all(parts):
+            raise Misconfigured("the token must be client id, client secret and refresh token, with colons between")
+        if settings.login_url is None:
+            raise Misconfigured("crm.login_url is not set, as https://accounts.zoho.com")
+        self._client, self._secret, self._refresh = parts
+        self._caller = caller
+        self._settings = settings
+        self._login_url = settings.login_url
+        self._url = f"{settings.url}/crm/v8/{record}"
+        self._tokens = tokens
+
+    def read(self, external_ids: Sequence[str]) -> dict[str, CrmRecord]:
+        """As pipeline.outbound.record.Reader."""
+        asked = {"ids": ",".join(external_ids), "fields": ",".join(("id", "Modified_Time", *self._settings.properties))}
+        answer = self._get(f"{self._url}?{urlencode(asked)}")
+        if answer.status == NOTHING:
+            return {}
+        if not answer.is_success:
+            raise Unavailable(f"it answers {answer.status}")
+        found = answer.object().get("data")
+        if not isinstance(found, list):
+            raise Unavailable("its answer holds no records")
+        made = [self._record(one) for one in found if isinstance(one, dict)]
+        return {one.external_id: one for one in made if one is not None}
+
+    def _record(self, one: dict[str, object]) -> CrmRecord | None:
+        modified_at = moment(one.get("Modified_Time"))
+        if modified_at is None:
+            return None
+        # A look-up, the owner for one, is `{id, name, …}`, as in the notifications.
+        values = {name: plain(one.get(name), "id") for name in self._settings.properties}
+        return CrmRecord(str(one.get("id")), modified_at, attributes_of(values))
+
+    def _get(self, url: str) -> Response:
+        answer = self._authorised(url)
+        if answer.status == 401:
+            # A token can end before its time; a new one tells whether we are let in.
+            self._tokens.pop(self._client, None)
+            answer = self._authorised(url)
+        return require_available(answer)
+
+    def _authorised(self, url: str) -> Response:
+        return self._caller.ask(
+            Request(url, headers={"Authorization": f"Zoho-oauthtoken {self._token()}"}, method="GET")
+        )
+
+    def _token(self) -> str:
+        known = self._tokens.get(self._client)
+        if known is not None and time.monotonic() < known.good_until:
+            return known.text
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": self._client,
+            "client_secret": self._secret,
+            "refresh_token": self._refresh,
+        }
+        answer = self._caller.ask(Request(f"{self._login_url}/oauth/v2/token", urlencode(form).encode(), form=True))
+        given = require_available(answer).object()
+        text, seconds = given.get("access_token"), given.get("expires_in", 3600)
+        if not isinstance(text, str) or not isinstance(seconds, int):
+            # It says so with a 200.
+            raise Refused("it gives no access token: is the refresh token right, and not revoked?")
+        self._tokens[self._client] = AccessToken(text, time.monotonic() + seconds - EARLY_S)
+        return text

@@ -1,0 +1,101 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipeline.importing.csv_file import Record
+from pipeline.importing.csv_rows import Layout, Rows
+from pipeline.leads.attributes import plain
+from pipeline.leads.source_mapping import SourceMap
+from pipeline.security.vault import Vault
+from pipeline.settings.sections import IntakeSettings
+from pipeline.settings.sources import SourceSettings
+from schemas.lead import LeadChange
+from schemas.score import Value
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+SOURCE = SourceMap("crm", SourceSettings(vendor="standard", stage=("stage",)), Vault(["key"]))
+LIMITS = IntakeSettings(
+    body_limit=1,
+    queue_requests=1,
+    queue_bytes=1,
+    group_size=1,
+    message_leads=1,
+    pace_ms=1,
+    linger_ms=1,
+    attribute_limit=3,
+    text_limit=20,
+)
+
+
+def read(**cells: str) -> LeadChange:
+    rows = Rows(["id", *cells], Layout("id"), SOURCE, LIMITS, run="import", now=NOW)
+    return rows.change(Record(2, ["1", *cells.values()]))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0),
+        ("-5", -5),
+        ("5000", 5000),
+        ("2.50", 2.5),
+        ("0.125", 0.125),
+        ("007", "007"),
+        ("+5", "+5"),
+        ("1e5", "1e5"),
+        ("1,000", "1,000"),
+        ("5.", "5."),
+        (".5", ".5"),
+        ("NaN", "NaN"),
+        ("1234567890123456", "1234567890123456"),
+        ("1٣", "1٣"),
+        ("٣", "٣"),
+        (" x ", " x "),
+    ],
+)
+def test_plain_numbers_are_numbers_and_ids_stay_texts(text: str, value: Value) -> None:
+    found = read(a=text).attributes["a"]
+    assert (found, type(found)) == (value, type(value))
+
+
+NAMES = st.sampled_from(["email", "Zip", "Do Not Email", "Phone", "a@example.com", "stage", "notes", "First Name"])
+TEXTS = st.one_of(
+    st.text(min_size=1, max_size=20),
+    st.from_regex(r"[+0]?[0-9]{1,10}([.][0-9]{0,8})?", fullmatch=True),
+    st.sampled_from(["Yes", " false ", "ada@example.com", "+44 20 7946 0000", "something said"]),
+)
+
+
+@example("stage", "0.00")
+@given(NAMES, TEXTS)
+def test_what_is_personal_of_a_text_is_decided_as_of_a_webhooks(name: str, text: str) -> None:
+    change = read(**{name: text})
+    if not text.strip():
+        return
+    # A number in a webhook may be written as a text; here it may become one.
+    found = [*change.attributes.values(), *change.contacts.values()]
+    values = [plain(text, "", LIMITS.text_limit), *(value for value in found if not isinstance(value, str))]
+    assert any(
+        (told.attributes, told.contacts, told.stage) == (change.attributes, change.contacts, change.stage)
+        for told in (SOURCE.change("1", "d", NOW, {name: value}) for value in values)
+    )
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\t"])
+def test_an_empty_cell_is_a_missing_attribute(text: str) -> None:
+    assert read(a=text).attributes == {}
+
+
+def test_a_telephone_number_keeps_its_zeros() -> None:
+    assert read(Phone="030123456", Mobile="4915112345").contacts == {"Phone": "030123456", "Mobile": "4915112345"}
+
+
+def test_names_of_our_own_are_not_for_files() -> None:
+    change = read(**{"$x": "y", "@a": "1"})
+    assert change.attributes == {"_x": "y", "_a": 1}
+
+
+def test_a_column_without_a_name_is_left_out() -> None:
+    assert read(**{"": "x", "a": "y"}).attributes == {"a": "y"}

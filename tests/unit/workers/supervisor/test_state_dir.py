@@ -1,0 +1,63 @@
+import base64
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import Refused
+from workers.supervisor import state_dir
+from workers.supervisor.directory_lock import lock_directory
+
+
+def test_a_secret_is_made_once_and_is_private(tmp_path: Path) -> None:
+    made, is_new = state_dir.secret(tmp_path, "webhook-secret-standard", 24, prefix="whsec_")
+    assert is_new
+    assert len(base64.b64decode(made.removeprefix("whsec_"))) == 24
+    assert stat.S_IMODE((tmp_path / "webhook-secret-standard").stat().st_mode) == 0o600
+    assert state_dir.secret(tmp_path, "webhook-secret-standard", 24) == (made, False)
+
+
+def test_others_may_pass_through_a_new_state_directory_even_with_a_strict_umask(tmp_path: Path) -> None:
+    former = os.umask(0o077)
+    try:
+        state_dir.make(tmp_path / "var" / "state")
+    finally:
+        os.umask(former)
+    for folder in (tmp_path / "var", tmp_path / "var" / "state"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o711
+
+
+def test_a_large_log_moves_aside_and_the_oldest_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_dir, "LOG_BYTES", 3)
+    for content in ("one!", "two!", "three", "four!", "five!"):
+        state_dir.log_of(tmp_path, "api").write_text(content)
+    logs = sorted((tmp_path / "logs").iterdir())
+    assert [log.name for log in logs] == ["api.log", "api.log.1", "api.log.2", "api.log.3"]
+    assert [log.read_text() for log in logs] == ["five!", "four!", "three", "two!"]
+
+
+def test_a_small_log_goes_on(tmp_path: Path) -> None:
+    state_dir.log_of(tmp_path, "api").write_text("one")
+    assert state_dir.log_of(tmp_path, "api").read_text() == "one"
+
+
+def test_the_claim_names_its_holder_and_is_free_afterwards(tmp_path: Path) -> None:
+    with (
+        state_dir.held(tmp_path, "http://127.0.0.1:8000"),
+        pytest.raises(Refused, match=f"process {os.getpid()}, http://127.0.0.1:8000"),
+        state_dir.held(tmp_path, "http://127.0.0.1:9000"),
+    ):
+        pass
+    with state_dir.held(tmp_path, "http://127.0.0.1:9000"):
+        assert (tmp_path / "lock").read_text() == f"{os.getpid()} http://127.0.0.1:9000"
+
+
+def test_what_an_orphan_holds_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_dir, "ORPHANS_S", 0.1)
+    orphan = lock_directory(tmp_path / "lock")
+    assert orphan is not None
+    (tmp_path / "lock").write_text("4194305 http://127.0.0.1:8000")  # above the largest process id
+    with pytest.raises(Refused, match="still run"), state_dir.held(tmp_path, "http://127.0.0.1:8000"):
+        pass
+    os.close(orphan)

@@ -1,0 +1,5 @@
+"""`python -m workers.api`."""
+
+from workers.api.app import main
+
+main()

@@ -1,0 +1,87 @@
+"""What stands around the API's routes; webhooks, which need all the speed there is, pass by."""
+
+import time
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pipeline.metrics import Metrics
+from pipeline.redis_store.rate_limit import Budget
+from workers.api.errors import TooLarge, problem
+
+API = "/api/"
+WEBHOOKS = "/webhooks/"
+
+
+class WebhookSplit:
+    """Webhooks go straight to their doors: what a framework puts around its routes costs as much as reading one."""
+
+    def __init__(self, app: Starlette, webhooks: Starlette) -> None:
+        self._app = app
+        self._webhooks = webhooks
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        return [*self._webhooks.routes, *self._app.routes]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        through = scope["type"] == "http" and scope["path"].startswith(WEBHOOKS)
+        await (self._webhooks if through else self._app)(scope, receive, send)
+
+
+class MetricsMiddleware:
+    """Counts and times the API's requests by route; webhooks count themselves."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(API):
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                budget = scope.get("state", {}).get("budget")
+                if budget is not None:
+                    add_budget_headers(budget, MutableHeaders(scope=message))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.http_requests.labels(route, str(status)).inc()
+            self._metrics.http_latency.labels(route).observe(time.perf_counter() - began)
+
+
+class BodyLimitMiddleware:
+    """Refuses a body of the API by its length header, in our words; one without it ends at the route's own limit.
+
+    Webhooks bound and count theirs themselves.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(API):
+            length = Headers(scope=scope).get("content-length", "0")
+            if length.isdecimal() and int(length) > self._limit:
+                await problem(TooLarge(f"a body must not exceed {self._limit} bytes"))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def add_budget_headers(budget: Budget, headers: MutableHeaders) -> None:
+    """Source: draft-ietf-httpapi-ratelimit-headers-10."""
+    headers["RateLimit-Policy"] = f'"user";q={budget.limit};w={budget.window_s}'
+    headers["RateLimit"] = f'"user";r={budget.left};t={budget.reset_s}'

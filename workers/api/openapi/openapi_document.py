@@ -1,0 +1,128 @@
+"""The OpenAPI document: FastAPI's of our routes, with what FastAPI does not see."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from schemas.api import Problem
+from workers.api.openapi import examples, webhook_operations
+
+Json = dict[str, Any]
+
+DESCRIPTION = """\
+Scores CRM leads the moment they arrive, and explains every score.
+
+Every route but the webhooks, `/health/live` and the page needs an access token; `service6 token` makes one. A viewer
+sees scores and reasons but no attributes, an agent own leads only, executives and admins all of them.
+
+Errors are problem details (RFC 9457). Ids are strings. Listings continue with `next_cursor`.
+"""
+
+TAGS = {
+    "leads": "Leads that have a score, the story of each, and what it would score.",
+    "models": "Models that learn from outcomes, and their trainings; for admins and executives.",
+    "dead letters": "Work whose last attempt failed; for admins.",
+    "rescoring": "Saved leads scored anew; executives look on, admins steer.",
+    "operations": "How the system is: for people, load balancers and Prometheus.",
+    "webhooks": "Where CRMs bring their leads, each in its own words.",
+}
+
+# Why a status is answered; the problem's detail says it more exactly.
+REASONS = {
+    "400": "Not the agreed shape; `pointer` says where.",
+    "401": "No access token, or one that is forged or has expired.",
+    "403": "The reader's role does not allow it.",
+    "404": "There is no such thing, or the reader may not see it.",
+    "409": "It does not fit how things are now.",
+    "413": "The body is too large.",
+    "422": "The values are refused.",
+    "429": "Too many requests; come again after `Retry-After`.",
+    "503": "The database is away; come again after `Retry-After`.",
+}
+
+BUDGET = {
+    "RateLimit-Policy": {"description": 'as `"user";q=1000;w=60`: requests in seconds', "schema": {"type": "string"}},
+    "RateLimit": {"description": 'as `"user";r=998;t=52`: what is left, for how long', "schema": {"type": "string"}},
+}
+
+SECONDS = {"schema": {"type": "string", "pattern": r"^\d+$"}, "required": True}
+HEADERS: dict[str, Json] = {
+    "401": {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}},
+    "429": {"Retry-After": {"description": "seconds", **SECONDS}, **BUDGET},
+    "503": {"Retry-After": {"description": "seconds", **SECONDS}},
+}
+
+
+def document(routers: Iterable[APIRouter]) -> Json:
+    app = FastAPI(
+        title="Service 6",
+        version="1",
+        description=DESCRIPTION,
+        openapi_tags=[{"name": name, "description": about} for name, about in TAGS.items()],
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for router in routers:
+        app.include_router(router)
+    found = app.openapi()
+    found["servers"] = [{"url": "/"}]
+    for operation in _operations(found):
+        _complete(operation)
+    found["paths"].update(webhook_operations.paths(problem))
+    components = found["components"]
+    components["securitySchemes"].update(webhook_operations.SCHEMES)
+    schemas = components["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas["Problem"] = Problem.model_json_schema()
+    schemas.update(webhook_operations.schemas())
+    for name, example in examples.by_schema().items():
+        schemas[name]["examples"] = [example]
+    components["schemas"] = dict(sorted(schemas.items()))
+    components["responses"] = {_name(status): _described(status) for status in REASONS}
+    return found
+
+
+def problem(status: str) -> Json:
+    """The answer of this status."""
+    return {"$ref": f"#/components/responses/{_name(status)}"}
+
+
+def _name(status: str) -> str:
+    return f"Problem{status}"
+
+
+def _described(status: str) -> Json:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    described: Json = {"description": REASONS[status], "content": content}
+    return {**described, "headers": HEADERS[status]} if status in HEADERS else described
+
+
+def _operations(found: Json) -> Iterator[Json]:
+    for path in found["paths"].values():
+        yield from path.values()
+
+
+def _complete(operation: Json) -> None:
+    """Adds the problems that every operation of its kind may answer with; its own stand in its route."""
+    operation["summary"] = operation["summary"].capitalize()
+    answers = operation["responses"]
+    answers.pop("422", None)  # FastAPI's own kind, which ours never is
+    services = [str(status) for status in operation.pop("x-problems", ())]
+    for status in sorted({*services, *_usual(operation)} - answers.keys()):
+        answers[status] = problem(status)
+    answers["200"]["description"] = "Done."
+    if "429" in services:
+        answers["200"]["headers"] = BUDGET
+
+
+def _usual(operation: Json) -> Iterator[str]:
+    parameters = operation.get("parameters", [])
+    if operation.get("security"):
+        yield from ("401", "503")
+    if parameters or "requestBody" in operation:
+        yield "400"
+    if "requestBody" in operation:
+        yield "413"
+    if any(parameter["in"] == "path" for parameter in parameters):
+        yield "404"

@@ -1,0 +1,127 @@
+"""One group of an import: its rows read, folded by lead, and saved in one transaction."""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from pipeline.errors import GiveUp, TryAgain
+from pipeline.importing.csv_file import Record
+from pipeline.importing.csv_rows import Rows
+from pipeline.leads.merging import Lead
+from pipeline.services.ingest import as_row, captured, lead_saver
+from pipeline.storage.leads import bulk_insert
+from pipeline.storage.leads.lead_rows import Key
+from pipeline.storage.models import training_examples
+from pipeline.wiring import Services
+from schemas.lead import LeadChange
+from tasks.batches import enqueue_batches
+
+ATTEMPTS = 5  # of a group that another transaction disturbed, or while PostgreSQL is away
+PAUSE_S = 0.5
+BUNDLE = 500  # leads a message: nobody waits for one of them
+
+
+class Row(NamedTuple):
+    record: Record
+    change: LeadChange
+
+
+class Rejected(NamedTuple):
+    record: Record
+    reason: str
+
+
+class Saved(NamedTuple):
+    """Leads new, changed and unchanged; rows `merged` with an earlier one of their lead, and rejected."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    merged: int = 0
+    rejected: tuple[Rejected, ...] = ()
+    enqueued: bool = True  # False if Redis was away: then upkeep enqueues
+
+    def and_then(self, after: "Saved") -> "Saved":
+        return Saved(
+            self.new + after.new,
+            self.changed + after.changed,
+            self.unchanged + after.unchanged,
+            self.merged + after.merged,
+            self.rejected + after.rejected,
+            self.enqueued and after.enqueued,
+        )
+
+
+Told = Mapping[Key, Sequence[Row]]  # the rows of each lead, in the order of the file
+
+
+class GroupSaver:
+    def __init__(self, services: Services, rows: Rows) -> None:
+        self.services = services
+        self._rows = rows
+        self._saver = lead_saver(services)
+
+    def save(self, records: Sequence[Record]) -> Saved:
+        """Raises TryAgain if PostgreSQL stays away."""
+        told: dict[Key, list[Row]] = {}
+        rejected = []
+        for record in records:
+            try:
+                change = self._rows.change(record)
+            except GiveUp as error:
+                rejected.append(Rejected(record, str(error)))
+            else:
+                told.setdefault((change.source, change.external_id), []).append(Row(record, change))
+        merged = sum(map(len, told.values())) - len(told)
+        return Saved(merged=merged, rejected=tuple(rejected)).and_then(self._bisect(told) if told else Saved())
+
+    def _bisect(self, told: Told) -> Saved:
+        """Cut in two where values are refused, until the lead is found; its rows alone are rejected."""
+        try:
+            return self._insist(told)
+        except GiveUp as error:
+            if len(told) == 1:
+                return Saved(rejected=tuple(Rejected(row.record, str(error)) for rows in told.values() for row in rows))
+        leads = list(told.items())
+        middle = len(leads) // 2
+        return self._bisect(dict(leads[:middle])).and_then(self._bisect(dict(leads[middle:])))
+
+    def _insist(self, told: Told) -> Saved:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._commit(told)
+            except TryAgain:
+                if attempt == ATTEMPTS:
+                    raise
+                time.sleep(PAUSE_S * attempt)
+        raise AssertionError("unreachable")
+
+    def _commit(self, told: Told) -> Saved:
+        received_at = datetime.now(UTC)
+        leads = {key: self._folded(key, rows, received_at) for key, rows in told.items()}
+        with self.services.session() as db:
+            rows = [as_row(lead) for lead in leads.values()]
+            ids = bulk_insert.insert_unknown(db, rows, received_at=received_at, due=self._saver.due(received_at))
+            for key, lead_id in ids.items():
+                leads[key].id = lead_id
+            bulk_insert.insert_contacts(db, self._saver.sealed([leads[key] for key in ids]))
+            training_examples.capture(db, captured([leads[key] for key in ids]))
+            rest = {key: rows for key, rows in told.items() if key not in ids}
+            known = self._saver.known(db, [row.change for rows in rest.values() for row in rows])
+            news = [
+                known[key].news(row.change, leads[key])
+                for key, rows in rest.items()
+                if not known[key].says(leads[key])
+                for row in rows
+            ]
+            changed = self._saver.merge(db, news, received_at)
+        enqueued = enqueue_batches([*ids.values(), *changed], BUNDLE)
+        return Saved(len(ids), len(changed), len(rest) - len(changed), enqueued=enqueued)
+
+    def _folded(self, key: Key, rows: Sequence[Row], received_at: datetime) -> Lead:
+        """The lead as all its rows together tell it."""
+        lead = Lead(*key, revision=1)
+        for row in rows:
+            self._saver.capture.fold(lead, row.change, received_at)
+        return lead

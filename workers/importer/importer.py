@@ -1,0 +1,192 @@
+"""Leads from a CSV file: read twice as a stream, saved in groups by processes beside this one.
+
+The first reading finds faults of the whole file before anything is saved, and the leads that several rows speak of:
+their rows are kept and saved together, or the same file would change such a lead to and fro each time.
+"""
+
+import gc
+import multiprocessing
+import os
+import signal
+from array import array
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import kombu.pools
+import numpy as np
+import orjson
+
+from pipeline.importing.csv_file import CsvFile, Record
+from pipeline.importing.csv_rows import Layout, Rows
+from pipeline.settings.loader import Settings
+from pipeline.wiring import Services
+from tasks import app as tasks_app
+from workers.command_services import command_services
+from workers.importer.import_group import GroupSaver, Saved
+from workers.importer.rejects import Rejects
+
+GROUP = 5000  # rows a transaction
+REPEATED_LIMIT = 50_000  # rows of leads with several rows, held in memory
+PROCESSES = max(2, min(4, os.cpu_count() or 2))
+QUEUED = 2 * PROCESSES  # groups on their way
+
+
+@dataclass
+class Counts:
+    """Rows read, rejected and `merged` (with an earlier row of their lead); leads new, changed and unchanged."""
+
+    read: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    merged: int = 0
+    rejected: int = 0
+
+
+class Importer:
+    """Call `survey`, then `run`. Raises Misconfigured for a column that the file lacks, GiveUp for a file that is no
+    CSV, TryAgain if PostgreSQL goes away; what was saved until then stays, and another run goes on from there.
+    """
+
+    def __init__(self, services: Services, path: Path, *, source: str, layout: Layout) -> None:
+        self._services = services
+        self._file = CsvFile(path)
+        self._rejects = Rejects(self._file)
+        now = datetime.now(UTC)
+        # A later import wins over this one where both are true of the same moment.
+        run = f"import-{int(now.timestamp() * 1000):x}"
+        limits = services.settings.intake
+        self._rows = Rows(self._file.columns, layout, services.source_map(source), limits, run=run, now=now)
+        self._repeated: frozenset[int] = frozenset()
+        self._counts = Counts()
+        self.enqueued = True  # False once Redis was away: then upkeep enqueues
+
+    @property
+    def rejects(self) -> Path:
+        return self._rejects.path
+
+    def survey(self) -> int:
+        """Reads the whole file and saves nothing; the number of its rows. Holds 8 bytes a row."""
+        numbers = array("q")
+        rows = 0
+        with _without_collector():
+            for record in self._file.records():
+                rows += 1
+                number = self._rows.learn(record)
+                if number is not None:
+                    numbers.append(number)
+        ordered = np.sort(np.frombuffer(numbers, np.int64)) if numbers else np.empty(0, np.int64)
+        self._repeated = frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+        return rows
+
+    def run(self, step: Callable[[int], None]) -> Counts:
+        """`step` is told how many more rows were saved or rejected."""
+        pool = ProcessPoolExecutor(
+            PROCESSES, multiprocessing.get_context("fork"), _start, (GroupSaver(self._services, self._rows),)
+        )
+        saving: deque[Future[Saved]] = deque()
+        with self._rejects, _without_collector():
+            try:
+                for group in self._groups():
+                    self._counts.read += len(group)
+                    saving.append(pool.submit(_save, orjson.dumps([tuple(record) for record in group])))
+                    if len(saving) > QUEUED:
+                        step(self._count(saving.popleft().result()))
+                while saving:
+                    step(self._count(saving.popleft().result()))
+            finally:
+                pool.shutdown(cancel_futures=True)
+        return self._counts
+
+    def _groups(self) -> Iterator[Sequence[Record]]:
+        alone: list[Record] = []
+        together: defaultdict[int, list[Record]] = defaultdict(list)
+        kept = 0
+        for record in self._file.records():
+            number = self._rows.lead_number(record)
+            if number is not None and number in self._repeated:
+                together[number].append(record)
+                kept += 1
+            else:
+                alone.append(record)
+            if len(alone) >= GROUP:
+                yield alone
+                alone = []
+            if kept >= REPEATED_LIMIT:
+                yield from _cut(together)
+                together.clear()
+                kept = 0
+        if alone:
+            yield alone
+        yield from _cut(together)
+
+    def _count(self, saved: Saved) -> int:
+        counts = self._counts
+        counts.new += saved.new
+        counts.changed += saved.changed
+        counts.unchanged += saved.unchanged
+        counts.merged += saved.merged
+        counts.rejected += len(saved.rejected)
+        for record, reason in saved.rejected:
+            self._rejects.add(record, reason)
+        self.enqueued = self.enqueued and saved.enqueued
+        return saved.new + saved.changed + saved.unchanged + saved.merged + len(saved.rejected)
+
+
+@contextmanager
+def open_file(settings: Settings, path: Path, *, source: str, layout: Layout) -> Iterator[Importer]:
+    tasks_app.connect(settings)
+    with command_services(settings) as services:
+        yield Importer(services, path, source=source, layout=layout)
+
+
+def summary(counts: Counts, work: Importer) -> str:
+    lines = [f"{name:<10}{number:>12,}" for name, number in asdict(counts).items() if number or name != "merged"]
+    if counts.rejected:
+        lines.append(f"The rejected rows and why: {work.rejects}")
+    if not work.enqueued:
+        lines.append("Redis is away; the leads are safe, and upkeep will have them scored.")
+    return "\n".join(lines)
+
+
+def _cut(together: dict[int, list[Record]]) -> Iterator[Sequence[Record]]:
+    """All rows of a lead in one group, of about the usual size."""
+    group: list[Record] = []
+    for records in together.values():
+        group += records
+        if len(group) >= GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Millions of rows pass, none in a cycle; looking for cycles would take a third of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+_saver: list[GroupSaver] = []
+
+
+def _start(saver: GroupSaver) -> None:
+    """In each process that saves."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C ends the process that reads, after the groups on their way
+    saver.services.engine.dispose(close=False)  # connections belong to the process that opened them
+    kombu.pools.reset()  # type: ignore[no-untyped-call]
+    _saver[:] = [saver]
+
+
+def _save(group: bytes) -> Saved:
+    """Records as JSON, which goes to another process in a quarter of pickle's time."""
+    return _saver[0].save([Record(line, fields) for line, fields in orjson.loads(group)])

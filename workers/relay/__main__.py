@@ -1,0 +1,5 @@
+"""`python -m workers.relay`."""
+
+from workers.relay.app import main
+
+main()

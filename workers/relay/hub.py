@@ -1,0 +1,172 @@
+"""Hands out what comes from the stream: the changes of one flush, once projected, to all whom they concern."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from pipeline.errors import TryAgain
+from pipeline.metrics import Metrics
+from pipeline.redis_store.change_stream import START, StreamOrder, position
+from pipeline.settings.sections import RelaySettings
+from schemas.event import Position
+from schemas.feed import CloseCode, Heartbeat
+from workers.relay.feed_changes import FeedChange
+from workers.relay.frames import Frame
+from workers.relay.replay_buffer import ReplayBuffer
+from workers.relay.slice_changes import SliceChange
+from workers.relay.subscriber import Subscriber, Waiting, batches, count_frames, dismiss
+from workers.relay.subscriber_index import Group, SubscriberIndex
+
+
+class Hub:
+    """For one event loop, and it never waits. Times are of a monotonic clock, in seconds."""
+
+    def __init__(self, settings: RelaySettings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._subscriber_index = SubscriberIndex()
+        self._epoch: str | None = None
+        self._read: StreamOrder = START
+        self._flushed: StreamOrder = START
+        self._replay_buffer = ReplayBuffer(settings.ring, START)
+        self._unflushed: list[FeedChange] = []
+
+    @property
+    def position(self) -> Position | None:
+        """How far the stream was read; None before its first reading."""
+        return None if self._epoch is None else position(self._epoch, self._read)
+
+    def begin(self, start: Position, floor: StreamOrder, recent: Iterable[FeedChange]) -> None:
+        """The stream is read from here on; whoever followed what was before is sent to fetch a snapshot."""
+        for subscriber in self._subscriber_index:
+            self.leave(subscriber)
+            dismiss(subscriber.sink, CloseCode.RESET, "reset", "the feed has a gap; fetch a snapshot")
+        self._epoch = start.epoch
+        self._read = self._flushed = start.order
+        self._replay_buffer = ReplayBuffer(self._settings.ring, floor, recent)
+        self._unflushed = []
+
+    def take(self, changes: Sequence[FeedChange], until: StreamOrder) -> None:
+        """Changes as they come from the stream; `until` is where the reading stopped."""
+        for change in changes:
+            self._replay_buffer.add(change)
+        self._unflushed += changes
+        self._read = until
+
+    def join(self, subscriber: Subscriber, after: Position | None, now: float) -> tuple[Position, bool]:
+        """From where it goes on, and whether that is where it left off: resume is whole or refused.
+
+        Raises TryAgain before the stream's first reading.
+        """
+        here = self.position
+        if here is None:
+            raise TryAgain("the feed has not been read yet")
+        resumed = after is not None and self._resume(subscriber, after, here)
+        if not resumed:
+            subscriber.start(here.order)
+            self._metrics.relay_resets.inc()
+        subscriber.beat_at = now + self._settings.heartbeat_s
+        self._subscriber_index.add(subscriber)
+        return (after if after and resumed else here), resumed
+
+    def leave(self, subscriber: Subscriber) -> None:
+        self._subscriber_index.discard(subscriber)
+
+    def watch(self, subscriber: Subscriber, leads: Sequence[str], now: float) -> None:
+        """What runs changed lately is told too: a lead may have changed between its being read and being watched."""
+        self._subscriber_index.discard(subscriber)
+        subscriber.watch(leads, self._replay_buffer.slices())
+        self._subscriber_index.add(subscriber)
+        self.catch_up(subscriber, now)
+
+    def flush(self, now: float) -> None:
+        """Hands out what was taken since the last flush."""
+        changes, self._unflushed = self._unflushed, []
+        self._flushed = self._read
+        if not changes:
+            return
+        self._count(changes)
+        touched = self._route(changes)
+        for group, members in self._subscriber_index.groups():
+            touched |= self._fan_out(group, members, changes, now)
+        for subscriber in touched:
+            self.catch_up(subscriber, now)
+
+    def catch_up(self, subscriber: Subscriber, now: float) -> None:
+        """Writes what waits for it, or dismisses it if too much does."""
+        if self._epoch is None or subscriber not in self._subscriber_index:
+            return
+        subscriber.flush(self._epoch, self._flushed, now)
+        if subscriber.overfull:
+            self._dismiss_slow(subscriber)
+
+    def tick(self, now: float, away_s: float | None) -> None:
+        """Heartbeats that are due, and the end of sockets that were slow for too long."""
+        for subscriber in self._subscriber_index:
+            since = subscriber.stalled_since
+            if since is not None and now - since >= self._settings.slow_after_s:
+                self._dismiss_slow(subscriber)
+            elif now >= subscriber.beat_at and subscriber.open:
+                subscriber.beat_at = now + self._settings.heartbeat_s
+                subscriber.sink.write(self.heartbeat(subscriber, away_s))
+
+    def heartbeat(self, subscriber: Subscriber | None, away_s: float | None) -> Frame:
+        """`position` is one from which this subscriber could resume without loss."""
+        place = None
+        if subscriber and self._epoch is not None:
+            place = position(self._epoch, subscriber.safe(self._flushed))
+        return Frame(Heartbeat(position=place, away_s=away_s).model_dump_json(exclude_none=True).encode())
+
+    def _resume(self, subscriber: Subscriber, after: Position, here: Position) -> bool:
+        missed = self._replay_buffer.after(after.order) if after.epoch == here.epoch else None
+        if missed is None:
+            return False
+        subscriber.start(after.order, missed)
+        return not subscriber.overfull
+
+    def _route(self, changes: Sequence[FeedChange]) -> set[Subscriber]:
+        touched = set()
+        for change in changes:
+            for subscriber in self._subscriber_index.concerned(change):
+                if subscriber.hear([change]):
+                    touched.add(subscriber)
+        return touched
+
+    def _fan_out(
+        self, group: Group, members: Sequence[Subscriber], changes: Sequence[FeedChange], now: float
+    ) -> set[Subscriber]:
+        """Writes the same frames to all members; returns those who did not take all of them."""
+        wanted = [change for change in changes if change.topic in group.topics and not isinstance(change, SliceChange)]
+        if not wanted:
+            return set()
+        newest: dict[str, FeedChange] = {}
+        for change in wanted:
+            held = newest.get(change.key)
+            if held is None or held.rev < change.rev:
+                newest[change.key] = change
+        self._metrics.relay_conflated.inc((len(wanted) - len(newest)) * len(members))
+        seen = ((change, change.through(group.view)) for change in newest.values())
+        waiting = [Waiting(change, event) for change, event in seen if event is not None]
+        waiting.sort(key=lambda one: one.change.order)
+        built = list(batches(self._epoch or "", self._flushed, waiting))
+        behind = set()
+        takers = [0] * len(built)
+        for subscriber in members:
+            written = subscriber.send(built, now)
+            for number in range(written):
+                takers[number] += 1
+            if written < len(built):
+                behind.add(subscriber)
+        for batch, sockets in zip(built, takers, strict=True):
+            count_frames(self._metrics, batch, sockets)
+        return behind
+
+    def _count(self, changes: Sequence[FeedChange]) -> None:
+        wall = datetime.now(UTC)
+        self._metrics.relay_events.inc(len(changes))
+        for change in changes:
+            self._metrics.relay_lag_seconds.observe((wall - change.at).total_seconds())
+
+    def _dismiss_slow(self, subscriber: Subscriber) -> None:
+        self._metrics.relay_slow_closes.inc()
+        self.leave(subscriber)
+        dismiss(subscriber.sink, CloseCode.TOO_SLOW, "too_slow", "this socket does not read as fast as the feed")

@@ -1,0 +1,93 @@
+"""What a step of a run changed: told lead by lead, and only of leads that somebody watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from pipeline.redis_store.change_stream import StreamArrival
+from pipeline.redis_store.changed_leads import ChangedLeads, unpack
+from schemas.access import Claims
+from schemas.event import EVENT_VERSION
+from schemas.feed import Topic
+from workers.relay.feed_changes import FeedChange, OperationsChange, Subscription, View
+
+LEADS_A_CHANGE = 50  # of a step, in the memory of one ordinary change
+
+
+class RunChange(OperationsChange):
+    """How far a run has come."""
+
+    __slots__ = ()
+
+    def __init__(self, arrival: StreamArrival, event: dict[str, Any]) -> None:
+        super().__init__(arrival, event, Topic.RUNS)
+        self.whole = orjson.dumps({**event, "kind": "run", "body": event["body"]["run"]})
+
+
+class SliceChange(FeedChange):
+    """Up to some ten thousand leads; nobody gets it as a whole."""
+
+    __slots__ = ("_leads",)
+
+    def __init__(self, arrival: StreamArrival, event: dict[str, Any]) -> None:
+        super().__init__(arrival, event, Topic.LEADS)
+        self.whole = b""
+        self._leads: ChangedLeads = unpack(event["body"]["leads"])
+
+    @property
+    def weight(self) -> int:
+        return 1 + len(self._leads.ids) // LEADS_A_CHANGE
+
+    def among(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of the ids that it changed."""
+        found: NDArray[np.int64] = ids[self._holds(ids)]
+        return found
+
+    def frames_for(self, wish: Subscription) -> Iterator[tuple[FeedChange, bytes]]:
+        if Topic.LEADS in wish.topics:
+            yield from self.of(wish.watched, wish.claims)
+
+    def of(self, leads: frozenset[int], claims: Claims) -> Iterator[tuple[FeedChange, bytes]]:
+        """What it tells that reader of these leads."""
+        for lead in self.among(np.fromiter(leads, np.int64, len(leads))).tolist():
+            change = RescoredChange(self, self._leads, int(np.searchsorted(self._leads.ids, lead)))
+            seen = change.seen_by(claims)
+            if seen is not None:
+                yield change, seen
+
+    def through(self, view: View) -> None:
+        return None
+
+    def _holds(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        ours = self._leads.ids
+        places = np.minimum(np.searchsorted(ours, ids), len(ours) - 1)
+        found: NDArray[np.bool_] = ours[places] == ids
+        return found
+
+
+class RescoredChange(FeedChange):
+    """One lead of a slice."""
+
+    __slots__ = ()
+
+    def __init__(self, of: SliceChange, leads: ChangedLeads, place: int) -> None:
+        lead = str(leads.ids[place])
+        self.order, self.at, self.topic = of.order, of.at, Topic.LEADS
+        self.key, self.rev = f"lead:{lead}", int(leads.revs[place])
+        self.owner = self.previous_owner = leads.names[leads.owners[place]]
+        body = {
+            "id": lead,
+            "score": round(float(leads.scores[place]), 4),
+            "previous_score": round(float(leads.previous[place]), 4),
+            "tier": leads.tiers[place].decode(),
+        }
+        event = {"kind": "rescored", "key": self.key, "rev": self.rev, "at": self.at, "v": EVENT_VERSION, "body": body}
+        self.whole = orjson.dumps(event, option=orjson.OPT_UTC_Z)
+
+    def seen_by(self, claims: Claims) -> bytes | None:
+        return self.whole if claims.may_see_lead_of(self.owner) else None

@@ -1,0 +1,205 @@
+"""The conversation with one socket: who it is, what it wants to see, and how it ends."""
+
+import asyncio
+import logging
+from asyncio import TimerHandle
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pipeline.errors import Refused, TryAgain
+from pipeline.metrics import Metrics
+from pipeline.security import tokens
+from pipeline.settings.sections import RelaySettings
+from schemas.access import Claims, Role
+from schemas.feed import Authenticate, ClientMessage, CloseCode, Ping, Ready, Subscribe, Subscribed, Watch
+from workers.bearer import bearer_token
+from workers.relay.admission import ConnectionSlot
+from workers.relay.frames import Sink
+from workers.relay.hub import Hub
+from workers.relay.stream_consumer import StreamConsumer
+from workers.relay.subscriber import Subscriber, dismiss
+
+RETRY_AFTER_S = 2.0
+
+messages: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every session of a relay works with."""
+
+    settings: RelaySettings
+    secret_key: str
+    metrics: Metrics
+    hub: Hub
+    tail: StreamConsumer
+
+
+class Ended(Exception):
+    """The conversation is over, and this is what the socket is told."""
+
+    def __init__(self, code: CloseCode, kind: str, detail: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.kind = kind
+        self.retry_after_s = retry_after_s
+
+
+class Session:
+    def __init__(self, websocket: WebSocket, sink: Sink, visit: ConnectionSlot, parts: Parts) -> None:
+        self._websocket = websocket
+        self._sink = sink
+        self._visit = visit
+        self._parts = parts
+        self._claims: Claims  # once it is introduced
+        self._subscriber: Subscriber | None = None
+        self._expiry: TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Until either side ends it."""
+        try:
+            await self._introduce()
+            while True:
+                await self._answer(await self._receive())
+        except Ended as ended:
+            self.end(ended)
+            await self._sink.ended()
+        except WebSocketDisconnect:
+            return
+        finally:
+            self._clear()
+
+    def end(self, ended: Ended) -> None:
+        dismiss(self._sink, ended.code, ended.kind, str(ended), ended.retry_after_s)
+
+    def writable(self) -> None:
+        """The socket has room again."""
+        if self._subscriber:
+            self._parts.hub.catch_up(self._subscriber, _now())
+
+    async def _introduce(self) -> None:
+        token = bearer_token(self._websocket.headers) or await self._first_message()
+        claims = self._verified(token)
+        if not self._visit.identify(claims.sub):
+            raise Ended(CloseCode.FORBIDDEN, "too_many_sockets", "this user has too many sockets open")
+        self._claims = claims
+        self._parts.metrics.relay_sockets.labels(claims.role).inc()
+        await self._welcome(claims)
+
+    async def _first_message(self) -> str:
+        try:
+            async with asyncio.timeout(self._parts.settings.auth_timeout_s):
+                first = await self._receive()
+        except TimeoutError:
+            raise Ended(CloseCode.PROTOCOL, "auth_timeout", "no access token came in time") from None
+        if not isinstance(first, Authenticate):
+            raise Ended(CloseCode.PROTOCOL, "auth_expected", "the first message must be an auth message")
+        return first.token
+
+    async def _answer(self, message: ClientMessage) -> None:
+        match message:
+            case Authenticate():
+                await self._refresh(message.token)
+            case Subscribe():
+                await self._subscribe(message)
+            case Watch():
+                self._watch(message)
+            case Ping():
+                beat = self._parts.hub.heartbeat(self._subscriber, self._parts.tail.away_s)
+                await self._websocket.send_text(beat.payload.decode())
+
+    async def _refresh(self, token: str) -> None:
+        claims, first = self._verified(token), self._claims
+        # What waits for this socket was chosen for its first reader.
+        if _reader(claims) != _reader(first):
+            raise Ended(CloseCode.FORBIDDEN, "other_reader", "the token is another reader's; connect anew")
+        await self._welcome(claims)
+
+    async def _welcome(self, claims: Claims) -> None:
+        if self._expiry:
+            self._expiry.cancel()
+        left_s = (claims.expires_at - datetime.now(UTC)).total_seconds()
+        self._expiry = asyncio.get_running_loop().call_later(
+            left_s, self.end, Ended(CloseCode.EXPIRED, "expired", "the access token has expired")
+        )
+        await self._say(
+            Ready(
+                role=claims.role,
+                expires_at=claims.expires_at,
+                heartbeat_s=self._parts.settings.heartbeat_s,
+            )
+        )
+
+    async def _subscribe(self, wish: Subscribe) -> None:
+        try:
+            subscriber, confirmed = await self._joined(wish)
+        except TryAgain as error:
+            raise Ended(CloseCode.RESTART, "feed_away", str(error), retry_after_s=RETRY_AFTER_S) from None
+        await self._say(confirmed)
+        subscriber.open = True
+        self._parts.hub.catch_up(subscriber, _now())
+
+    def _watch(self, wish: Watch) -> None:
+        if self._subscriber is None:
+            raise Ended(CloseCode.PROTOCOL, "not_subscribed", "subscribe first, then say what you watch")
+        self._parts.hub.watch(self._subscriber, wish.leads, _now())
+
+    async def _joined(self, wish: Subscribe) -> tuple[Subscriber, Subscribed]:
+        hub, after = self._parts.hub, wish.position
+        here = hub.position
+        # It read a position that has not come to us yet, or one of a future that the stream has lost.
+        if after and here and after.order > here.order and await self._parts.tail.gap_after(after):
+            after = None
+        if self._subscriber:
+            hub.leave(self._subscriber)
+        self._subscriber = Subscriber(
+            self._sink,
+            self._claims,
+            self._parts.metrics,
+            topics=wish.topics,
+            leads=wish.leads,
+            watch=wish.watch,
+            pending_limit=self._parts.settings.pending_limit,
+        )
+        position, resumed = hub.join(self._subscriber, after, _now())
+        return self._subscriber, Subscribed(position=position, resumed=resumed)
+
+    def _verified(self, token: str) -> Claims:
+        try:
+            return tokens.verify(self._parts.secret_key, token)
+        except tokens.Expired as error:
+            raise Ended(CloseCode.EXPIRED, "expired", str(error)) from None
+        except Refused as error:
+            raise Ended(CloseCode.FORBIDDEN, "refused", str(error)) from None
+
+    async def _receive(self) -> ClientMessage:
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"])
+        try:
+            return messages.validate_json(message.get("text") or b"")
+        except ValidationError:
+            raise Ended(CloseCode.PROTOCOL, "unknown_message", "this message is not part of the protocol") from None
+
+    async def _say(self, message: BaseModel) -> None:
+        await self._websocket.send_text(message.model_dump_json())
+
+    def _clear(self) -> None:
+        if self._expiry:
+            self._expiry.cancel()
+        if self._subscriber:
+            self._parts.hub.leave(self._subscriber)
+        if self._visit.user is not None:
+            self._parts.metrics.relay_sockets.labels(self._claims.role).dec()
+
+
+def _reader(claims: Claims) -> tuple[str, Role, frozenset[str]]:
+    return claims.sub, claims.role, frozenset(claims.owners)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,98 @@
+"""Reads the stream's end, once per process, and passes it to the hub."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from pipeline.errors import TryAgain
+from pipeline.redis_store.change_stream import START, ChangeStreamReader, StreamState
+from pipeline.settings.sections import RelaySettings
+from schemas.event import Position
+from workers.relay import event_kinds
+from workers.relay.hub import Hub
+
+READ_COUNT = 500  # entries a read
+CHECK_S = 1.0  # how often, while nothing comes, it makes sure that the stream is still whole
+FIRST_BACKOFF_S = 0.1
+LONGEST_BACKOFF_S = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+class StreamConsumer:
+    def __init__(self, reader: ChangeStreamReader, hub: Hub, settings: RelaySettings) -> None:
+        self._reader = reader
+        self._hub = hub
+        self._settings = settings
+        self._away_since: float | None = None
+        self._first_reading = asyncio.Event()
+
+    @property
+    def away_s(self) -> float | None:
+        """How long the stream has been out of reach; None while it is not."""
+        if self._away_since is None:
+            return None
+        return round(asyncio.get_running_loop().time() - self._away_since, 1)
+
+    async def run(self) -> None:
+        """Goes on until it is cancelled, across any absence of Redis."""
+        clock = asyncio.get_running_loop().time
+        backoff_s = FIRST_BACKOFF_S
+        while True:
+            try:
+                await self._settle()
+                self._away_since = None
+                backoff_s = FIRST_BACKOFF_S
+                await self._follow()
+            except TryAgain as error:
+                logger.warning("the feed is interrupted: %s", error)
+            except Exception:
+                # Dashboards that see nothing move are worse than a fault that repeats in the log.
+                logger.exception("the feed is interrupted")
+            self._away_since = self._away_since or clock()
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
+
+    async def begun(self, within_s: float) -> bool:
+        """Whether the stream was read in that time, so that sockets can subscribe."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._first_reading.wait(), within_s)
+        return self._first_reading.is_set()
+
+    async def gap_after(self, known: Position) -> str | None:
+        return (await self._reader.state()).gap_after(known)
+
+    async def _settle(self) -> None:
+        state = await self._reader.state()
+        known = self._hub.position
+        if known is None:
+            await self._begin(state)
+        elif gap := state.gap_after(known):
+            await self._reset(state, gap)
+
+    async def _follow(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while known := self._hub.position:
+            arrivals = await self._reader.read(known.order, count=READ_COUNT, block_ms=int(CHECK_S * 1000))
+            # Looked at after the reading: what was trimmed or begun anew before it shows now.
+            state = await self._reader.state()
+            if gap := state.gap_after(known):
+                await self._reset(state, gap)
+            elif arrivals:
+                self._hub.take(event_kinds.read(arrivals), arrivals[-1].order)
+                self._hub.flush(clock())
+                # At once when idle; under traffic what comes in this time goes out together.
+                behind = len(arrivals) == READ_COUNT
+                await asyncio.sleep(0 if behind else self._settings.flush_ms / 1000)
+
+    async def _reset(self, state: StreamState, gap: str) -> None:
+        logger.warning("every subscription is reset: %s", gap)
+        await self._begin(state)
+
+    async def _begin(self, state: StreamState) -> None:
+        arrivals, are_all = await self._reader.recent(state.last, self._settings.ring)
+        floor = state.floor
+        if arrivals and (not are_all or floor > START):
+            floor = arrivals[0].order
+        self._hub.begin(state.position, floor, event_kinds.read(arrivals))
+        self._first_reading.set()

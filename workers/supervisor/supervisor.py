@@ -1,0 +1,169 @@
+"""Keeps programs running: starts them, starts the dead again with backoff, stops them in order."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Protocol
+
+from pipeline.errors import Service6Error, TryAgain
+from workers.supervisor.program import Program, ProgramRun, stop
+
+FIRST_DELAY_S = 0.5
+LONGEST_DELAY_S = 30.0
+HOPELESS = 3  # deaths before it was ever ready
+HEALTHY_S = 60.0  # a run as long as this makes earlier deaths forgotten
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(Exception):
+    """The user asked to stop; raised where the supervisor waits, so that no program is half started."""
+
+
+class Startable(Protocol):
+    """What is supervised: an embedded server, or a process of the application."""
+
+    @property
+    def name(self) -> str: ...
+
+    def launch(self) -> ProgramRun: ...
+
+    def answers(self) -> bool:
+        """Whether a running one does its work yet."""
+        ...
+
+
+def restart_delay_s(deaths: int) -> float:
+    """How long to wait after that many deaths in a row."""
+    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(deaths - 1, 10))
+
+
+@dataclass
+class Watched:
+    subject: Startable
+    run: ProgramRun
+    started: float
+    deaths: int = 0
+    restart_at: float | None = None  # None while it runs
+
+
+class Supervisor:
+    """For the main thread only: programs die with the thread that started them, and signals arrive there.
+
+    `order` names what stops when: group after group, the members of a group together. `say` gets a line for each
+    death and each new start.
+    """
+
+    def __init__(self, order: Sequence[Sequence[str]], say: Callable[[str], None]) -> None:
+        self._order = order
+        self._say = say
+        self._watched: dict[str, Watched] = {}
+        self._asked = 0
+        self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Within it a signal to stop stops, a second one kills, and a child's death wakes whoever waits."""
+        former = {number: signal.signal(number, self._on_stop) for number in STOP_SIGNALS}
+        former[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _on_death)
+        signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(-1)
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    def start(self, *subjects: Startable) -> None:
+        for subject in subjects:
+            self._pause(0)
+            self._watched[subject.name] = Watched(subject, subject.launch(), time.monotonic())
+
+    def wait_until_ready(self, *subjects: Startable, within_s: float) -> None:
+        """A death on the way is repaired as at any time; TryAgain names what is not ready, and its log."""
+        deadline = time.monotonic() + within_s
+        waiting = list(subjects)
+        while waiting := [subject for subject in waiting if not self._ready(subject)]:
+            late = [self._watched[subject.name] for subject in waiting]
+            for one in late:
+                if time.monotonic() > deadline or one.deaths >= HOPELESS:
+                    raise TryAgain(f"{one.subject.name} does not start; the end of {one.run.program.log} says why")
+            self._restart_the_dead()
+            self._pause(0.05)
+
+    def complete(self, program: Program, *, within_s: float) -> None:
+        """Runs one that ends by itself; TryAgain if it fails or takes longer."""
+        run = program.spawn()
+        deadline = time.monotonic() + within_s
+        try:
+            while run.alive and time.monotonic() < deadline:
+                self._pause(0.1)
+        finally:
+            status = run.stop()
+        if status:
+            raise TryAgain(f"{program.name} failed; the end of {program.log} says why")
+
+    def watch(self) -> None:
+        """Returns by Stopped alone."""
+        while True:
+            self._restart_the_dead()
+            due = [one.restart_at for one in self._watched.values() if one.restart_at is not None]
+            self._pause(max(0.0, min(due) - time.monotonic()) if due else None)
+
+    def stop(self) -> None:
+        for group in self._order:
+            stop([self._watched[name].run for name in group if name in self._watched])
+
+    def _ready(self, subject: Startable) -> bool:
+        return self._watched[subject.name].run.alive and subject.answers()
+
+    def _restart_the_dead(self) -> None:
+        for one in self._watched.values():
+            now = time.monotonic()
+            if one.restart_at is None and not one.run.alive:
+                one.deaths = 1 if now - one.started > HEALTHY_S else one.deaths + 1
+                delay = restart_delay_s(one.deaths)
+                one.restart_at = now + delay
+                self._say(f"{one.subject.name} {one.run.how_it_ended}; starting it again in {delay:g} s")
+            elif one.restart_at is not None and one.restart_at <= now:
+                self._restart(one)
+
+    def _restart(self, one: Watched) -> None:
+        one.started = time.monotonic()
+        try:
+            one.run = one.subject.launch()
+        except (Service6Error, OSError) as error:  # a full disk, say: one that cannot start must not end the others
+            one.deaths += 1
+            one.restart_at = time.monotonic() + restart_delay_s(one.deaths)
+            self._say(f"{one.subject.name} could not start: {error}")
+        else:
+            one.restart_at = None
+            self._say(f"{one.subject.name} runs again")
+
+    def _pause(self, seconds: float | None) -> None:
+        """Ends early when a signal comes."""
+        if self._asked:
+            raise Stopped
+        select.select([self._wakeup_read], [], [], seconds)
+        try:
+            os.read(self._wakeup_read, 4096)
+        except BlockingIOError:
+            return
+        if self._asked:
+            raise Stopped
+
+    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked += 1
+        if self._asked > 1:
+            for one in self._watched.values():
+                one.run.kill()
+
+
+def _on_death(_number: int, _frame: FrameType | None) -> None:
+    """A handler must stand here, or the death would not wake the one who waits."""

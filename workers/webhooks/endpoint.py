@@ -1,0 +1,94 @@
+"""The doors of the CRMs: signature, shape, mapping, then intake."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pipeline.errors import Service6Error
+from pipeline.log import trace
+from pipeline.metrics import Metrics
+from pipeline.vendors.signed_request import SignedRequest
+from workers.api.errors import NotFound, TooLarge, problem
+from workers.webhooks.intake import Intake
+from workers.webhooks.receiver import ParsedChanges, WebhookReceiver
+
+logger = logging.getLogger(__name__)
+
+
+class WebhookEndpoint:
+    """`public_url`: the address under which the vendors reach us, or empty."""
+
+    def __init__(
+        self,
+        doors: Mapping[str, WebhookReceiver],
+        intake: Intake,
+        *,
+        body_limit: int,
+        public_url: str,
+        metrics: Metrics,
+    ) -> None:
+        self._receivers = doors
+        self._intake = intake
+        self._body_limit = body_limit
+        self._public_url = public_url.rstrip("/")
+        self._metrics = metrics
+
+    @property
+    def routes(self) -> list[Route]:
+        return [
+            Route(path, self.receive, methods=["POST"]) for path in ("/webhooks/{source}", "/webhooks/{source}/{key}")
+        ]
+
+    async def receive(self, request: Request) -> Response:
+        source = request.path_params["source"]
+        door = self._receivers.get(source)
+        if door is None or ("key" in request.path_params and not door.vendor.key_in_path):
+            source = "unknown"  # a metric's label must not be anyone's to choose
+            answer = problem(NotFound("there is no such source, or it has no secret yet"))
+        else:
+            answer = await self._enter(door, source, request)
+        self._metrics.webhooks.labels(source, str(answer.status_code)).inc()
+        return answer
+
+    async def _enter(self, door: WebhookReceiver, source: str, request: Request) -> Response:
+        try:
+            body = await self._body(request)
+            changes, ignored = self._read(door, self._signed(request, body))
+            if changes:
+                await self._intake.submit(changes, len(body))
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # what is not ours, intake has logged
+            return door.vendor.refused(error)
+        for reason, count in ignored.items():
+            self._metrics.webhook_ignored.labels(source, reason).inc(count)
+        return door.vendor.accepted()
+
+    def _read(self, door: WebhookReceiver, request: SignedRequest) -> ParsedChanges:
+        try:
+            return door.read(request, datetime.now(UTC))
+        except Service6Error:
+            raise
+        except Exception as error:
+            logger.error("a webhook's body could not be read", extra={"trace": trace(error)})
+            raise
+
+    def _signed(self, request: Request, body: bytes) -> SignedRequest:
+        path = request.scope["raw_path"].decode("latin-1")
+        query = request.scope["query_string"].decode("latin-1")
+        uri = f"{self._public_url}{path}?{query}" if query else f"{self._public_url}{path}"
+        return SignedRequest(request.method, uri, body, request.headers)
+
+    async def _body(self, request: Request) -> bytes:
+        """Stops reading at the limit, whatever the length header says."""
+        parts, size = [], 0
+        async for part in request.stream():
+            size += len(part)
+            if size > self._body_limit:
+                raise TooLarge(f"a webhook must not exceed {self._body_limit} bytes")
+            parts.append(part)
+        return b"".join(parts)

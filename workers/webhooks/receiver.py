@@ -1,0 +1,146 @@
+"""One source's door: who may knock, and how what it brings is read."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from pipeline.errors import Malformed, Misconfigured, Refused
+from pipeline.leads.attributes import flatten
+from pipeline.leads.source_mapping import SourceMap
+from pipeline.settings.loader import Settings
+from pipeline.settings.sections import IntakeSettings
+from pipeline.settings.sources import SourceSettings
+from pipeline.vendors.report import IgnoredReason, LeadEvent, UnreadableBody, WebhookReport
+from pipeline.vendors.signed_request import SignedRequest
+from pipeline.wiring import Services
+from schemas.lead import LeadChange
+from workers.webhooks.vendor_adapters import VENDORS, VendorAdapter
+
+logger = logging.getLogger(__name__)
+
+ParsedChanges = tuple[list[LeadChange], Counter[IgnoredReason]]  # and what was left out
+DELIVERY_ID_LIMIT = 200  # characters; an index refuses what is longer than some 2,700 bytes
+
+
+class BodyParser:
+    """Reads one source's bodies, whoever sent them."""
+
+    def __init__(self, settings: SourceSettings, source: SourceMap, limits: IntakeSettings) -> None:
+        self.vendor: VendorAdapter = VENDORS[settings.vendor]
+        self._record = settings.record
+        self._accounts = frozenset(settings.accounts)
+        self._ours = settings.ours
+        self._source = source
+        self._limits = limits
+
+    def report(self, body: bytes) -> WebhookReport:
+        """Raises Malformed for a shape that is not the vendor's."""
+        try:
+            report = self.vendor.read(body, self._record)
+        except UnreadableBody as error:
+            raise Malformed(str(error), pointer=error.pointer) from None
+        report = self._without_echo(report)
+        if not self._accounts:
+            return report
+        ours = [event for event in report.events if event.account in self._accounts]
+        others = Counter({IgnoredReason.OTHER_ACCOUNT: len(report.events) - len(ours)})
+        return WebhookReport(ours, report.ignored + others)
+
+    def _without_echo(self, report: WebhookReport) -> WebhookReport:
+        """What we write back comes in as news: taken for such, it would be scored, and written back, for ever."""
+        if not any(self._ours & event.attributes.keys() for event in report.events):
+            return report
+        events, echoes = [], 0
+        for event in report.events:
+            rest = {name: value for name, value in event.attributes.items() if name not in self._ours}
+            if rest or not event.attributes:
+                events.append(event._replace(attributes=rest))
+            else:
+                echoes += 1
+        return WebhookReport(events, report.ignored + Counter({IgnoredReason.ECHO: echoes}))
+
+    def changes(self, report: WebhookReport, delivery_id: str | None, received_at: datetime) -> ParsedChanges:
+        """An event out of bounds spoils no other of its body; raises Malformed if there is no other."""
+        changes, faults = [], []
+        for event in report.events:
+            try:
+                changes.append(self._change(event, event.delivery_id or delivery_id or "", received_at))
+            except Malformed as error:
+                faults.append(error)
+        if faults and not changes:
+            raise faults[0]
+        if faults:
+            logger.warning("source %s: %d events are left out: %s", self._source.name, len(faults), faults[0])
+        return changes, report.ignored + Counter({IgnoredReason.MALFORMED: len(faults)})
+
+    def _change(self, event: LeadEvent, delivery_id: str, received_at: datetime) -> LeadChange:
+        if len(delivery_id) > DELIVERY_ID_LIMIT:
+            raise Malformed(f"a delivery's id must not exceed {DELIVERY_ID_LIMIT} characters", pointer="")
+        attributes = flatten(
+            event.attributes,
+            at=event.pointer,
+            most=self._limits.attribute_limit,
+            text_limit=self._limits.text_limit,
+            cut=not self.vendor.listens,
+        )
+        occurred_at = event.occurred_at or received_at
+        change = self._source.change(event.external_id, delivery_id, occurred_at, attributes)
+        return change._replace(forgets=event.forgets)
+
+
+class WebhookReceiver:
+    """A reader that asks for a signature first."""
+
+    def __init__(self, reader: BodyParser, secrets: Sequence[str], oldest: timedelta) -> None:
+        self.vendor = reader.vendor
+        self._reader = reader
+        self._verifier = reader.vendor.verifier(secrets)
+        self._oldest = oldest
+
+    def read(self, request: SignedRequest, now: datetime) -> ParsedChanges:
+        """Raises Refused for a signature or what it does not cover, Malformed for a shape that is not the vendor's."""
+        delivery_id = self._verifier.verify(request, now)
+        report = self._reader.report(request.body)
+        # A signature without a time of its own is as good years later; by then delivery ids are forgotten.
+        if self.vendor.signs_for_all and any(
+            now - (event.occurred_at or now) > self._oldest for event in report.events
+        ):
+            raise Refused("it is older than anything that would be sent again")
+        return self._reader.changes(report, delivery_id, now)
+
+
+def body_parser(services: Services, name: str) -> BodyParser:
+    """Raises Misconfigured if there is no such source."""
+    settings = services.settings.sources.get(name)
+    if settings is None:
+        raise Misconfigured(f"there is no source {name!r}; there are: {', '.join(services.settings.sources)}")
+    return BodyParser(settings, services.source_map(name), services.settings.intake)
+
+
+def receiver(services: Services, name: str) -> WebhookReceiver:
+    """Raises Misconfigured with what is missing or wrong for this source to be opened."""
+    made = body_parser(services, name)
+    _require(services.settings, name, made.vendor)
+    secrets = [secret.get_secret_value() for secret in services.settings.webhook_secrets[name]]
+    try:
+        return WebhookReceiver(made, secrets, timedelta(days=services.settings.upkeep.delivery_days))
+    except Misconfigured as error:
+        raise Misconfigured(f"source {name}: {error}") from None
+
+
+def receivers(services: Services) -> dict[str, WebhookReceiver]:
+    """The sources that have a secret."""
+    return {name: receiver(services, name) for name, secrets in services.settings.webhook_secrets.items() if secrets}
+
+
+def _require(settings: Settings, name: str, manner: VendorAdapter) -> None:
+    if manner.signs_uri and not settings.api.public_url:
+        raise Misconfigured(
+            f"source {name}: its vendor signs the address; set SERVICE6_API__PUBLIC_URL, as https://leads.example.com"
+        )
+    if manner.signs_for_all and not settings.sources[name].accounts:
+        raise Misconfigured(
+            f"source {name}: its vendor signs for all its customers with one key; "
+            f"""set SERVICE6_SOURCES__{name.upper()}__ACCOUNTS='["<location id>"]'"""
+        )
