@@ -26,7 +26,7 @@ from pipeline.settings.loader import Settings
 from pipeline.storage.models import champions, model_versions
 from pipeline.storage.models.champions import PromotedModel
 from pipeline.storage.platform.engine import engine, statements, transaction
-from pipeline.vendors.zoho.client import AccessToken
+from pipeline.vendors.crm_account import AccessToken
 from schemas.score import Engine as ModelEngine
 from schemas.scorecard import ScorecardConfig
 

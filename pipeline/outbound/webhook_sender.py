@@ -19,8 +19,8 @@ class WebhookSender:
     at_once = 10
     calls = 10
 
-    def __init__(self, caller: HttpClient, url: str, secret: str) -> None:
-        self._caller = caller
+    def __init__(self, http: HttpClient, url: str, secret: str) -> None:
+        self._http = http
         self._url = url
         try:
             self._signer = Webhook(secret)
@@ -29,7 +29,7 @@ class WebhookSender:
 
     def write(self, due: Sequence[WriteBack]) -> list[SyncResult]:
         """As pipeline.outbound.sync_result.Writer: to be left alone if nobody answered."""
-        answers = self._caller.ask_all([self._call(one) for one in due])
+        answers = self._http.ask_all([self._call(one) for one in due])
         unwell = [answer for answer in answers if isinstance(answer, Unavailable)]
         if len(unwell) == len(answers):
             raise unwell[0]

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import SecretStr, ValidationError, model_validator
@@ -37,7 +37,8 @@ from pipeline.settings.sections import (
     UpkeepSettings,
     WorkerSettings,
 )
-from pipeline.settings.sources import SourceName, SourceSettings, Target, Vendor, with_defaults
+from pipeline.settings.sources import SourceName, SourceSettings, Target, check_source, with_defaults
+from pipeline.settings.vendors import VendorSettings, vendor_files
 from schemas.scorecard import ScorecardConfig, TierCuts
 
 CONFIG_FILE = Path(__file__).parents[2] / "coordination" / "unified_config.yaml"
@@ -80,7 +81,7 @@ class Settings(BaseSettings):
     tokens: TokenSettings
     outreach: OutboundSettings
     learning: LearningSettings
-    vendors: dict[Vendor, dict[str, Any]]
+    vendors: dict[str, VendorSettings]
     sources: dict[SourceName, SourceSettings]
     tiers: TierCuts
     scorecard: ScorecardConfig
@@ -88,11 +89,24 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _sources_have_defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """After the environment was laid over the file, so that a source may come from there alone."""
-        sources, vendors = given.get("sources"), given.get("vendors")
-        if isinstance(sources, dict):
+        """After the environment was laid over the file, so that a source may come only from there."""
+        vendors = given["vendors"] = _merge(vendor_files(), given.get("vendors"))
+        if isinstance(vendors, dict) and isinstance(given.get("sources"), dict):
+            sources = _merge({name: {"vendor": name} for name in vendors}, given["sources"])
             given["sources"] = {name: with_defaults(source, vendors) for name, source in sources.items()}
         return given
+
+    @model_validator(mode="after")
+    def _sources_suit_their_vendors(self) -> Self:
+        for name, source in self.sources.items():
+            vendor = self.vendors.get(source.vendor)
+            if vendor is None:
+                raise ValueError(f"sources.{name}.vendor must be one of {', '.join(self.vendors)}")
+            try:
+                check_source(source, vendor)
+            except ValueError as error:
+                raise ValueError(f"sources.{name}: {error}") from None
+        return self
 
     @property
     def told(self) -> dict[str, tuple[Target, ...]]:

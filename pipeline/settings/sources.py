@@ -7,20 +7,15 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from pipeline.leads.attributes import canonical
 from pipeline.leads.value_kinds import ValueKind
+from pipeline.settings.vendors import VendorSettings
 from schemas.frozen import Frozen
 
-Vendor = Literal["standard", "hubspot", "gohighlevel", "pipedrive", "salesforce", "zoho"]
 # It stands in an address, in a variable's name and in metrics.
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 Target = Literal["crm", "webhook"]  # who is told a score
 
-SINGLE_ACCOUNT_VENDORS = frozenset({"hubspot", "pipedrive"})  # their ids repeat from account to account
-WRITE_BACK_VENDORS = frozenset({"hubspot"})  # vendors whose API we can write to
-FETCH_BACK_VENDORS = frozenset({"hubspot", "zoho"})  # vendors that send ids and changed properties only
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-ACCOUNTLESS_VENDORS = frozenset({"standard", "zoho"})  # their bodies name none
-ORGANISATION_CHARACTERS = 18
 
 
 class FieldSettings(Frozen):
@@ -77,7 +72,7 @@ class SourceSettings(Frozen):
     `open` takes an outcome back.
     """
 
-    vendor: Vendor
+    vendor: str
     record: str = ""
     accounts: tuple[str, ...] = ()
     fields: dict[str, FieldSettings] = Field(default_factory=dict)
@@ -115,23 +110,28 @@ class SourceSettings(Frozen):
         doubles = sorted({word for word in words if words.count(word) > 1})
         if doubles:
             raise ValueError(f"of won, lost and open only one can be meant by {', '.join(doubles)}")
-        if self.accounts and self.vendor in ACCOUNTLESS_VENDORS:
-            raise ValueError(f"{self.vendor} names no accounts; leave `accounts` empty")
-        if len(self.accounts) > 1 and self.vendor in SINGLE_ACCOUNT_VENDORS:
-            raise ValueError(f"ids of {self.vendor} repeat from account to account; give each account its own source")
-        if self.vendor == "salesforce" and any(len(one) != ORGANISATION_CHARACTERS for one in self.accounts):
-            raise ValueError(f"an organisation's id has {ORGANISATION_CHARACTERS} characters in outbound messages")
-        if self.crm and self.crm.write_back and self.vendor not in WRITE_BACK_VENDORS:
-            raise ValueError(f"scores cannot be written back to {self.vendor}; set `webhook` instead")
-        if self.fetches and self.vendor not in FETCH_BACK_VENDORS:
-            raise ValueError(f"{self.vendor} sends whole records; there is nothing to fetch")
         return self
 
 
+def check_source(source: SourceSettings, vendor: VendorSettings) -> None:
+    """Raises ValueError where the source asks for what its vendor does not have."""
+    if source.accounts and vendor.accounts == "none":
+        raise ValueError(f"{source.vendor} names no accounts; leave `accounts` empty")
+    if len(source.accounts) > 1 and vendor.accounts == "one":
+        raise ValueError(f"ids of {source.vendor} repeat from account to account; give each account its own source")
+    length = vendor.account_characters
+    if length is not None and any(len(account) != length for account in source.accounts):
+        raise ValueError(f"an account's id has {length} characters in the bodies of {source.vendor}")
+    if source.crm and source.crm.write_back and not vendor.write_back:
+        raise ValueError(f"scores cannot be written back to {source.vendor}; set `webhook` instead")
+    if source.fetches and not vendor.fetch_back:
+        raise ValueError(f"{source.vendor} sends whole records; there is nothing to fetch")
+
+
 def with_defaults(source: Any, vendors: Any) -> Any:
-    """A source laid over what its vendor's sources have in common; fields one by one, lists as a whole."""
+    """A source laid over the defaults of its vendor; fields one by one, lists as a whole."""
     if not isinstance(source, dict) or not isinstance(vendors, dict):
         return source
-    below = vendors.get(source.get("vendor"), {})
+    below = (vendors.get(source.get("vendor")) or {}).get("defaults", {})
     parts = {part: {**below.get(part, {}), **source.get(part, {})} for part in ("fields", "crm")}
     return {**below, **source, **{part: laid for part, laid in parts.items() if laid}}

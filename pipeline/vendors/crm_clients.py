@@ -1,4 +1,4 @@
-"""Who writes to which target and who reads which CRM, made of the settings."""
+"""The clients of a source's CRM, made of the settings."""
 
 from collections.abc import MutableMapping
 
@@ -8,12 +8,12 @@ from pipeline.outbound.record import RecordReader
 from pipeline.outbound.sync_result import ScoreWriter
 from pipeline.outbound.webhook_sender import WebhookSender
 from pipeline.settings.loader import Settings, secret_variable
-from pipeline.settings.sources import CrmSettings, Target
-from pipeline.vendors.hubspot.client import HubSpotClient
-from pipeline.vendors.zoho.client import AccessToken, ZohoClient
+from pipeline.settings.sources import Target
+from pipeline.vendors.crm_account import AccessToken, CrmAccount
+from pipeline.vendors.registry import VENDORS
 
 
-def score_writer(settings: Settings, source: str, target: Target, caller: HttpClient) -> ScoreWriter:
+def score_writer(settings: Settings, source: str, target: Target, http: HttpClient) -> ScoreWriter:
     """Raises Misconfigured with what is missing or wrong."""
     chosen = settings.sources[source]
     if target == "webhook" and chosen.webhook:
@@ -21,29 +21,33 @@ def score_writer(settings: Settings, source: str, target: Target, caller: HttpCl
         if secret is None:
             raise Misconfigured(f"source {source}: {secret_variable(source, 'SIGNING_SECRET')} is not set")
         try:
-            return WebhookSender(caller, chosen.webhook.url, secret.get_secret_value())
+            return WebhookSender(http, chosen.webhook.url, secret.get_secret_value())
         except Misconfigured as error:
             raise Misconfigured(f"{secret_variable(source, 'SIGNING_SECRET')}: {error}") from None
-    crm, token = _crm(settings, source)
-    return HubSpotClient(caller, crm, chosen.record, token)
+    make = VENDORS[chosen.vendor].score_writer
+    if make is None:
+        raise Misconfigured(f"source {source}: scores cannot be written back to {chosen.vendor}")
+    return make(_account(settings, source, http, {}))
 
 
 def record_reader(
-    settings: Settings, source: str, caller: HttpClient, tokens: MutableMapping[str, AccessToken]
+    settings: Settings, source: str, http: HttpClient, access_tokens: MutableMapping[str, AccessToken]
 ) -> RecordReader:
-    """As `make_writer`; `tokens` are those of Zoho that are still good."""
-    crm, token = _crm(settings, source)
-    record = settings.sources[source].record
-    if settings.sources[source].vendor == "hubspot":
-        return HubSpotClient(caller, crm, record, token)
+    """As `score_writer`; `access_tokens` are those that are still good."""
+    vendor = settings.sources[source].vendor
+    make = VENDORS[vendor].record_reader
+    if make is None:
+        raise Misconfigured(f"source {source}: records cannot be fetched from {vendor}")
     try:
-        return ZohoClient(caller, crm, record, token, tokens)
+        return make(_account(settings, source, http, access_tokens))
     except Misconfigured as error:
         raise Misconfigured(f"source {source}: {error}") from None
 
 
-def _crm(settings: Settings, source: str) -> tuple[CrmSettings, str]:
-    crm, token = settings.sources[source].crm, settings.crm_tokens.get(source)
-    if token is None or crm is None:
+def _account(
+    settings: Settings, source: str, http: HttpClient, access_tokens: MutableMapping[str, AccessToken]
+) -> CrmAccount:
+    chosen, token = settings.sources[source], settings.crm_tokens.get(source)
+    if token is None or chosen.crm is None:
         raise Misconfigured(f"source {source}: {secret_variable(source, 'CRM_TOKEN')} is not set")
-    return crm, token.get_secret_value()
+    return CrmAccount(http, chosen.crm, chosen.record, token.get_secret_value(), access_tokens)

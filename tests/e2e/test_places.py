@@ -122,7 +122,8 @@ def test_a_model_is_read_promoted_and_moves_the_list(stack: Stack, open_page: Op
 def test_an_alarm_is_a_quiet_line_until_it_is_over(stack: Stack, open_page: Open) -> None:
     page = live(open_page(stack.link("executive")))
     tell = """async ([state, rev]) => {
-      const { Alarms } = await import(new URL('core/alarm_store.js', document.querySelector('script[type=module]').src));
+      const { Alarms } = await import(
+        new URL('core/alarm_store.js', document.querySelector('script[type=module]').src));
       const alarms = new Alarms();
       const at = '2026-01-01T00:00:00Z';
       const alarm = { name: 'drift', state: 'raised', subject: 'budget', detail: 'Moved.', at, rev: 2 };

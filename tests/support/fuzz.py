@@ -83,7 +83,7 @@ def survive(services: Services, made: BodyParser, name: str, body: bytes) -> boo
     """Whether it was taken, and the lead scored; what is neither taken nor malformed is raised."""
     sender = sample_vendor(name)
     with suppress(Refused):
-        made.vendor.verifier([sender.secret]).verify(SignedRequest("POST", sender.uri, body, {}), NOW)
+        made.adapter.verifier([sender.secret]).verify(SignedRequest("POST", sender.uri, body, {}), NOW)
     try:
         changes, _ = made.changes(made.report(body), "d", NOW)
     except GiveUp:

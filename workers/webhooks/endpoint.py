@@ -1,4 +1,4 @@
-"""The doors of the CRMs: signature, shape, mapping, then intake."""
+"""The webhook routes of all sources: signature, shape, mapping, then intake."""
 
 import logging
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from pipeline.vendors.signed_request import SignedRequest
 from workers.api.errors import NotFound, TooLarge, problem
 from workers.webhooks.intake import Intake
 from workers.webhooks.receiver import ParsedChanges, WebhookReceiver
+from workers.webhooks.replies import REPLIES
 
 logger = logging.getLogger(__name__)
 
@@ -24,14 +25,14 @@ class WebhookEndpoint:
 
     def __init__(
         self,
-        doors: Mapping[str, WebhookReceiver],
+        receivers: Mapping[str, WebhookReceiver],
         intake: Intake,
         *,
         body_limit: int,
         public_url: str,
         metrics: Metrics,
     ) -> None:
-        self._receivers = doors
+        self._receivers = receivers
         self._intake = intake
         self._body_limit = body_limit
         self._public_url = public_url.rstrip("/")
@@ -45,32 +46,32 @@ class WebhookEndpoint:
 
     async def receive(self, request: Request) -> Response:
         source = request.path_params["source"]
-        door = self._receivers.get(source)
-        if door is None or ("key" in request.path_params and not door.vendor.key_in_path):
+        receiver = self._receivers.get(source)
+        if receiver is None or ("key" in request.path_params and not receiver.vendor.key_in_path):
             source = "unknown"  # a metric's label must not be anyone's to choose
             answer = problem(NotFound("there is no such source, or it has no secret yet"))
         else:
-            answer = await self._enter(door, source, request)
+            answer = await self._accept(receiver, source, request)
         self._metrics.webhooks.labels(source, str(answer.status_code)).inc()
         return answer
 
-    async def _enter(self, door: WebhookReceiver, source: str, request: Request) -> Response:
+    async def _accept(self, receiver: WebhookReceiver, source: str, request: Request) -> Response:
         try:
             body = await self._body(request)
-            changes, ignored = self._read(door, self._signed(request, body))
+            changes, ignored = self._read(receiver, self._signed(request, body))
             if changes:
                 await self._intake.submit(changes, len(body))
         except ClientDisconnect:
             raise
         except Exception as error:  # what is not ours, intake has logged
-            return door.vendor.refused(error)
+            return REPLIES[receiver.vendor.reply].refused(error)
         for reason, count in ignored.items():
             self._metrics.webhook_ignored.labels(source, reason).inc(count)
-        return door.vendor.accepted()
+        return REPLIES[receiver.vendor.reply].accepted()
 
-    def _read(self, door: WebhookReceiver, request: SignedRequest) -> ParsedChanges:
+    def _read(self, receiver: WebhookReceiver, request: SignedRequest) -> ParsedChanges:
         try:
-            return door.read(request, datetime.now(UTC))
+            return receiver.read(request, datetime.now(UTC))
         except Service6Error:
             raise
         except Exception as error:

@@ -1,4 +1,4 @@
-"""One source's door: who may knock, and how what it brings is read."""
+"""The webhooks of one source: verified, parsed and mapped."""
 
 import logging
 from collections import Counter
@@ -11,11 +11,12 @@ from pipeline.leads.source_mapping import SourceMap
 from pipeline.settings.loader import Settings
 from pipeline.settings.sections import IntakeSettings
 from pipeline.settings.sources import SourceSettings
+from pipeline.settings.vendors import VendorSettings
+from pipeline.vendors.registry import VENDORS
 from pipeline.vendors.report import IgnoredReason, LeadEvent, UnreadableBody, WebhookReport
 from pipeline.vendors.signed_request import SignedRequest
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
-from workers.webhooks.vendor_adapters import VENDORS, VendorAdapter
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +27,11 @@ DELIVERY_ID_LIMIT = 200  # characters; an index refuses what is longer than some
 class BodyParser:
     """Reads one source's bodies, whoever sent them."""
 
-    def __init__(self, settings: SourceSettings, source: SourceMap, limits: IntakeSettings) -> None:
-        self.vendor: VendorAdapter = VENDORS[settings.vendor]
+    def __init__(
+        self, settings: SourceSettings, vendor: VendorSettings, source: SourceMap, limits: IntakeSettings
+    ) -> None:
+        self.vendor = vendor
+        self.adapter = VENDORS[settings.vendor]
         self._record = settings.record
         self._accounts = frozenset(settings.accounts)
         self._ours = settings.ours
@@ -37,7 +41,7 @@ class BodyParser:
     def report(self, body: bytes) -> WebhookReport:
         """Raises Malformed for a shape that is not the vendor's."""
         try:
-            report = self.vendor.read(body, self._record)
+            report = self.adapter.read(body, self._record)
         except UnreadableBody as error:
             raise Malformed(str(error), pointer=error.pointer) from None
         report = self._without_echo(report)
@@ -82,7 +86,7 @@ class BodyParser:
             at=event.pointer,
             most=self._limits.attribute_limit,
             text_limit=self._limits.text_limit,
-            cut=not self.vendor.listens,
+            cut=not self.vendor.strict,
         )
         occurred_at = event.occurred_at or received_at
         change = self._source.change(event.external_id, delivery_id, occurred_at, attributes)
@@ -90,24 +94,22 @@ class BodyParser:
 
 
 class WebhookReceiver:
-    """A reader that asks for a signature first."""
+    """Verifies the signature before the body is parsed."""
 
-    def __init__(self, reader: BodyParser, secrets: Sequence[str], oldest: timedelta) -> None:
-        self.vendor = reader.vendor
-        self._reader = reader
-        self._verifier = reader.vendor.verifier(secrets)
+    def __init__(self, parser: BodyParser, secrets: Sequence[str], oldest: timedelta) -> None:
+        self.vendor = parser.vendor
+        self._parser = parser
+        self._verifier = parser.adapter.verifier(secrets)
         self._oldest = oldest
 
     def read(self, request: SignedRequest, now: datetime) -> ParsedChanges:
         """Raises Refused for a signature or what it does not cover, Malformed for a shape that is not the vendor's."""
         delivery_id = self._verifier.verify(request, now)
-        report = self._reader.report(request.body)
+        report = self._parser.report(request.body)
         # A signature without a time of its own is as good years later; by then delivery ids are forgotten.
-        if self.vendor.signs_for_all and any(
-            now - (event.occurred_at or now) > self._oldest for event in report.events
-        ):
+        if self.vendor.shared_key and any(now - (event.occurred_at or now) > self._oldest for event in report.events):
             raise Refused("it is older than anything that would be sent again")
-        return self._reader.changes(report, delivery_id, now)
+        return self._parser.changes(report, delivery_id, now)
 
 
 def body_parser(services: Services, name: str) -> BodyParser:
@@ -115,16 +117,17 @@ def body_parser(services: Services, name: str) -> BodyParser:
     settings = services.settings.sources.get(name)
     if settings is None:
         raise Misconfigured(f"there is no source {name!r}; there are: {', '.join(services.settings.sources)}")
-    return BodyParser(settings, services.source_map(name), services.settings.intake)
+    vendor = services.settings.vendors[settings.vendor]
+    return BodyParser(settings, vendor, services.source_map(name), services.settings.intake)
 
 
 def receiver(services: Services, name: str) -> WebhookReceiver:
     """Raises Misconfigured with what is missing or wrong for this source to be opened."""
-    made = body_parser(services, name)
-    _require(services.settings, name, made.vendor)
+    parser = body_parser(services, name)
+    _require(services.settings, name, parser.vendor)
     secrets = [secret.get_secret_value() for secret in services.settings.webhook_secrets[name]]
     try:
-        return WebhookReceiver(made, secrets, timedelta(days=services.settings.upkeep.delivery_days))
+        return WebhookReceiver(parser, secrets, timedelta(days=services.settings.upkeep.delivery_days))
     except Misconfigured as error:
         raise Misconfigured(f"source {name}: {error}") from None
 
@@ -134,12 +137,12 @@ def receivers(services: Services) -> dict[str, WebhookReceiver]:
     return {name: receiver(services, name) for name, secrets in services.settings.webhook_secrets.items() if secrets}
 
 
-def _require(settings: Settings, name: str, manner: VendorAdapter) -> None:
-    if manner.signs_uri and not settings.api.public_url:
+def _require(settings: Settings, name: str, vendor: VendorSettings) -> None:
+    if vendor.signs_uri and not settings.api.public_url:
         raise Misconfigured(
             f"source {name}: its vendor signs the address; set SERVICE6_API__PUBLIC_URL, as https://leads.example.com"
         )
-    if manner.signs_for_all and not settings.sources[name].accounts:
+    if vendor.shared_key and not settings.sources[name].accounts:
         raise Misconfigured(
             f"source {name}: its vendor signs for all its customers with one key; "
             f"""set SERVICE6_SOURCES__{name.upper()}__ACCOUNTS='["<location id>"]'"""

@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from pipeline.outbound.http_client import HttpClient, Request, Response, Unavailable
+from pipeline.outbound.http_client import Request, Response, Unavailable
 from pipeline.outbound.record import CrmRecord, attributes_of, moment
 from pipeline.outbound.sync_result import Done, Failed, Gone, Rejected, SyncResult, require_available
-from pipeline.settings.sources import CrmSettings
+from pipeline.vendors.crm_account import CrmAccount
 from schemas.outbound import WriteBack
 
 AT_ONCE = 100
@@ -22,16 +22,16 @@ MOST_ASKED = 40  # requests to find who is to blame for a bundle that is refused
 
 
 class HubSpotClient:
-    """One account's records of one kind; `token`: of a private app with the scopes to read and write them."""
+    """The records of one account and kind; the token is a private app's, with the scopes to read and write them."""
 
     at_once = AT_ONCE
     calls = 1
 
-    def __init__(self, caller: HttpClient, settings: CrmSettings, record: str, token: str) -> None:
-        self._caller = caller
-        self._settings = settings
-        self._url = f"{settings.url}/crm/v3/objects/{PLURALS.get(record, record)}/batch"
-        self._headers = {"Authorization": f"Bearer {token}"}
+    def __init__(self, account: CrmAccount) -> None:
+        self._http = account.http
+        self._settings = account.settings
+        self._url = f"{self._settings.url}/crm/v3/objects/{PLURALS.get(account.record, account.record)}/batch"
+        self._headers = {"Authorization": f"Bearer {account.token}"}
 
     def write(self, due: Sequence[WriteBack]) -> list[SyncResult]:
         """As pipeline.outbound.sync_result.Writer."""
@@ -97,7 +97,7 @@ class HubSpotClient:
         return {"id": one.external_id, "properties": properties}
 
     def _call(self, verb: str, body: Mapping[str, object]) -> Response:
-        return require_available(self._caller.ask(Request(f"{self._url}/{verb}", orjson.dumps(body), self._headers)))
+        return require_available(self._http.ask(Request(f"{self._url}/{verb}", orjson.dumps(body), self._headers)))
 
 
 def _outcome(answer: Response) -> tuple[set[str], set[str]]:

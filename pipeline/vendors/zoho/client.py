@@ -5,54 +5,42 @@ https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token-expiry.html
 """
 
 import time
-from collections.abc import MutableMapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from pipeline.errors import Misconfigured, Refused
-from pipeline.outbound.http_client import HttpClient, Request, Response, Unavailable
+from pipeline.outbound.http_client import Request, Response, Unavailable
 from pipeline.outbound.record import CrmRecord, attributes_of, moment
 from pipeline.outbound.sync_result import require_available
-from pipeline.settings.sources import CrmSettings
+from pipeline.vendors.crm_account import AccessToken, CrmAccount
 from pipeline.vendors.json_body import plain
 
 EARLY_S = 60.0  # before its end a token is renewed
 NOTHING = 204
 
 
-class AccessToken(NamedTuple):
-    text: str
-    good_until: float  # by the monotonic clock
-
-
 class ZohoClient:
-    """One organisation's records of one module.
+    """The records of one organisation and module.
 
-    `secret`: client id, client secret and refresh token, with colons between.
-    `tokens`: access tokens by client id; Zoho gives ten in ten minutes and no more, so they outlast this object.
+    The account's token is client id, client secret and refresh token, with colons between. Access tokens are kept by
+    client id; Zoho gives only ten in ten minutes, so they outlast this object.
     """
 
     at_once = 100
 
-    def __init__(
-        self,
-        caller: HttpClient,
-        settings: CrmSettings,
-        record: str,
-        secret: str,
-        tokens: MutableMapping[str, AccessToken],
-    ) -> None:
-        parts = secret.split(":")
+    def __init__(self, account: CrmAccount) -> None:
+        settings = account.settings
+        parts = account.token.split(":")
         if len(parts) != 3 or not all(parts):
             raise Misconfigured("the token must be client id, client secret and refresh token, with colons between")
         if settings.login_url is None:
             raise Misconfigured("crm.login_url is not set, as https://accounts.zoho.com")
         self._client, self._secret, self._refresh = parts
-        self._caller = caller
+        self._http = account.http
         self._settings = settings
         self._login_url = settings.login_url
-        self._url = f"{settings.url}/crm/v8/{record}"
-        self._tokens = tokens
+        self._url = f"{settings.url}/crm/v8/{account.record}"
+        self._tokens = account.access_tokens
 
     def read(self, external_ids: Sequence[str]) -> dict[str, CrmRecord]:
         """As pipeline.outbound.record.Reader."""
@@ -85,9 +73,7 @@ class ZohoClient:
         return require_available(answer)
 
     def _authorised(self, url: str) -> Response:
-        return self._caller.ask(
-            Request(url, headers={"Authorization": f"Zoho-oauthtoken {self._token()}"}, method="GET")
-        )
+        return self._http.ask(Request(url, headers={"Authorization": f"Zoho-oauthtoken {self._token()}"}, method="GET"))
 
     def _token(self) -> str:
         known = self._tokens.get(self._client)
@@ -99,7 +85,7 @@ class ZohoClient:
             "client_secret": self._secret,
             "refresh_token": self._refresh,
         }
-        answer = self._caller.ask(Request(f"{self._login_url}/oauth/v2/token", urlencode(form).encode(), form=True))
+        answer = self._http.ask(Request(f"{self._login_url}/oauth/v2/token", urlencode(form).encode(), form=True))
         given = require_available(answer).object()
         text, seconds = given.get("access_token"), given.get("expires_in", 3600)
         if not isinstance(text, str) or not isinstance(seconds, int):

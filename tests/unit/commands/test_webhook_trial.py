@@ -46,7 +46,7 @@ def test_what_would_be_ignored_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "content", "status", "said"),
     [
-        ("nobody", "{}", 2, "there is no source 'nobody'; there are: standard, hubspot"),
+        ("nobody", "{}", 2, "there is no source 'nobody'; there are: gohighlevel, hubspot"),
         ("hubspot", "{", 1, "not JSON"),
         ("pipedrive", '{"meta": {"version": "1.0", "action": "x", "entity": "y"}}', 1, "/meta/version"),
         ("zoho", " " * (1 << 20) + "{}", 1, "must not exceed"),

@@ -70,7 +70,7 @@ def document(routers: Iterable[APIRouter]) -> Json:
         _complete(operation)
     found["paths"].update(webhook_operations.paths(problem))
     components = found["components"]
-    components["securitySchemes"].update(webhook_operations.SCHEMES)
+    components["securitySchemes"].update(webhook_operations.security_schemes())
     schemas = components["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)

@@ -1,14 +1,13 @@
 """A source is its vendor's defaults and what differs; what makes no sense is told when it is read."""
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from pipeline.errors import Misconfigured
 from pipeline.settings.loader import Settings, load, secret_variable
-from pipeline.settings.sources import Vendor
-from workers.webhooks.vendor_adapters import VENDORS
+from pipeline.settings.vendors import vendor_files
+from pipeline.vendors.registry import VENDORS
 
 
 def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
@@ -18,7 +17,7 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **variables: str) ->
 
 
 def test_every_vendor_has_its_line_and_its_source(tmp_path: Path) -> None:
-    assert set(get_args(Vendor)) == {*VENDORS} == {source.vendor for source in load(tmp_path).sources.values()}
+    assert {*vendor_files()} == {*VENDORS} == {source.vendor for source in load(tmp_path).sources.values()}
 
 
 def test_a_source_says_only_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

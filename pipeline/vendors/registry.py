@@ -1,0 +1,23 @@
+"""The vendors that Service 6 reads: a folder each, and one line here."""
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from pipeline.vendors.adapter import VendorAdapter
+
+NAMES = (
+    "standard",
+    "hubspot",
+    "gohighlevel",
+    "pipedrive",
+    "salesforce",
+    "zoho",
+)
+
+
+def _adapter(name: str) -> VendorAdapter:
+    adapter: VendorAdapter = import_module(f"{__package__}.{name}.adapter").ADAPTER
+    return adapter
+
+
+VENDORS: Mapping[str, VendorAdapter] = {name: _adapter(name) for name in NAMES}
