@@ -1,9 +1,10 @@
 """Celery's own settings, each with its reason. The broker's address comes from the project's settings."""
 
-# One file per queue, the file's name is the queue's.
-imports = ("tasks.scoring", "tasks.upkeep", "tasks.rescoring", "tasks.learning", "tasks.outbound")
+from tasks.queues import QUEUES
+
+imports = tuple(queue.module for queue in QUEUES)
 task_default_queue = "upkeep"
-task_routes = {f"{queue}.*": {"queue": queue} for queue in ("scoring", "upkeep", "rescoring", "learning", "outreach")}
+task_routes = {f"{queue.name}.*": {"queue": queue.name} for queue in QUEUES}
 task_create_missing_queues = False  # a typing error must not become a queue that nobody reads
 
 # A message is a hint, the work is a row: acknowledge after the work, so that a killed worker's message returns. It may

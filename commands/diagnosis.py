@@ -24,7 +24,7 @@ from pipeline.storage.platform import migrate
 from pipeline.storage.scores import unscored
 from pipeline.wiring import Services
 from tasks import worker_heartbeat
-from tasks.app import needed
+from tasks.queues import needed
 from workers.command_services import command_services
 from workers.supervisor.api_address import api_url
 
@@ -163,7 +163,7 @@ def _redis(services: Services) -> Iterator[Finding]:
         yield Finding("redis on disk", "ok", "appendonly")
     else:
         yield Finding("redis on disk", "warn", "nothing is kept over a restart", "CONFIG SET appendonly yes")
-    yield from _workers(needed(services.settings), seen, ticking)
+    yield from _workers([queue.name for queue in needed(services.settings)], seen, ticking)
 
 
 def _workers(queues: Sequence[str], seen: set[str], ticking: bool) -> Iterator[Finding]:

@@ -33,14 +33,14 @@ def _calls_out(services: Services, source: str) -> Iterator[Finding]:
     for target in services.settings.sources[source].targets:
         name = f"{target} {source}"
         try:
-            score_writer(services.settings, source, target, http_client(services.settings.outreach))
+            score_writer(services.settings, source, target, http_client(services.settings.outbound))
         except Misconfigured as error:
             yield Finding(name, "bad", str(error), SET_IT)
         else:
             yield Finding(name, "ok", "scores are sent to it")
     if services.settings.sources[source].fetches:
         try:
-            record_reader(services.settings, source, http_client(services.settings.outreach), {})
+            record_reader(services.settings, source, http_client(services.settings.outbound), {})
         except Misconfigured as error:
             yield Finding(f"fetch {source}", "bad", str(error), SET_IT)
         else:

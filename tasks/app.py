@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from kombu.entity import Queue
 
 from pipeline.settings.loader import Settings
+from tasks import queues
 
 if TYPE_CHECKING:  # beat, Flower and the supervisor need no more than the app
     from pipeline.wiring import Services
 
-QUEUES = ("scoring", "upkeep", "rescoring", "learning", "outreach")
-TRAINING_LIBRARIES = ("interpret", "sklearn")  # of the extra `training`
 # When a message was enqueued, in seconds since 1970: how old a queue is, and what it cannot hold any more.
 ENQUEUED_AT = "enqueued_at"
 
 app = Celery("service6")
 app.config_from_object("celeryconfig")
-app.conf.task_queues = [Queue(name) for name in QUEUES]  # type: ignore[no-untyped-call]
+app.conf.task_queues = [Queue(name) for name in queues.names()]  # type: ignore[no-untyped-call]
 
 
 class Unconfigured(RuntimeError):
@@ -53,17 +51,6 @@ def connect(settings: Settings) -> None:
             **app.conf.beat_schedule["upkeep.sweep"],
             "task": "upkeep.call_out",
         }
-
-
-def needed(settings: Settings) -> tuple[str, ...]:
-    """The queues that must have a worker, as far as one can tell here."""
-    optional = {"outreach": settings.calls_out, "learning": can_train()}
-    return tuple(queue for queue in QUEUES if optional.get(queue, True))
-
-
-def can_train() -> bool:
-    """Whether what trainings need is installed; looked for, not imported."""
-    return all(find_spec(name) for name in TRAINING_LIBRARIES)
 
 
 def serve(made: Services) -> None:

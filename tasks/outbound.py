@@ -1,4 +1,4 @@
-"""Queue `outreach`: calls to CRMs. A message names a source; what is owed there are rows."""
+"""Queue `outbound`: calls to CRMs. A message names a source; what is owed there are rows."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress

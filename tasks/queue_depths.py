@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import orjson
 import redis
 
-from tasks.app import ENQUEUED_AT, QUEUES
+from tasks import queues
+from tasks.app import ENQUEUED_AT
 
 UNACKED = "unacked"  # kombu's hash of the messages that a worker has taken and not acknowledged
 
@@ -23,7 +24,7 @@ class QueueDepth(NamedTuple):
 def depths(connection: "redis.Redis") -> list[QueueDepth]:
     now = time.time()
     found = []
-    for name in QUEUES:
+    for name in queues.names():
         head = oldest(connection, name)
         found.append(QueueDepth(name, int(connection.llen(name)), None if head is None else max(0.0, now - head)))
     return found

@@ -66,7 +66,7 @@ def sweep() -> None:
 
 @app.task(name="upkeep.call_out")
 def call_out() -> None:
-    """Tells the workers of outreach which CRMs are owed something, if they have taken what was told them before."""
+    """Tells the workers of outbound which CRMs are owed something, if they have taken what was told them before."""
     services = current_services()
     if services.redis.llen(QUEUE):
         return
@@ -163,7 +163,7 @@ def prune() -> None:
 
 def _expire(services: Services, now: datetime) -> None:
     """A worker that dies over a lead gives nobody up; time does."""
-    owed_for = timedelta(hours=services.settings.outreach.give_up_h)
+    owed_for = timedelta(hours=services.settings.outbound.give_up_h)
     with services.session() as db:
         deaths = outbound_work.expire(db, now=now, owed_for=owed_for, limit=services.settings.upkeep.batch)
         if deaths:

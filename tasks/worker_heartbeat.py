@@ -2,7 +2,7 @@
 
 import redis
 
-from tasks.app import QUEUES
+from tasks import queues
 
 WORKER_KEY = "service6:worker:"
 TICK_KEY = "service6:tick"
@@ -10,14 +10,15 @@ EVERY_S = 10.0
 EXPIRES_S = 35
 
 
-def beat(connection: "redis.Redis", queues: list[str]) -> None:
-    for queue in queues:
+def beat(connection: "redis.Redis", served: list[str]) -> None:
+    for queue in served:
         connection.set(WORKER_KEY + queue, "1", ex=EXPIRES_S)
 
 
 def alive_queues(connection: "redis.Redis") -> set[str]:
-    marks = connection.mget([WORKER_KEY + queue for queue in QUEUES])
-    return {queue for queue, found in zip(QUEUES, marks, strict=True) if found}
+    names = queues.names()
+    marks = connection.mget([WORKER_KEY + name for name in names])
+    return {name for name, mark in zip(names, marks, strict=True) if mark}
 
 
 def beat_tick(connection: "redis.Redis") -> None:

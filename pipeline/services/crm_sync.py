@@ -24,8 +24,8 @@ from schemas.outbound import WriteBack
 
 logger = logging.getLogger(__name__)
 
-QUEUE = "outreach"
-WRITE_BACK, FETCH_BACK = "outreach.write_back", "outreach.fetch_back"
+QUEUE = "outbound"
+WRITE_BACK, FETCH_BACK = "outbound.write_back", "outbound.fetch_back"
 ROUND_S = 40.0  # of work a message; with one call more it is less than Celery's soft limit
 TOKEN_COOLDOWN_S = 900.0  # for a person to look at a token that was refused
 
@@ -55,7 +55,7 @@ class SyncJob:
         """`begin` makes what does one bundle and tells its verdicts, none if nothing is due."""
         if self._cooldown.lasts:
             return
-        with http_client(self.services.settings.outreach) as made:
+        with http_client(self.services.settings.outbound) as made:
             try:
                 bundle = begin(made)
             except Misconfigured as error:
@@ -71,7 +71,7 @@ class SyncJob:
     def take(self, limit: int) -> list[WriteBack]:
         now = datetime.now(UTC)
         self.lease = secrets.token_hex(8)
-        until = now + timedelta(seconds=self.services.settings.outreach.lease_s)
+        until = now + timedelta(seconds=self.services.settings.outbound.lease_s)
         with self.services.session() as db:
             return outbound_work.claim(
                 db, self.source, self.target, lease=self.lease, now=now, until=until, limit=limit
@@ -100,7 +100,7 @@ class SyncJob:
         """What it means for each record that the CRM lets nobody in, or wants to be left alone."""
         if isinstance(error, Refused):
             return Failed(str(error), TOKEN_COOLDOWN_S)
-        rest_s = self.services.settings.outreach.rest_s
+        rest_s = self.services.settings.outbound.rest_s
         return Failed(str(error), rest_s if error.after_s is None else error.after_s)
 
     def _budget(self) -> Limiter:
@@ -116,7 +116,7 @@ class SyncJob:
         return taken is None or taken.allowed
 
     def _retry(self, one: WriteBack, verdict: Failed, now: datetime) -> RescheduledWork:
-        limits = self.services.settings.outreach
+        limits = self.services.settings.outbound
         first, longest = timedelta(seconds=limits.backoff_s), timedelta(seconds=limits.longest_s)
         waits = backoff_delay(one.attempts, random.random(), first=first, longest=longest)  # noqa: S311 - no secret
         return RescheduledWork(one.lead_id, now + max(waits, timedelta(seconds=verdict.after_s or 0)), verdict.error)

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     upkeep: UpkeepSettings
     rescoring: RescoringSettings
     tokens: TokenSettings
-    outreach: OutboundSettings
+    outbound: OutboundSettings
     learning: LearningSettings
     vendors: dict[str, VendorSettings]
     sources: dict[SourceName, SourceSettings]

@@ -1,6 +1,5 @@
 """The vendors that Service 6 reads: a folder each, and one line here."""
 
-from collections.abc import Mapping
 from importlib import import_module
 
 from pipeline.vendors.adapter import VendorAdapter
@@ -20,4 +19,4 @@ def _adapter(name: str) -> VendorAdapter:
     return adapter
 
 
-VENDORS: Mapping[str, VendorAdapter] = {name: _adapter(name) for name in NAMES}
+VENDORS: dict[str, VendorAdapter] = {name: _adapter(name) for name in NAMES}

@@ -18,8 +18,7 @@ from pipeline.settings.loader import Settings, load
 from pipeline.storage.platform import migrate
 from pipeline.wiring import Services
 from schemas.access import Role
-from tasks import worker_heartbeat
-from tasks.app import QUEUES
+from tasks import queues, worker_heartbeat
 from tasks.scoring import score_leads
 from tests.integration.rows import execute, leads_saved, save, told
 from tests.support.processes import ROOT
@@ -189,7 +188,7 @@ def test_doctor_of_a_system_that_is_well_but_stopped(services: Services) -> None
     for name in ("configuration", "secret key", "webhooks standard", "postgresql", "postgresql clock", "schema"):
         assert levels[name] == "ok"
     assert levels["worker scoring"] == levels["beat"] == levels["api"] == "warn"
-    worker_heartbeat.beat(services.redis, list(QUEUES))
+    worker_heartbeat.beat(services.redis, list(queues.names()))
     worker_heartbeat.beat_tick(services.redis)
     levels = {finding["name"]: finding["level"] for finding in json.loads(service6("doctor", "--json").stdout)}
     assert levels["worker scoring"] == levels["beat"] == "ok"

@@ -50,7 +50,9 @@ def made(place: Settings) -> Iterator[SimpleNamespace]:
 
 @pytest.fixture(autouse=True)
 def nobody_in_charge(made: SimpleNamespace) -> None:
-    execute(made.services, "UPDATE model_versions SET stage = 'candidate', reign = NULL WHERE engine = 'glassbox'")
+    execute(
+        made.services, "UPDATE model_versions SET stage = 'candidate', promotion_seq = NULL WHERE engine = 'glassbox'"
+    )
     execute(made.services, "DELETE FROM trainings WHERE state = 'waiting'")
 
 

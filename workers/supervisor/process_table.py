@@ -8,22 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.settings.loader import Settings
-from tasks.app import can_train
+from tasks import queues
 from workers.supervisor.program import Program
 from workers.supervisor.state_dir import log_of
 
-# Producers first, then what passes their work on, then the workers, then the servers that all of them need.
-STOP_ORDER = (
-    ("simulator",),
-    ("api",),
-    ("beat", "publisher", "flower"),
-    ("scoring", "upkeep", "rescoring", "learning", "outreach"),
-    ("valkey",),
-    ("postgres",),
-)
-# Together with those of the servers 30 s, the longest that Ctrl-C may take. Sockets are sent away within DRAIN_S.
-WORKERS_S = dict.fromkeys(("scoring", "upkeep", "rescoring", "learning", "outreach"), 9)
-GRACE_S = {"simulator": 2, "api": 8, "beat": 4, "publisher": 4, "flower": 4, **WORKERS_S}
+# Together with those of the queues and the servers 30 s, the longest that Ctrl-C may take. Sockets are sent away within
+# DRAIN_S.
+GRACE_S = {"simulator": 2, "api": 8, "beat": 4, "publisher": 4, "flower": 4}
 DRAIN_S = 4
 
 CELERY = (sys.executable, "-m", "celery", "-A")
@@ -31,11 +22,22 @@ WORKER = (*CELERY, "workers.worker", "worker")
 BROKER = (*CELERY, "workers.broker")
 
 
+def stop_order() -> tuple[tuple[str, ...], ...]:
+    """Producers first, then what passes their work on, then the workers, then the servers that all of them need."""
+    return (("simulator",), ("api",), ("beat", "publisher", "flower"), queues.names(), ("valkey",), ("postgres",))
+
+
+def graces_s() -> dict[str, int]:
+    """Seconds that each process has to end before it is killed."""
+    return {**GRACE_S, **{queue.name: queue.grace_s for queue in queues.QUEUES}}
+
+
 def applications(
     settings: Settings, environment: Mapping[str, str], *, flower_password: str, sample: bool
 ) -> list[Program]:
     """All but the servers, in the order in which they are started."""
     state_dir = settings.state_dir
+    graces = graces_s()
 
     def program(name: str, *argv: str, **more: str) -> Program:
         # Nothing is lost when they are killed: what is owed is a row. So they die at once with their parent.
@@ -45,23 +47,17 @@ def applications(
             log=log_of(state_dir, name),
             environment={**environment, **more},
             death_signal=signal.SIGKILL,
-            grace_s=GRACE_S[name],
+            grace_s=graces[name],
         )
 
     programs = [
         program("api", sys.executable, "-m", "workers.api", SERVICE6_RELAY__DRAIN_S=str(DRAIN_S)),
-        program("scoring", *worker("scoring", settings.workers.scoring_processes)),
-        program("upkeep", *worker("upkeep", 1)),
-        program("rescoring", *worker("rescoring", settings.workers.rescoring_processes)),
+        *(program(queue.name, *worker(queue.name, queue.processes(settings))) for queue in queues.needed(settings)),
         program("publisher", sys.executable, "-m", "workers.publisher"),
         program("beat", *BROKER, "beat", f"--schedule={state_dir / 'beat'}", "--pidfile="),
         # An argument could be read by every user of the machine.
         program("flower", *_flower(settings.flower.port), FLOWER_BASIC_AUTH=f"service6:{flower_password}"),
     ]
-    if can_train():
-        programs.append(program("learning", *worker("learning", 1)))
-    if settings.calls_out:
-        programs.append(program("outreach", *worker("outreach", 1)))
     if sample:
         programs.append(program("simulator", sys.executable, "-m", "workers.simulator", "--sample"))
     return programs

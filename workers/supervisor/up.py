@@ -21,7 +21,7 @@ from workers.supervisor import state_dir as state
 from workers.supervisor.api_address import origin
 from workers.supervisor.embedded_server import Server
 from workers.supervisor.postgres_and_valkey import Postgres, Valkey
-from workers.supervisor.process_table import STOP_ORDER, applications, migration
+from workers.supervisor.process_table import applications, migration, stop_order
 from workers.supervisor.program import Application
 from workers.supervisor.startup_summary import StartupSummary
 from workers.supervisor.supervisor import Stopped, Supervisor
@@ -43,7 +43,7 @@ def up(
     state_dir = state_dir.resolve()
     given = {"SERVICE6_API__HOST": host, "SERVICE6_API__PORT": port, "SERVICE6_FLOWER__PORT": flower_port}
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
-    supervisor = Supervisor(STOP_ORDER, _say)
+    supervisor = Supervisor(stop_order(), _say)
     state.make(state_dir)
     with state.held(state_dir, origin(load(state_dir))) as claim, supervisor.signals():
         try:

@@ -1,6 +1,6 @@
 """Which learned model is in charge. While none is, the scorecard of the configuration is.
 
-`reign` orders the promotions: a reversal goes back to the reign before, and a second one further back.
+`promotion_seq` orders the promotions: a reversal goes back to the promotion_seq before, and a second one further back.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class ModelStanding(NamedTuple):
     stage: str
     created_at: datetime
     promoted_at: datetime | None
-    reign: int | None
+    promotion_seq: int | None
     card: dict[str, Any]
     baseline: dict[str, Any] | None
     drift: dict[str, Any] | None
@@ -137,7 +137,7 @@ def stale(db: Session) -> int:
     return int(db.execute(STALE).scalar_one())
 
 
-COLUMNS = "id, version, engine, stage, created_at, promoted_at, reign, card, baseline, drift"
+COLUMNS = "id, version, engine, stage, created_at, promoted_at, promotion_seq, card, baseline, drift"
 
 ADD = text("""
     INSERT INTO model_versions (version, engine, stage, artefact, card, baseline)
@@ -166,9 +166,9 @@ LISTED = text("""
 """)
 
 EARLIER = text("""
-    SELECT e.id FROM model_versions e JOIN model_versions m ON e.reign < m.reign
+    SELECT e.id FROM model_versions e JOIN model_versions m ON e.promotion_seq < m.promotion_seq
      WHERE m.id = :id
-     ORDER BY e.reign DESC
+     ORDER BY e.promotion_seq DESC
 """)
 
 # Readers go on; a second promotion or a new version waits for the end of this transaction.
@@ -179,7 +179,7 @@ RETIRE = text("UPDATE model_versions SET stage = 'retired' WHERE stage = 'champi
 PROMOTE = text("""
     UPDATE model_versions
        SET stage = 'champion', promoted_at = clock_timestamp(),
-           reign = (SELECT coalesce(max(reign), 0) + 1 FROM model_versions)
+           promotion_seq = (SELECT coalesce(max(promotion_seq), 0) + 1 FROM model_versions)
      WHERE id = :id
 """)
 

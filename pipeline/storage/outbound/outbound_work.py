@@ -141,7 +141,7 @@ def _columns(keys: Sequence[Key]) -> tuple[list[int], list[str]]:
 ELSE_THAN_TOLD = "((excluded.score, excluded.tier) IS DISTINCT FROM (w.told_score, w.told_tier))"
 DELETE_PUBLISHED_AND_ENQUEUE = text(f"""
     WITH published AS (DELETE FROM outbox WHERE id = ANY(CAST(:published AS bigint[])))
-    INSERT INTO outreach AS w (lead_id, target, source, external_id, rev, score, tier, body, due, since)
+    INSERT INTO outbound_work AS w (lead_id, target, source, external_id, rev, score, tier, body, due, since)
     SELECT v.*, :now, :now
       FROM unnest(CAST(:lead_id AS bigint[]), CAST(:target AS text[]), CAST(:source AS text[]),
                   CAST(:external_id AS text[]), CAST(:rev AS bigint[]), CAST(:score AS real[]),
@@ -159,7 +159,7 @@ DELETE_PUBLISHED_AND_ENQUEUE = text(f"""
 """)  # noqa: S608
 
 ENQUEUE_FETCHES = text("""
-    INSERT INTO outreach (lead_id, target, source, external_id, rev, due, since)
+    INSERT INTO outbound_work (lead_id, target, source, external_id, rev, due, since)
     SELECT id, 'fetch', source, external_id, 0, :now, :now
       FROM leads
      WHERE id = ANY(CAST(:ids AS bigint[])) AND source = ANY(CAST(:sources AS text[]))
@@ -169,17 +169,17 @@ ENQUEUE_FETCHES = text("""
 """)
 
 IS_DUE = text("""
-    SELECT EXISTS (SELECT FROM outreach WHERE source = :source AND target = :target AND due <= :now)
+    SELECT EXISTS (SELECT FROM outbound_work WHERE source = :source AND target = :target AND due <= :now)
 """)
 
 # Materialized: looked at again for each row, it would skip those that it has locked, and find others.
 CLAIM = text("""
     WITH s AS MATERIALIZED (
-        SELECT lead_id FROM outreach
+        SELECT lead_id FROM outbound_work
          WHERE source = :source AND target = :target AND due <= :now
          ORDER BY due, lead_id LIMIT :limit FOR UPDATE SKIP LOCKED
     )
-    UPDATE outreach w SET lease = :lease, due = :until, attempts = LEAST(w.attempts + 1, 1000)
+    UPDATE outbound_work w SET lease = :lease, due = :until, attempts = LEAST(w.attempts + 1, 1000)
       FROM s
      WHERE w.lead_id = s.lead_id AND w.target = :target
     -- what is fetched has no score
@@ -188,13 +188,13 @@ CLAIM = text("""
 
 # In ascending order of lead id, and of each the newest version: the publisher may be about to write one.
 HELD = """
-    SELECT lead_id FROM outreach
+    SELECT lead_id FROM outbound_work
      WHERE lead_id = ANY(CAST(:ids AS bigint[])) AND target = :target AND lease = :lease
      ORDER BY lead_id FOR UPDATE
 """
 
 COMPLETE = text(f"""
-    UPDATE outreach w
+    UPDATE outbound_work w
        SET told_score = v.score, told_tier = v.tier, lease = NULL, attempts = 0, error = NULL,
            due = CASE WHEN w.rev > v.rev THEN :now END,
            since = CASE WHEN w.rev > v.rev THEN :now ELSE w.since END,
@@ -205,10 +205,10 @@ COMPLETE = text(f"""
      WHERE w.lead_id = s.lead_id AND w.target = :target
 """)  # noqa: S608
 
-DELETE = text(f"DELETE FROM outreach w USING ({HELD}) AS s WHERE w.lead_id = s.lead_id AND w.target = :target")  # noqa: S608
+DELETE = text(f"DELETE FROM outbound_work w USING ({HELD}) AS s WHERE w.lead_id = s.lead_id AND w.target = :target")  # noqa: S608
 
 RESCHEDULE = text(f"""
-    UPDATE outreach w SET due = v.due, error = v.error, lease = NULL
+    UPDATE outbound_work w SET due = v.due, error = v.error, lease = NULL
       FROM ({HELD}) AS s
       JOIN unnest(CAST(:ids AS bigint[]), CAST(:dues AS timestamptz[]), CAST(:errors AS text[]))
            AS v (lead_id, due, error) USING (lead_id)
@@ -216,7 +216,7 @@ RESCHEDULE = text(f"""
 """)  # noqa: S608
 
 ABANDON = text(f"""
-    UPDATE outreach w SET due = NULL, dead = true, error = v.error, lease = NULL
+    UPDATE outbound_work w SET due = NULL, dead = true, error = v.error, lease = NULL
       FROM ({HELD}) AS s
       JOIN unnest(CAST(:ids AS bigint[]), CAST(:errors AS text[])) AS v (lead_id, error) USING (lead_id)
      WHERE w.lead_id = s.lead_id AND w.target = :target
@@ -225,11 +225,11 @@ ABANDON = text(f"""
 
 EXPIRE = text("""
     WITH s AS MATERIALIZED (
-        SELECT lead_id, target FROM outreach
+        SELECT lead_id, target FROM outbound_work
          WHERE due IS NOT NULL AND since <= :before AND attempts > 0 AND (lease IS NULL OR due <= :now)
          ORDER BY lead_id, target LIMIT :limit FOR UPDATE SKIP LOCKED
     )
-    UPDATE outreach w SET due = NULL, dead = true, lease = NULL
+    UPDATE outbound_work w SET due = NULL, dead = true, lease = NULL
       FROM s
      WHERE w.lead_id = s.lead_id AND w.target = s.target
     RETURNING w.lead_id, w.target, w.error, w.attempts, w.since
@@ -237,26 +237,26 @@ EXPIRE = text("""
 
 DEAD = """
     SELECT w.lead_id, w.target
-      FROM outreach w
+      FROM outbound_work w
       JOIN unnest(CAST(:ids AS bigint[]), CAST(:targets AS text[])) AS k (lead_id, target) USING (lead_id, target)
      WHERE w.dead ORDER BY w.lead_id, w.target FOR UPDATE OF w
 """
 
 REOPEN = text(f"""
-    UPDATE outreach w SET dead = false, attempts = 0, error = NULL, since = now(), due = :due
+    UPDATE outbound_work w SET dead = false, attempts = 0, error = NULL, since = now(), due = :due
       FROM ({DEAD}) AS s WHERE w.lead_id = s.lead_id AND w.target = s.target
     RETURNING w.lead_id, w.target
 """)  # noqa: S608
 
 DISCARD = text(f"""
-    UPDATE outreach w SET dead = false, attempts = 0, error = NULL, body = NULL
+    UPDATE outbound_work w SET dead = false, attempts = 0, error = NULL, body = NULL
       FROM ({DEAD}) AS s WHERE w.lead_id = s.lead_id AND w.target = s.target
 """)  # noqa: S608
 
 BACKLOG = text("""
     SELECT source, target, count(*) FILTER (WHERE due IS NOT NULL), count(*) FILTER (WHERE dead),
            COALESCE(EXTRACT(epoch FROM clock_timestamp() - min(since) FILTER (WHERE due IS NOT NULL)), 0)::float8
-      FROM outreach
+      FROM outbound_work
      WHERE due IS NOT NULL OR dead
      GROUP BY source, target ORDER BY source, target
 """)

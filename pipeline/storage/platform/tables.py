@@ -88,8 +88,8 @@ unscored = Table(
 )
 
 # Scores owed to CRMs, and records to be asked for; a row stays, and remembers what its target was told.
-outreach = Table(
-    "outreach",
+outbound_work = Table(
+    "outbound_work",
     metadata,
     Column("lead_id", BigInteger, nullable=False),
     Column("target", Text, nullable=False),
@@ -108,8 +108,8 @@ outreach = Table(
     Column("told_score", REAL),
     Column("told_tier", CHAR(1)),
     PrimaryKeyConstraint("lead_id", "target"),
-    Index("outreach_due", "source", "target", "due", postgresql_where=text("due IS NOT NULL")),
-    Index("outreach_dead", "source", "target", postgresql_where=text("dead")),
+    Index("outbound_work_due", "source", "target", "due", postgresql_where=text("due IS NOT NULL")),
+    Index("outbound_work_dead", "source", "target", postgresql_where=text("dead")),
 )
 
 deliveries = Table(
@@ -166,7 +166,7 @@ model_versions = Table(
     _now("created_at"),
     Column("card", JSONB),
     _moment("promoted_at", nullable=True),  # when it was put in charge last, by promotion or reversal
-    Column("reign", Integer),  # orders the promotions; a reversal goes back to the one before
+    Column("promotion_seq", Integer),  # orders the promotions; a reversal goes back to the one before
     Column("baseline", JSONB),  # how the leads that it learned from are spread, to tell drift by
     Column("drift", JSONB),
 )

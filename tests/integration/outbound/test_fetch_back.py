@@ -20,7 +20,7 @@ from tasks.upkeep import call_out
 from tests.integration.rows import execute, rows, save, value
 from tests.support.vendor_api import Asked, VendorApi
 
-OWED = "SELECT count(*) FROM outreach WHERE due IS NOT NULL"
+OWED = "SELECT count(*) FROM outbound_work WHERE due IS NOT NULL"
 NOW = datetime.now(UTC)
 EARLIER = NOW - timedelta(hours=1)
 REFRESH = "1000.refresh"
@@ -76,7 +76,7 @@ def test_a_new_lead_is_asked_for_once_mapped_sealed_and_scored(services: Service
     crm.answer = HubSpotRecords(NOW, _51=PERSON)
     [lead] = hear(services, "hubspot", "51")
     call_out()
-    assert services.redis.llen("outreach") == 1
+    assert services.redis.llen("outbound") == 1
     fetch_back("hubspot")
     [asked] = crm.asked
     assert (asked.path, asked.headers["authorization"]) == ("/crm/v3/objects/contacts/batch/read", "Bearer pat")
@@ -123,7 +123,7 @@ def test_one_that_cannot_be_taken_spoils_no_other(services: Services, crm: Vendo
     fetch_back("hubspot")
     assert value(services, "SELECT attributes ->> 'job_title' FROM leads WHERE external_id = '2'") == "CEO"
     [letter] = rows(services, "SELECT task, arguments ->> 'target' AS target, error FROM dead_letters")
-    assert letter == {"task": "outreach.fetch_back", "target": "fetch", "error": "nested deeper than 8 objects"}
+    assert letter == {"task": "outbound.fetch_back", "target": "fetch", "error": "nested deeper than 8 objects"}
 
 
 class ZohoRecords:
@@ -179,7 +179,7 @@ def test_a_refused_refresh_token_is_told_once_and_without_it(
     with caplog.at_level(logging.ERROR):
         for _ in range(2):
             fetch_back("zoho")
-            execute(services, "UPDATE outreach SET due = now()")
+            execute(services, "UPDATE outbound_work SET due = now()")
             services.redis.delete("service6:rest:zoho:fetch")
     assert [record.getMessage() for record in caplog.records if "left alone" in record.getMessage()] == [
         "a CRM is left alone for 900 s: zoho fetch: "
@@ -191,4 +191,4 @@ def test_a_refused_refresh_token_is_told_once_and_without_it(
 
 def test_who_does_not_ask_for_it_owes_nothing(services: Services) -> None:
     hear(services, "standard", "L1")
-    assert value(services, "SELECT count(*) FROM outreach") == 0
+    assert value(services, "SELECT count(*) FROM outbound_work") == 0

@@ -23,7 +23,7 @@ from tests.support.serving import process, worker
 from tests.support.vendor_api import Asked, VendorApi, ok, saved
 from tests.support.waiting import eventually
 
-OWED = "SELECT count(*) FROM outreach WHERE due IS NOT NULL"
+OWED = "SELECT count(*) FROM outbound_work WHERE due IS NOT NULL"
 FAR = {"budget": 300_000, "lead_source": "referral", "jobtitle": "CEO"}
 NEAR = {"budget": 1000, "lead_source": None, "jobtitle": None}
 
@@ -39,7 +39,7 @@ def newest(services: Services) -> str:
 
 
 def due_again(services: Services) -> None:
-    execute(services, "UPDATE outreach SET due = now() - interval '1 s' WHERE due IS NOT NULL")
+    execute(services, "UPDATE outbound_work SET due = now() - interval '1 s' WHERE due IS NOT NULL")
     services.redis.delete("service6:rest:hubspot:crm", "service6:rest:standard:webhook")
 
 
@@ -86,7 +86,7 @@ def test_a_record_that_is_gone_is_given_up_and_the_others_saved(
     crowd.tell("hubspot", "1", "2", "3", "not-a-number", budget=1000)
     write_back("hubspot", "crm")
     assert "not-a-number" not in crm.asked[0].body.decode()
-    left = rows(services, "SELECT external_id, due IS NULL AS told, error FROM outreach ORDER BY external_id")
+    left = rows(services, "SELECT external_id, due IS NULL AS told, error FROM outbound_work ORDER BY external_id")
     assert left == [
         {"external_id": "1", "told": True, "error": None},
         {"external_id": "3", "told": False, "error": "it was not among those saved"},
@@ -107,7 +107,7 @@ def test_a_record_that_spoils_its_batch_is_found_and_the_others_saved(
     crowd.tell("hubspot", *(str(n) for n in range(1, 101)), budget=1000)
     write_back("hubspot", "crm")
     assert value(services, OWED) == 0
-    dead = rows(services, "SELECT external_id, error FROM outreach WHERE dead ORDER BY lead_id")
+    dead = rows(services, "SELECT external_id, error FROM outbound_work WHERE dead ORDER BY lead_id")
     assert dead == [{"external_id": one, "error": "it answers 400 VALIDATION_ERROR"} for one in sorted(bad, key=int)]
     assert value(services, "SELECT count(*) FROM dead_letters") == len(bad)
     assert len(crm.asked) <= 1 + MOST_ASKED
@@ -140,14 +140,14 @@ def test_of_too_many_that_spoil_a_batch_the_rest_is_tried_again(
         if not value(services, OWED):
             break
     assert value(services, OWED) == 0
-    assert value(services, "SELECT count(*) FROM outreach WHERE dead") == 10
+    assert value(services, "SELECT count(*) FROM outbound_work WHERE dead") == 10
 
 
 def test_retry_after_is_honoured_for_all_that_is_owed(services: Services, crowd: Crowd, crm: VendorApi) -> None:
     crm.answer = lambda _: Response(status_code=429, headers={"Retry-After": "120"})
     crowd.tell("hubspot", "1", budget=1000)
     write_back("hubspot", "crm")
-    assert value(services, "SELECT due - now() > interval '100 s' FROM outreach")
+    assert value(services, "SELECT due - now() > interval '100 s' FROM outbound_work")
     crowd.tell("hubspot", "2", budget=1000)
     write_back("hubspot", "crm")
     assert len(crm.asked) == 1
@@ -214,7 +214,7 @@ def test_a_newer_score_noted_at_the_moment_of_settling_stays_owed(services: Serv
             blocked(services.engine)
             publisher.commit()
             settling.result()
-    assert rows(services, "SELECT rev, due <= now() AS due, lease FROM outreach") == [
+    assert rows(services, "SELECT rev, due <= now() AS due, lease FROM outbound_work") == [
         {"rev": one.rev + 1, "due": True, "lease": None}
     ]
 
@@ -228,7 +228,7 @@ def test_who_lost_the_lease_settles_nothing(services: Services, crowd: Crowd) ->
         assert outbound_work.claim(db, "hubspot", "crm", lease="c", now=now, until=now + timedelta(60), limit=9) == []
         outbound_work.complete(db, "crm", "a", [one], now)
         outbound_work.delete(db, "crm", "a", [one])
-    assert value(services, "SELECT lease FROM outreach") == "b"
+    assert value(services, "SELECT lease FROM outbound_work") == "b"
 
 
 def test_two_workers_never_take_the_same(services: Services, crowd: Crowd) -> None:
@@ -248,7 +248,7 @@ def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
     """Publisher, worker and all: what was saved arrives, again if need be."""
     crm.hold()
     with process("publisher", ("workers.publisher",), calling):
-        with worker(calling, "outreach") as run:
+        with worker(calling, "outbound") as run:
             crowd.publisher.publish = lambda: 0  # type: ignore[method-assign]
             crowd.tell("hubspot", "1", "2", budget=1000)
             services.stream.hint()
@@ -258,7 +258,7 @@ def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
             run.kill()
         crm.let_go.set()
         assert value(services, OWED) == 2
-        with worker(calling, "outreach"):
+        with worker(calling, "outbound"):
             eventually(lambda: (call_out(), value(services, OWED) == 0)[1], within_s=40, every_s=0.2)
     assert told(crm)[0] == told(crm)[1]
 
@@ -294,7 +294,7 @@ def test_gone_for_good_is_a_dead_letter_that_can_be_replayed(services: Services,
     [lead] = crowd.tell("standard", "L1", budget=1000)
     write_back("standard", "webhook")
     [letter] = rows(services, "SELECT id, queue, task, arguments, attempts FROM dead_letters")
-    assert (letter["queue"], letter["task"]) == ("outreach", "outreach.write_back")
+    assert (letter["queue"], letter["task"]) == ("outbound", "outbound.write_back")
     assert letter["arguments"] == {"lead_id": lead, "target": "webhook"}
     assert "0 scores of standard owed to its webhook, the oldest for 0.0 s; 1 dead" in service6("queues").stdout
     assert service6("dead-letters", "replay", "--all").stdout == "1 enqueued\n"
@@ -310,7 +310,7 @@ def test_a_replayed_letter_tells_the_newest_score_also_if_it_was_told_before(
 ) -> None:
     crowd.tell("hubspot", "101", budget=1000)
     write_back("hubspot", "crm")
-    execute(services, "UPDATE outreach SET attempts = 1, since = since - interval '73 hours', due = now()")
+    execute(services, "UPDATE outbound_work SET attempts = 1, since = since - interval '73 hours', due = now()")
     crowd.tell("hubspot", "101", **FAR)
     prune()
     assert value(services, "SELECT count(*) FROM dead_letters") == 1
@@ -330,7 +330,7 @@ def test_a_discarded_letter_is_told_again_only_with_a_new_score(
     crowd.tell("standard", "L1", budget=1000)
     write_back("standard", "webhook")
     assert service6("dead-letters", "discard", "--all").stdout == "1 discarded\n"
-    assert rows(services, "SELECT dead, due, body FROM outreach") == [{"dead": False, "due": None, "body": None}]
+    assert rows(services, "SELECT dead, due, body FROM outbound_work") == [{"dead": False, "due": None, "body": None}]
     crowd.tell("standard", "L1", lead_source="referral")
     assert value(services, OWED) == 1
 
@@ -341,15 +341,15 @@ def test_after_72_hours_it_is_a_dead_letter_and_a_new_score_reopens_it(
     crm.answer = lambda _: Response(status_code=500)
     crowd.tell("standard", "L1", budget=1000)
     write_back("standard", "webhook")
-    execute(services, "UPDATE outreach SET since = since - interval '71 hours'")
+    execute(services, "UPDATE outbound_work SET since = since - interval '71 hours'")
     prune()
     assert value(services, OWED) == 1
-    execute(services, "UPDATE outreach SET since = since - interval '1 hour'")
+    execute(services, "UPDATE outbound_work SET since = since - interval '1 hour'")
     prune()
     assert value(services, OWED) == 0
     assert rows(services, "SELECT error FROM dead_letters") == [{"error": "it answers 500"}]
     crowd.tell("standard", "L1", lead_source="referral")
-    assert rows(services, "SELECT dead, attempts FROM outreach WHERE due IS NOT NULL") == [
+    assert rows(services, "SELECT dead, attempts FROM outbound_work WHERE due IS NOT NULL") == [
         {"dead": False, "attempts": 0}
     ]
     assert service6("dead-letters", "replay", "--all").stdout == "1 settled\n"
@@ -359,7 +359,7 @@ def test_nobody_listens(services: Services, crowd: Crowd, crm: VendorApi) -> Non
     crm.hold()
     crowd.tell("standard", "L1", budget=1000)
     write_back("standard", "webhook")
-    assert rows(services, "SELECT error, attempts, lease FROM outreach WHERE due IS NOT NULL") == [
+    assert rows(services, "SELECT error, attempts, lease FROM outbound_work WHERE due IS NOT NULL") == [
         {"error": "no answer within 1.5 s", "attempts": 1, "lease": None}
     ]
 
@@ -369,21 +369,21 @@ def test_nobody_listens(services: Services, crowd: Crowd, crm: VendorApi) -> Non
 
 def test_upkeep_tells_of_what_is_due_and_waits_until_it_is_taken(services: Services, crowd: Crowd) -> None:
     call_out()
-    assert services.redis.llen("outreach") == 0
+    assert services.redis.llen("outbound") == 0
     crowd.tell("hubspot", "1", budget=1000)
     crowd.tell("standard", "L1", budget=1000)
     call_out()
     call_out()
-    assert services.redis.llen("outreach") == 2
+    assert services.redis.llen("outbound") == 2
 
 
 def test_what_is_noted_and_what_is_published_are_one(services: Services, crowd: Crowd) -> None:
     """A publisher that fails to note discards nothing."""
-    execute(services, "ALTER TABLE outreach ADD CONSTRAINT none CHECK (rev < 0)")
+    execute(services, "ALTER TABLE outbound_work ADD CONSTRAINT none CHECK (rev < 0)")
     with pytest.raises(Exception, match="refused the values"):
         crowd.tell("hubspot", "1", budget=1000)
     assert value(services, "SELECT count(*) FROM outbox") == 1
-    execute(services, "ALTER TABLE outreach DROP CONSTRAINT none")
+    execute(services, "ALTER TABLE outbound_work DROP CONSTRAINT none")
     crowd.publisher.publish()
     assert (value(services, "SELECT count(*) FROM outbox"), value(services, OWED)) == (0, 1)
 
@@ -391,4 +391,4 @@ def test_what_is_noted_and_what_is_published_are_one(services: Services, crowd: 
 def test_a_source_that_asks_for_nothing_is_owed_nothing(services: Services, crowd: Crowd) -> None:
     crowd.tell("zoho", "1", budget=1000)
     with services.engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM outreach")).scalar_one() == 0
+        assert connection.execute(text("SELECT count(*) FROM outbound_work")).scalar_one() == 0

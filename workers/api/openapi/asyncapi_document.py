@@ -1,5 +1,6 @@
 """The AsyncAPI document: the messages of the live feed, and those that travel through the queues."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -7,7 +8,8 @@ from pydantic.json_schema import models_json_schema
 
 from schemas import feed
 from schemas.event import AlarmChanged, LeadRemoved, LeadRescored, RunChanged, ScoreChanged
-from tasks.app import ENQUEUED_AT
+from tasks.queues import QUEUES
+from workers.api.openapi.task_messages import TaskMessage, message_document, task_messages
 
 Json = dict[str, Any]
 
@@ -34,78 +36,6 @@ RELAY_MESSAGES: dict[str, type[BaseModel]] = {
 }
 EVENTS = (ScoreChanged, LeadRemoved, LeadRescored, RunChanged, AlarmChanged)
 
-SCORE_LEADS: Json = {
-    "type": "array",
-    "description": "Celery's protocol 2: positional arguments, named ones, and links to other tasks.",
-    "prefixItems": [
-        {
-            "type": "array",
-            "prefixItems": [{"type": "array", "items": {"type": "integer", "minimum": 1}, "description": "lead ids"}],
-            "minItems": 1,
-            "maxItems": 1,
-        },
-        {"type": "object", "maxProperties": 0},
-        {"type": "object"},
-    ],
-    "minItems": 3,
-    "maxItems": 3,
-}
-NO_ARGUMENTS: Json = {
-    **SCORE_LEADS,
-    "prefixItems": [{"type": "array", "maxItems": 0}, *SCORE_LEADS["prefixItems"][1:]],
-}
-SOURCE_AND_TARGET: Json = {
-    **SCORE_LEADS,
-    "prefixItems": [
-        {
-            "type": "array",
-            "prefixItems": [
-                {"type": "string", "description": "a source"},
-                {"enum": ["crm", "webhook"], "description": "who is told its scores"},
-            ],
-            "minItems": 2,
-            "maxItems": 2,
-        },
-        *SCORE_LEADS["prefixItems"][1:],
-    ],
-}
-SOURCE: Json = {
-    **SCORE_LEADS,
-    "prefixItems": [
-        {
-            "type": "array",
-            "prefixItems": [{"type": "string", "description": "a source"}],
-            "minItems": 1,
-            "maxItems": 1,
-        },
-        *SCORE_LEADS["prefixItems"][1:],
-    ],
-}
-
-
-def _one_id(what: str) -> Json:
-    arguments = {
-        "type": "array",
-        "prefixItems": [{"type": "integer", "minimum": 1, "description": f"a {what}'s id"}],
-        "minItems": 1,
-        "maxItems": 1,
-    }
-    return {**SCORE_LEADS, "prefixItems": [arguments, *SCORE_LEADS["prefixItems"][1:]]}
-
-
-TASKS = {
-    "scoring.score_leads": ("scoring", "Those of the leads that still need a score get one.", SCORE_LEADS),
-    "upkeep.sweep": ("upkeep", "Finds work whose message was lost.", NO_ARGUMENTS),
-    "upkeep.keep_runs": ("upkeep", "Begins runs that are due, and finds those whose messages were lost.", NO_ARGUMENTS),
-    "rescoring.rescore": ("rescoring", "One slice of the run is scored anew.", _one_id("run")),
-    "upkeep.keep_trainings": ("upkeep", "Counts outcomes, and finds trainings that are due.", NO_ARGUMENTS),
-    "upkeep.watch": ("upkeep", "Looks at drift and accuracy of the champion.", NO_ARGUMENTS),
-    "learning.train_model": ("learning", "The training is done, if it still waits.", _one_id("training")),
-    "upkeep.call_out": ("upkeep", "Finds what is owed to CRMs; enqueued only where one is configured.", NO_ARGUMENTS),
-    "outreach.write_back": ("outreach", "Tells a CRM the scores that are owed to it.", SOURCE_AND_TARGET),
-    "outreach.fetch_back": ("outreach", "Asks a CRM for the records of which little is known.", SOURCE),
-    "upkeep.prune": ("upkeep", "Forgets what is old, and makes partitions ahead.", NO_ARGUMENTS),
-}
 CLOSE_CODES = {
     feed.CloseCode.TOO_BIG: "a message was too large",
     feed.CloseCode.RESTART: "the relay restarts, or cannot reach the feed; the reason bears `retry-after`",
@@ -119,6 +49,7 @@ CLOSE_CODES = {
 
 
 def document() -> Json:
+    messages = task_messages()
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Service 6", "version": "1", "description": DESCRIPTION},
@@ -127,10 +58,10 @@ def document() -> Json:
             "relay": {"host": "localhost:8000", "protocol": "ws", "security": [_ref("securitySchemes", "accessToken")]},
             "broker": {"host": "localhost:6379", "protocol": "redis", "description": "Redis or Valkey"},
         },
-        "channels": {"realTime": _feed(), **{queue: _queue(queue) for queue, _, _ in TASKS.values()}},
-        "operations": _operations(),
+        "channels": {"realTime": _feed(), **_queues(messages)},
+        "operations": _operations(messages),
         "components": {
-            "messages": {**_messages(), **{name: _task(name) for name in TASKS}},
+            "messages": {**_messages(), **{message.name: message_document(message) for message in messages}},
             "schemas": _schemas(),
             "securitySchemes": {
                 "accessToken": {"type": "http", "scheme": "bearer", "description": "or the first message, `auth`"}
@@ -150,12 +81,19 @@ def _feed() -> Json:
     }
 
 
-def _queue(queue: str) -> Json:
-    messages = {_short(name): _ref("messages", name) for name, (where, _, _) in TASKS.items() if where == queue}
-    return {"address": queue, "servers": [{"$ref": "#/servers/broker"}], "messages": messages}
+def _queues(messages: Sequence[TaskMessage]) -> Json:
+    return {
+        queue.name: {
+            "address": queue.name,
+            "description": queue.about,
+            "servers": [{"$ref": "#/servers/broker"}],
+            "messages": {one.short_name: _ref("messages", one.name) for one in messages if one.queue == queue.name},
+        }
+        for queue in QUEUES
+    }
 
 
-def _operations() -> Json:
+def _operations(messages: Sequence[TaskMessage]) -> Json:
     """From where this application stands: it receives what clients say."""
 
     def of(action: str, channel: str, names: list[str]) -> Json:
@@ -166,10 +104,10 @@ def _operations() -> Json:
         "hear": of("receive", "realTime", list(CLIENT_MESSAGES)),
         "tell": of("send", "realTime", list(RELAY_MESSAGES)),
     }
-    for queue in dict.fromkeys(queue for queue, _, _ in TASKS.values()):
-        names = [_short(name) for name, (where, _, _) in TASKS.items() if where == queue]
-        found[f"enqueue_{queue}"] = of("send", queue, names)
-        found[f"work_{queue}"] = of("receive", queue, names)
+    for queue in QUEUES:
+        names = [message.short_name for message in messages if message.queue == queue.name]
+        found[f"enqueue_{queue.name}"] = of("send", queue.name, names)
+        found[f"work_{queue.name}"] = of("receive", queue.name, names)
     return found
 
 
@@ -179,20 +117,6 @@ def _messages() -> Json:
         name: {"name": name, "summary": model.__doc__ or name, "payload": _ref("schemas", model.__name__)}
         for name, model in models.items()
     }
-
-
-def _task(name: str) -> Json:
-    _, about, payload = TASKS[name]
-    headers = {
-        "type": "object",
-        "properties": {
-            "task": {"const": name},
-            "id": {"type": "string"},
-            ENQUEUED_AT: {"type": "number", "description": "seconds since 1970"},
-        },
-        "required": ["task", "id"],
-    }
-    return {"name": name, "summary": about, "headers": headers, "payload": payload}
 
 
 def _schemas() -> Json:
@@ -215,7 +139,3 @@ def _without_discriminators(node: Any) -> Any:
 
 def _ref(kind: str, name: str) -> Json:
     return {"$ref": f"#/components/{kind}/{name}"}
-
-
-def _short(name: str) -> str:
-    return name.partition(".")[2]

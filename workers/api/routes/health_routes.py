@@ -21,7 +21,7 @@ from schemas.alarm import AlarmName
 from schemas.api import Health, HealthCheck
 from schemas.run import ACTIVE
 from tasks import queue_depths, worker_heartbeat
-from tasks.app import needed
+from tasks.queues import needed
 from workers.api.routes.lead_list_routes import CurrentServices, current_user
 from workers.exposition import exposition
 
@@ -99,7 +99,7 @@ def _redis(services: Services) -> HealthCheck:
 def _workers(services: Services) -> HealthCheck:
     def look() -> tuple[bool, str]:
         seen = worker_heartbeat.alive_queues(services.redis)
-        missing = [queue for queue in needed(services.settings) if queue not in seen]
+        missing = [queue.name for queue in needed(services.settings) if queue.name not in seen]
         return not missing, f"none for {', '.join(missing)}" if missing else f"seen for {', '.join(sorted(seen))}"
 
     return _checked("workers", look)
