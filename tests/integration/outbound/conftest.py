@@ -39,10 +39,10 @@ def calling(settings: Settings, state_dir: Path, crm: VendorApi, monkeypatch: py
         "SERVICE6_SOURCES__STANDARD__WEBHOOK": f'{{"url": "{crm.url}/told"}}',
         "SERVICE6_SIGNING_SECRET_STANDARD": SIGNING_SECRET,
         # So that what has to wait is due again within the test.
-        "SERVICE6_OUTREACH__BACKOFF_S": "0.01",
-        "SERVICE6_OUTREACH__LEASE_S": "2",
-        "SERVICE6_OUTREACH__DEADLINE_S": "1.5",
-        "SERVICE6_OUTREACH__REST_S": "0.05",
+        "SERVICE6_OUTBOUND__BACKOFF_S": "0.01",
+        "SERVICE6_OUTBOUND__LEASE_S": "2",
+        "SERVICE6_OUTBOUND__DEADLINE_S": "1.5",
+        "SERVICE6_OUTBOUND__REST_S": "0.05",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -55,5 +55,5 @@ def test_nobody_is_followed_elsewhere(server: VendorApi, http: HttpClient) -> No
 
 def test_nobody_there(http: HttpClient, server: VendorApi) -> None:
     answers = http.ask_all([Request("http://127.0.0.1:1"), Request(server.url)])
-    assert [type(answer).__name__ for answer in answers] == ["Unavailable", "Answer"]
+    assert [type(answer).__name__ for answer in answers] == ["Unavailable", "Response"]
     assert "127.0.0.1" not in str(answers[0])
