@@ -1,6 +1,7 @@
 """What travels from the outbox through the stream to the dashboards (see the relay's protocol)."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,6 +13,16 @@ from schemas.run import Run
 from schemas.score import Tier
 
 EVENT_VERSION = 1
+
+
+class EventKind(StrEnum):
+    """What the outbox and the stream carry. Dashboards receive `slice` as `run` and `rescored`, and no `outcome`."""
+
+    SCORE = "score"
+    RUN = "run"
+    SLICE = "slice"  # a step of a run, with the leads that it changed
+    ALARM = "alarm"
+    OUTCOME = "outcome"  # for the learning side
 
 
 class Position(Frozen):

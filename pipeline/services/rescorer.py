@@ -16,7 +16,7 @@ from pipeline.scoring.matrix import Verdicts, differ, read, reasons, verdicts
 from pipeline.scoring.scorer import Scorer
 from pipeline.storage.leads import lead_rows
 from pipeline.storage.operations import outbox
-from pipeline.storage.operations.outbox import Announcement
+from pipeline.storage.operations.outbox import ScoreEvent
 from pipeline.storage.runs.lead_selection import Selection, selection
 from pipeline.storage.scores import packed_scores, run_writes
 from pipeline.storage.scores.packed_scores import Records
@@ -89,13 +89,13 @@ class Rescorer:
         rows = self._scorer.score(waiting, self._as_of)
         places = np.searchsorted(changed.ids, [row.lead_id for row in rows])
         told = [
-            Announcement(row.lead_id, int(changed.revs[at]), float(changed.previous[at]), row.owner, row.body)
+            ScoreEvent(row.lead_id, int(changed.revs[at]), float(changed.previous[at]), row.owner, row.body)
             for row, at in zip(rows, places, strict=True)
             # One that has changed since is scored, and told, by real time.
             if np.float32(row.score) == changed.scores[at]
         ]
         if told:
-            outbox.announce_scores(db, told)
+            outbox.append_scores(db, told)
 
     def _encode(self, db: Session, saved: Records, matrix: Matrix) -> EncodedLeads | None:
         """Fills what is not fresh into `matrix`.

@@ -87,3 +87,10 @@ def test_the_documents_describe_every_queue_and_task() -> None:
     assert set(queues.names()) <= document["channels"].keys()
     tasks = {name for name in app.tasks if not name.startswith("celery.")}
     assert tasks <= document["components"]["messages"].keys()
+
+
+def test_only_the_outbox_appends_to_the_outbox() -> None:
+    root = COMPOSE.parent
+    sources = [path for room in ("pipeline", "tasks", "workers", "commands") for path in (root / room).rglob("*.py")]
+    writers = {path.name for path in sources if "INTO outbox" in path.read_text("utf-8")}
+    assert writers == {"outbox.py"}

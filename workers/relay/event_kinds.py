@@ -7,15 +7,16 @@ from typing import Any
 import orjson
 
 from pipeline.redis_store.change_stream import StreamArrival
+from schemas.event import EventKind
 from workers.relay.feed_changes import AlarmChange, FeedChange, ScoreChange
 from workers.relay.slice_changes import RunChange, SliceChange
 
 # One entry may tell of several things.
 KINDS: dict[str, tuple[Callable[[StreamArrival, dict[str, Any]], FeedChange], ...]] = {
-    "score": (ScoreChange,),
-    "run": (RunChange,),
-    "alarm": (AlarmChange,),
-    "slice": (RunChange, SliceChange),
+    EventKind.SCORE: (ScoreChange,),
+    EventKind.RUN: (RunChange,),
+    EventKind.ALARM: (AlarmChange,),
+    EventKind.SLICE: (RunChange, SliceChange),
 }
 
 logger = logging.getLogger(__name__)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from pipeline.storage.operations import outbox
+from schemas.event import EventKind
 from schemas.lead import Outcome
 
 MOST_JUDGED = 5000  # of one version, the newest, by which its accuracy is told
@@ -53,7 +55,11 @@ def count_since(db: Session, moment: datetime | None, most: int) -> int:
     return int(db.execute(COUNT_SINCE, {"moment": moment, "most": most}).scalar_one())
 
 
-RECORD = text("""
+EVENTS = outbox.appending(
+    f"SELECT '{EventKind.OUTCOME}', 'lead:' || lead_id, 1, NULL, NULL, NULL, '{{}}' FROM noted"  # noqa: S608
+)
+
+RECORD = text(f"""
     WITH noted AS (
         INSERT INTO outcomes AS o (lead_id, outcome, at, received_at, lead_revision)
         SELECT v.lead_id, v.outcome, v.at, :received_at, v.revision
@@ -66,8 +72,8 @@ RECORD = text("""
          WHERE o.outcome <> excluded.outcome
         RETURNING lead_id
     )
-    INSERT INTO outbox (kind, key, rev, body) SELECT 'outcome', 'lead:' || lead_id, 1, '{}' FROM noted
-""")
+    {EVENTS}
+""")  # noqa: S608
 
 FORGET = text("DELETE FROM outcomes WHERE lead_id = ANY(CAST(:ids AS bigint[]))")
 

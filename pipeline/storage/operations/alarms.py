@@ -5,7 +5,9 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from pipeline.storage.operations import outbox
 from schemas.alarm import Alarm, AlarmName, AlarmState
+from schemas.event import EventKind
 
 
 def raise_alarm(db: Session, name: AlarmName, *, subject: str, detail: str, at: datetime) -> bool:
@@ -28,7 +30,7 @@ def _change(db: Session, name: AlarmName, state: AlarmState, subject: str, detai
     if row is None:
         return False
     alarm = Alarm.model_validate(dict(row))
-    db.execute(ANNOUNCE, {"key": f"alarm:{name}", "rev": alarm.rev, "at": at, "body": alarm.model_dump_json()})
+    outbox.append(db, EventKind.ALARM, f"alarm:{name}", alarm.rev, alarm.model_dump_json(), at)
     return True
 
 
@@ -49,5 +51,3 @@ CLEAR = text(f"""
 """)  # noqa: S608
 
 RINGING = text(f"SELECT {COLUMNS} FROM alarms WHERE state = 'raised' ORDER BY at DESC")  # noqa: S608
-
-ANNOUNCE = text("INSERT INTO outbox (kind, key, rev, at, body) VALUES ('alarm', :key, :rev, :at, :body)")

@@ -1,7 +1,7 @@
 """Changes that are saved and not yet published.
 
-A reader that remembers the highest id it saw would lose rows, because a lower id can commit later. So rows are taken,
-published and discarded, and what commits late is found the next time.
+A reader that remembers the highest id would lose rows, because a lower id can commit later. So the publisher reads the
+oldest rows, publishes them and deletes them, and finds what commits late the next time.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.orm import Session
+
+from schemas.event import EventKind
 
 # One number for the whole database: whoever holds it publishes.
 LEADER_LOCK = 0x7365727669636536  # "service6"
@@ -35,28 +37,43 @@ class OutboxBacklog(NamedTuple):
     oldest_s: float
 
 
-TAKE = text("""
+OLDEST = text("""
     SELECT id, kind, key, rev, at, previous_score, owner, previous_owner, body
       FROM outbox
      ORDER BY id
      LIMIT :limit
 """)
 
-DISCARD = text("DELETE FROM outbox WHERE id = ANY(:ids)").bindparams(bindparam("ids", type_=ARRAY(BIGINT)))
+DELETE = text("DELETE FROM outbox WHERE id = ANY(:ids)").bindparams(bindparam("ids", type_=ARRAY(BIGINT)))
 
 # The log is flushed in its order, so one commit that waits for the disk waits for all before it.
 MAKE_DURABLE = text("SELECT pg_logical_emit_message(true, 'service6', '')")
 
 WAIT_FOR_THE_DISK = text("SET LOCAL synchronous_commit = on")
 
-ANNOUNCE_SCORES = text("""
-    INSERT INTO outbox (kind, key, rev, previous_score, owner, previous_owner, body)
-    SELECT 'score', 'lead:' || lead_id, rev, previous_score, owner, owner, body
-      FROM unnest(CAST(:lead_id AS bigint[]), CAST(:rev AS bigint[]), CAST(:previous_score AS real[]),
-                  CAST(:owner AS text[]), CAST(:body AS text[])) AS v (lead_id, rev, previous_score, owner, body)
+
+def appending(select: str) -> str:
+    """The INSERT that a statement appends events with, from a SELECT of these seven columns.
+
+    Nothing else writes to the outbox; what knows the new `rev` only in SQL puts this into its own statement.
+    """
+    return f"INSERT INTO outbox (kind, key, rev, previous_score, owner, previous_owner, body) {select}"
+
+
+APPEND = text("""
+    INSERT INTO outbox (kind, key, rev, at, body)
+    VALUES (:kind, :key, :rev, coalesce(CAST(:at AS timestamptz), now()), :body)
 """)
 
-WAITING = text("""
+APPEND_SCORES = text(
+    appending(f"""
+    SELECT '{EventKind.SCORE}', 'lead:' || lead_id, rev, previous_score, owner, owner, body
+      FROM unnest(CAST(:lead_id AS bigint[]), CAST(:rev AS bigint[]), CAST(:previous_score AS real[]),
+                  CAST(:owner AS text[]), CAST(:body AS text[])) AS v (lead_id, rev, previous_score, owner, body)
+    """)  # noqa: S608
+)
+
+BACKLOG = text("""
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)
       FROM outbox
 """)
@@ -74,10 +91,15 @@ LEAD = text("SELECT pg_try_advisory_lock(:lock)")
 
 def oldest(db: Session, limit: int) -> list[OutboxRow]:
     """The oldest rows by id; they stay until they are discarded."""
-    return [OutboxRow(*row) for row in db.execute(TAKE, {"limit": limit})]
+    return [OutboxRow(*row) for row in db.execute(OLDEST, {"limit": limit})]
 
 
-class Announcement(NamedTuple):
+def append(db: Session, kind: EventKind, key: str, rev: int, body: str, at: datetime | None = None) -> None:
+    """Appends one event; `at` is when it happened, by default now."""
+    db.execute(APPEND, {"kind": kind, "key": key, "rev": rev, "at": at, "body": body})
+
+
+class ScoreEvent(NamedTuple):
     """A saved score as an event of its own."""
 
     lead_id: int
@@ -87,15 +109,15 @@ class Announcement(NamedTuple):
     body: str
 
 
-def announce_scores(db: Session, told: Sequence[Announcement]) -> None:
-    """What is announced is durable before anybody sees it: the transaction waits for the disk."""
+def append_scores(db: Session, events: Sequence[ScoreEvent]) -> None:
+    """An event is durable before anybody sees it: the transaction waits for the disk."""
     db.execute(WAIT_FOR_THE_DISK)
-    columns = [list(column) for column in zip(*told, strict=True)]
-    db.execute(ANNOUNCE_SCORES, dict(zip(Announcement._fields, columns, strict=True)))
+    columns = [list(column) for column in zip(*events, strict=True)]
+    db.execute(APPEND_SCORES, dict(zip(ScoreEvent._fields, columns, strict=True)))
 
 
 def delete(db: Session, ids: Sequence[int]) -> None:
-    db.execute(DISCARD, {"ids": list(ids)})
+    db.execute(DELETE, {"ids": list(ids)})
 
 
 def make_durable(db: Session) -> None:
@@ -104,7 +126,7 @@ def make_durable(db: Session) -> None:
 
 
 def backlog(db: Session) -> OutboxBacklog:
-    events, oldest_s = db.execute(WAITING).one()
+    events, oldest_s = db.execute(BACKLOG).one()
     return OutboxBacklog(events, float(oldest_s))
 
 

@@ -8,7 +8,9 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from pipeline.storage.operations import outbox
 from pipeline.storage.runs.lead_selection import selection
+from schemas.event import EventKind
 from schemas.run import LeadFilter, Run, RunState
 
 
@@ -102,10 +104,9 @@ def live_work_waits(db: Session) -> bool:
 
 def announce(db: Session, run: Run, leads: dict[str, Any] | None = None) -> None:
     """How far a run has come, and with it the packed leads that its last step changed."""
-    kind, body = ("run", {}) if leads is None else ("slice", {"leads": leads})
-    body = {"run": run.model_dump(mode="json"), **body}
-    told = {"kind": kind, "key": f"run:{run.id}", "rev": run.rev, "body": orjson.dumps(body).decode()}
-    db.execute(ANNOUNCE, told)
+    body = {"run": run.model_dump(mode="json"), **({} if leads is None else {"leads": leads})}
+    kind = EventKind.RUN if leads is None else EventKind.SLICE
+    outbox.append(db, kind, f"run:{run.id}", run.rev, orjson.dumps(body).decode())
 
 
 def run_of(row: Any) -> Run:
@@ -191,5 +192,3 @@ PRUNE_SLICES = text("""
 """)
 
 LIVE_WORK_WAITS = text("SELECT EXISTS (SELECT FROM unscored WHERE NOT dead)")
-
-ANNOUNCE = text("INSERT INTO outbox (kind, key, rev, body) VALUES (:kind, :key, :rev, :body)")

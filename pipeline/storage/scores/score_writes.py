@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from pipeline.storage.operations import outbox
+from schemas.event import EventKind
 from schemas.score import ScoreRow
 
 
@@ -44,7 +46,11 @@ def _hex(packed: Sequence[bytes]) -> str:
     return ",".join(map(bytes.hex, packed))
 
 
-SAVE = text("""
+EVENTS = outbox.appending(f"""
+        SELECT '{EventKind.SCORE}', 'lead:' || w.lead_id, w.rev, w.previous_score, w.owner, w.previous_owner, i.body
+          FROM written w JOIN incoming i USING (lead_id)""")  # noqa: S608
+
+SAVE = text(f"""
     WITH incoming AS MATERIALIZED (
         SELECT lead_id, lead_revision, score, confidence, tier, decode(factors, 'hex') AS factors,
                decode(bins, 'hex') AS bins, decode(vector, 'hex') AS vector, owner, body
@@ -70,9 +76,7 @@ SAVE = text("""
         SELECT w.lead_id, w.score, w.confidence, w.tier, :model_id, w.lead_revision, w.rev, :reason, i.bins
           FROM written w JOIN incoming i USING (lead_id)
     ), announced AS (
-        INSERT INTO outbox (kind, key, rev, previous_score, owner, previous_owner, body)
-        SELECT 'score', 'lead:' || w.lead_id, w.rev, w.previous_score, w.owner, w.previous_owner, i.body
-          FROM written w JOIN incoming i USING (lead_id)
+        {EVENTS}
     ), encoded AS (
         INSERT INTO feature_vectors AS f (lead_id, feature_set, lead_revision, vector)
         SELECT lead_id, :model_id, lead_revision, vector FROM incoming ORDER BY lead_id
@@ -88,4 +92,4 @@ SAVE = text("""
          WHERE d.lead_id = s.lead_id
     )
     SELECT count(*) FROM written
-""")
+""")  # noqa: S608

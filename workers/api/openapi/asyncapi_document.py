@@ -1,13 +1,13 @@
 """The AsyncAPI document: the messages of the live feed, and those that travel through the queues."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from schemas import feed
-from schemas.event import AlarmChanged, LeadRemoved, LeadRescored, RunChanged, ScoreChanged
+from schemas.event import Event
 from tasks.queues import QUEUES
 from workers.api.openapi.task_messages import TaskMessage, message_document, task_messages
 
@@ -34,7 +34,7 @@ RELAY_MESSAGES: dict[str, type[BaseModel]] = {
     "heartbeat": feed.Heartbeat,
     "error": feed.CloseMessage,
 }
-EVENTS = (ScoreChanged, LeadRemoved, LeadRescored, RunChanged, AlarmChanged)
+EVENTS: tuple[type[BaseModel], ...] = get_args(get_args(Event)[0])
 
 CLOSE_CODES = {
     feed.CloseCode.TOO_BIG: "a message was too large",
