@@ -19,6 +19,7 @@ from sqlalchemy import text
 from commands.finding import Finding, Level
 from commands.source_checks import examine_sources
 from pipeline.errors import Service6Error
+from pipeline.printable import printable_lines
 from pipeline.settings.loader import load
 from pipeline.storage.platform import migrate
 from pipeline.storage.scores import unscored
@@ -62,7 +63,7 @@ def report(findings: list[Finding]) -> str:
         lines.append(f"{finding.level:<5} {finding.name:<{widest}}  {finding.found}")
         if finding.mend:
             lines.append(f"{'':<6}{'':<{widest}}  → {finding.mend}")
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def as_json(findings: list[Finding]) -> list[dict[str, Any]]:

@@ -11,14 +11,12 @@ from celery import Celery
 from kombu.entity import Queue
 
 from pipeline.settings.loader import Settings
+from tasks.declared import ENQUEUED_AT, QUEUES
 
 if TYPE_CHECKING:  # beat, Flower and the supervisor need no more than the app
     from pipeline.wiring import Services
 
-QUEUES = ("scoring", "upkeep", "rescoring", "learning", "outreach")
 TRAINING_LIBRARIES = ("interpret", "sklearn")  # of the extra `training`
-# When a message was enqueued, in seconds since 1970: how old a queue is, and what it cannot hold any more.
-ENQUEUED_AT = "enqueued_at"
 
 app = Celery("service6")
 app.config_from_object("celeryconfig")

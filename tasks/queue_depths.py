@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 import redis
 
-from tasks.app import ENQUEUED_AT, QUEUES
+from tasks.declared import ENQUEUED_AT, QUEUES
 
 UNACKED = "unacked"  # kombu's hash of the messages that a worker has taken and not acknowledged
 

@@ -2,7 +2,7 @@
 
 import redis
 
-from tasks.app import QUEUES
+from tasks.declared import QUEUES
 
 WORKER_KEY = "service6:worker:"
 TICK_KEY = "service6:tick"

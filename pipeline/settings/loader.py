@@ -211,7 +211,7 @@ def _known(url: SecretStr, variable: str, state_dir: Path) -> str:
 
 
 def _config(variables: Mapping[str, str]) -> dict[str, Any]:
-    document = yaml.safe_load(CONFIG_FILE.read_text())
+    document = yaml.load(CONFIG_FILE.read_text(), yaml.CSafeLoader)
     name = variables.get("SERVICE6_ENV", "development")
     if name not in document["environments"]:
         known = ", ".join(document["environments"])

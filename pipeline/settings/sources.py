@@ -18,6 +18,7 @@ Target = Literal["crm", "webhook"]  # who is told a score
 SINGLE_ACCOUNT_VENDORS = frozenset({"hubspot", "pipedrive"})  # their ids repeat from account to account
 WRITE_BACK_VENDORS = frozenset({"hubspot"})  # vendors whose API we can write to
 FETCH_BACK_VENDORS = frozenset({"hubspot", "zoho"})  # vendors that send ids and changed properties only
+DEFAULT_SOURCE = "standard"  # how an import is read whose source the configuration does not name
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 ACCOUNTLESS_VENDORS = frozenset({"standard", "zoho"})  # their bodies name none
 ORGANISATION_CHARACTERS = 18

@@ -19,7 +19,7 @@ from pipeline.storage.platform import migrate
 from pipeline.wiring import Services
 from schemas.access import Role
 from tasks import worker_heartbeat
-from tasks.app import QUEUES
+from tasks.declared import QUEUES
 from tasks.scoring import score_leads
 from tests.integration.rows import execute, leads_saved, save, told
 from tests.support.processes import ROOT

@@ -23,6 +23,7 @@ import orjson
 
 from pipeline.importing.csv_file import CsvFile, Record
 from pipeline.importing.csv_rows import Layout, Rows
+from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
 from tasks import app as tasks_app
@@ -151,7 +152,7 @@ def summary(counts: Counts, work: Importer) -> str:
         lines.append(f"The rejected rows and why: {work.rejects}")
     if not work.enqueued:
         lines.append("Redis is away; the leads are safe, and upkeep will have them scored.")
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def _cut(together: dict[int, list[Record]]) -> Iterator[Sequence[Record]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.errors import Misconfigured
+from pipeline.printable import printable
 from pipeline.security.tokens import mint
 from pipeline.settings.loader import Settings, embedded_servers, load
 from schemas.access import Role
@@ -167,4 +168,4 @@ def _shown(url: str, embedded: bool) -> str:
 def _say(line: str) -> None:
     # The terminal may be gone; the programs still want an orderly end.
     with suppress(OSError):
-        print(line, flush=True)
+        print(printable(line, keep="\n"), flush=True)

@@ -7,7 +7,7 @@ from pydantic.json_schema import models_json_schema
 
 from schemas import feed
 from schemas.event import AlarmChanged, LeadRemoved, LeadRescored, RunChanged, ScoreChanged
-from tasks.app import ENQUEUED_AT
+from tasks.declared import ENQUEUED_AT
 
 Json = dict[str, Any]
 
