@@ -11,6 +11,7 @@ from celery import Celery
 from kombu.entity import Queue
 
 from pipeline.settings.loader import Settings
+from pipeline.settings.server_urls import broker_url
 from tasks.declared import ENQUEUED_AT, QUEUES
 
 if TYPE_CHECKING:  # beat, Flower and the supervisor need no more than the app
@@ -32,7 +33,7 @@ _services: list[Services] = []
 
 def connect(settings: Settings) -> None:
     """Tells the app where its broker and its schedule are; enough for a process that only enqueues."""
-    app.conf.broker_url = settings.redis_url
+    app.conf.broker_url = broker_url(settings.redis_url)
     tick = settings.upkeep.tick_s
     app.conf.beat_schedule = {
         # A tick that nobody took before the next is of no use.
