@@ -39,7 +39,7 @@ class Line(NamedTuple):
         ]
         head = f"{self.program:<10} {self.at:%Y-%m-%d %H:%M:%S} {printable(' '.join(words))}"
         trace = str(fields.get("exc_info") or "").splitlines()
-        return "\n".join([head, *(f"{'':<10}   {printable(row)}" for row in trace)])
+        return "\n".join([head, *(f"{'':<10} | {printable(row)}" for row in trace)])
 
     def as_json(self) -> str:
         return orjson.dumps({"program": self.program, **(self.fields or {"message": self.raw})}).decode()

@@ -37,12 +37,16 @@ def read(state_dir: Path, names: Sequence[str], *, last: int, follow: bool) -> I
     if unknown:
         raise Misconfigured(f"{', '.join(map(repr, unknown))} has no log; there are: {', '.join(known)}")
     tails = {name: Tail(state_dir, name) for name in names or known}
-    yield from deque(heapq.merge(*(tail.last(last) for tail in tails.values()), key=AT), maxlen=last)
-    while follow:
-        for name in () if names else programs(state_dir):  # one that was started meanwhile
-            tails.setdefault(name, Tail(state_dir, name))
-        yield from sorted((line for tail in tails.values() for line in tail.fresh()), key=AT)
-        time.sleep(LOOK_S)
+    try:
+        yield from deque(heapq.merge(*(tail.last(last) for tail in tails.values()), key=AT), maxlen=last)
+        while follow:
+            for name in () if names else programs(state_dir):  # one that was started meanwhile
+                tails.setdefault(name, Tail(state_dir, name))
+            yield from sorted((line for tail in tails.values() for line in tail.fresh()), key=AT)
+            time.sleep(LOOK_S)
+    finally:
+        for tail in tails.values():
+            tail.close()
 
 
 class Tail:
@@ -69,7 +73,7 @@ class Tail:
         lines = list(self._lines())
         if self._is_moved():
             lines += self._lines()  # what came between the look and the move
-            lines += self._close()
+            lines += self.close()
             lines += self._lines()
         return [self._line(line) for line in lines]
 
@@ -98,7 +102,7 @@ class Tail:
         except FileNotFoundError:
             return False  # it will be made again
 
-    def _close(self) -> list[bytes]:
+    def close(self) -> list[bytes]:
         """What stood at its end without an end of its own."""
         if self._file is not None:
             self._file.close()
