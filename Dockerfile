@@ -2,6 +2,7 @@ FROM python:3.11-slim AS build
 WORKDIR /app
 COPY setup.cfg pyproject.toml constraints.txt README.md ./
 COPY cli.py celeryconfig.py ./
+COPY commands commands
 COPY coordination coordination
 COPY dashboard dashboard
 COPY migrations migrations

@@ -93,9 +93,9 @@ def main() -> None:
 
 def _imported(services: Services, path: Path, *, new: int) -> float:
     began = time.perf_counter()
-    work = Importer(services, path, source="bench", layout=Layout("Lead ID", created="Created"))
-    work.survey()
-    counts = work.run(lambda _: None)
+    with Importer(services, path, source="bench", layout=Layout("Lead ID", created="Created")) as work:
+        work.survey()
+        counts = work.run(lambda _: None)
     seconds = time.perf_counter() - began
     assert (counts.new, counts.changed, counts.rejected) == (new, 0, 0), counts
     return ROWS / seconds

@@ -18,6 +18,7 @@ from pipeline.settings.loader import load
 from pipeline.vendors.signed_request import SignedRequest
 from pipeline.wiring import Services
 from tests.support import crm
+from tests.support.keys import SECRET_KEY
 from workers.webhooks.receiver import WebhookReceiver, receivers
 
 TARGET_US = 300
@@ -27,7 +28,7 @@ REPEATS = 200
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as state:
-        opened = crm.environment() | {"SERVICE6_SECRET_KEY": "a key", "SERVICE6_UPKEEP__DELIVERY_DAYS": "36500"}
+        opened = crm.environment() | {"SERVICE6_SECRET_KEY": SECRET_KEY, "SERVICE6_UPKEEP__DELIVERY_DAYS": "36500"}
         os.environ.update(opened)
         services = Services(load(Path(state)), Metrics(CollectorRegistry()))
         record(

@@ -1,0 +1,1 @@
+"""The subcommands of `service6`, a file each: parse, call one function, print."""

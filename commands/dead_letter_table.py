@@ -1,36 +1,42 @@
 """Dead letters as an operator reads and settles them in a terminal."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
 from commands.actor import actor
 from pipeline.errors import GiveUp
+from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings
 from pipeline.storage.operations import dead_letters
 from pipeline.wiring import Services
 from schemas.dead_letter import DeadLetter, DeadLetterResolution
-from tasks import app as tasks_app
-from tasks import retry_handlers
-from tasks.batches import enqueue_batches
-from tasks.retry_handlers import ReplayResult
+from workers.api.dead_letter_views import dead_letter
 from workers.command_services import command_services
+
+if TYPE_CHECKING:  # a list of them is shown without Celery
+    from tasks.retry_handlers import ReplayResult
 
 BATCH = 500  # letters a transaction
 ERROR_LIMIT = 60  # characters
 
-Settle = Callable[[Services, Session, Sequence[int]], ReplayResult]
+Settle = Callable[[Services, Session, Sequence[int]], "ReplayResult"]
 
 
 def look(settings: Settings, limit: int) -> list[DeadLetter]:
     """The newest first."""
     with command_services(settings) as services, services.session() as db:
-        return [retry_handlers.as_dead_letter(letter) for letter in dead_letters.page(db, limit=limit)]
+        return [dead_letter(letter) for letter in dead_letters.page(db, limit=limit)]
 
 
 def replay(settings: Settings, ids: Sequence[int]) -> list[DeadLetterResolution]:
     """All there are if `ids` is empty. Raises GiveUp, and does nothing, if one of `ids` is not there."""
+    from tasks import app as tasks_app
+    from tasks import retry_handlers
 
     def again(services: Services, db: Session, batch: Sequence[int]) -> ReplayResult:
         grace = timedelta(seconds=services.settings.upkeep.grace_s)
@@ -42,9 +48,10 @@ def replay(settings: Settings, ids: Sequence[int]) -> list[DeadLetterResolution]
 
 def discard(settings: Settings, ids: Sequence[int]) -> list[DeadLetterResolution]:
     """As `replay`."""
+    from tasks import retry_handlers
 
     def away(_: Services, db: Session, batch: Sequence[int]) -> ReplayResult:
-        return ReplayResult(retry_handlers.discard(db, batch, actor=actor()), [])
+        return retry_handlers.ReplayResult(retry_handlers.discard(db, batch, actor=actor()), [])
 
     return _settle(settings, ids, away)
 
@@ -58,7 +65,9 @@ def text(found: Sequence[DeadLetter]) -> str:
         error = letter.error.partition("\n")[0][:ERROR_LIMIT]
         died = f"{letter.last_at:%Y-%m-%d %H:%M}"
         lines.append(f"{letter.id:>6}  {died:<17}{letter.attempts:>8}  {letter.task:<20} {what:<18} {error}".rstrip())
-    return "\n".join([*lines, "", "`service6 dead-letters replay ID` tries again; `discard ID` gives up for good"])
+    return printable_lines(
+        [*lines, "", "`service6 dead-letters replay ID` tries again; `discard ID` gives up for good"]
+    )
 
 
 def summary(settlements: Sequence[DeadLetterResolution]) -> str:
@@ -68,6 +77,8 @@ def summary(settlements: Sequence[DeadLetterResolution]) -> str:
 
 
 def _settle(settings: Settings, ids: Sequence[int], settle: Settle) -> list[DeadLetterResolution]:
+    from tasks.batches import enqueue_batches
+
     with command_services(settings) as services:
         settlements: list[DeadLetterResolution] = []
         for batch in [sorted({*ids})] if ids else _batches(services):

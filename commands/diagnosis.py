@@ -17,8 +17,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from commands.finding import Finding, Level
+from commands.secret_checks import examine_sealed, examine_secret_key
 from commands.source_checks import examine_sources
 from pipeline.errors import Service6Error
+from pipeline.printable import printable_lines
 from pipeline.settings.loader import load
 from pipeline.storage.platform import migrate
 from pipeline.storage.scores import unscored
@@ -46,7 +48,7 @@ def examine(state_dir: Path | None) -> list[Finding]:
         return [Finding("configuration", "bad", str(error), "correct it, then run `service6 doctor` again")]
     findings = [Finding("configuration", "ok", f"{settings.env}, state in {settings.state_dir}")]
     with command_services(settings) as services:
-        for look in (_python, _disk, _secret_key, examine_sources, _postgresql, _redis, _api):
+        for look in (_python, _disk, examine_secret_key, examine_sources, _postgresql, _redis, _api):
             findings += look(services)
     return findings
 
@@ -62,7 +64,7 @@ def report(findings: list[Finding]) -> str:
         lines.append(f"{finding.level:<5} {finding.name:<{widest}}  {finding.found}")
         if finding.mend:
             lines.append(f"{'':<6}{'':<{widest}}  → {finding.mend}")
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def as_json(findings: list[Finding]) -> list[dict[str, Any]]:
@@ -85,14 +87,6 @@ def _disk(services: Services) -> Iterator[Finding]:
     yield Finding("disk", level, f"{free / 2**30:.1f} GiB free", mend)
 
 
-def _secret_key(services: Services) -> Iterator[Finding]:
-    if services.settings.secret_key.get_secret_value():
-        yield Finding("secret key", "ok", "set")
-    else:
-        mend = "set SERVICE6_SECRET_KEY (openssl rand -base64 32), or run `service6 up`, which makes one"
-        yield Finding("secret key", "bad", "missing: no personal data can be sealed, no token signed", mend)
-
-
 def _postgresql(services: Services) -> Iterator[Finding]:
     try:
         with services.session() as db:
@@ -110,6 +104,7 @@ def _postgresql(services: Services) -> Iterator[Finding]:
     yield from _schema(services)
     if migrate.current(services.settings.database_url) is not None:
         yield from _owed(services)
+        yield from examine_sealed(services)
 
 
 def _schema(services: Services) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from commands.actor import actor
-from pipeline.services import model_promotion
+from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings
 from pipeline.storage.models import champions
 from pipeline.storage.models.champions import ChampionChange, Listed
@@ -26,6 +26,8 @@ def card(settings: Settings, version: str) -> ModelCard:
 
 def promote(settings: Settings, version: str, *, anyway: bool) -> str:
     """Raises GiveUp, and changes nothing, if the model is damaged, or not ready and not wanted anyway."""
+    from pipeline.services import model_promotion
+
     with command_services(settings) as services:
         with services.session() as db:
             handover = model_promotion.promote(db, version, actor=actor(), anyway=anyway)
@@ -36,6 +38,8 @@ def promote(settings: Settings, version: str, *, anyway: bool) -> str:
 
 
 def revert(settings: Settings) -> str:
+    from pipeline.services import model_promotion
+
     with command_services(settings) as services:
         with services.session() as db:
             handover = model_promotion.revert(db, actor=actor())
@@ -57,7 +61,7 @@ def text(found: Sequence[Listed]) -> str:
             f"{one.version:<20}{one.stage:<11}{one.readiness:<11}{one.roc_auc:>8.3f}{one.leads:>10,}"
             f"  {one.created_at:%Y-%m-%d %H:%M}"
         )
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def card_text(version: str, told: ModelCard) -> str:
@@ -72,7 +76,7 @@ def card_text(version: str, told: ModelCard) -> str:
         "what counts: " + ", ".join(term.attribute for term in told.importances[:SHOWN]),
     ]
     lines += [f"  left out: {out.attribute}, {out.reason}" for out in told.left_out]
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def _window(window: Window, sampled: int | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import redis
 
 from pipeline.errors import TryAgain
+from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings
 from pipeline.storage.operations import dead_letters
 from pipeline.storage.outbound import outbound_work
@@ -75,7 +76,7 @@ def text(work: WorkState) -> str:
         fetched = f"{one.leads:,} records of {one.source} to be fetched"
         owed = fetched if one.target == FETCH else f"{one.leads:,} scores of {one.source} owed to its {one.target}"
         lines.append(f"{owed}, the oldest for {_age(one.oldest_s)}; {one.dead:,} dead")
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def _age(seconds: float | None) -> str:

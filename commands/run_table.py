@@ -9,14 +9,12 @@ from redis.exceptions import RedisError
 
 from commands.actor import actor
 from pipeline.errors import GiveUp, TryAgain
-from pipeline.services import start_run
+from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings
 from pipeline.storage.runs import rescore_runs
 from pipeline.wiring import Services
 from schemas.run import ACTIVE, AttributeComparison, LeadFilter, Preview, Run, RunAction, RunRequest, RunState
-from tasks import app as tasks_app
 from tasks import worker_heartbeat
-from workers.api import run_actions
 from workers.command_services import command_services
 
 LOOK_S = 0.25
@@ -41,6 +39,9 @@ def comparison(text: str) -> AttributeComparison:
 
 def begin(settings: Settings, asked: RunRequest) -> tuple[Run, bool]:
     """The run, and whether a worker is there to do it."""
+    from tasks import app as tasks_app
+    from workers.api import run_actions
+
     with command_services(settings) as services:
         with services.session() as db:
             run = run_actions.begin_run(services, db, asked, actor())
@@ -52,6 +53,8 @@ def begin(settings: Settings, asked: RunRequest) -> tuple[Run, bool]:
 
 
 def preview(settings: Settings, asked: RunRequest, step: Callable[[int], None]) -> Preview:
+    from pipeline.services import start_run
+
     with command_services(settings) as services:
         return start_run.preview(services, asked, step)
 
@@ -84,6 +87,9 @@ def follow(settings: Settings, run_id: int, told: Told) -> Run:
 
 
 def steer(settings: Settings, run_id: int, deed: RunAction) -> Run:
+    from tasks import app as tasks_app
+    from workers.api import run_actions
+
     with command_services(settings) as services:
         with services.session() as db:
             run = run_actions.apply_action(db, run_id, deed, actor())
@@ -101,7 +107,7 @@ def table(found: Sequence[Run]) -> str:
         f"  {run.model_version:<20}  {run.created_at:%Y-%m-%d %H:%M}  {run.reason}"
         for run in found
     ]
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def sheet(run: Run) -> str:
@@ -120,7 +126,7 @@ def sheet(run: Run) -> str:
         lines.append(f"  {run.error}")
     if run.state == RunState.FAILED:
         lines.append(f"  when that is mended: service6 runs retry {run.id}")
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def preview_text(found: Preview) -> str:
@@ -135,7 +141,7 @@ def preview_text(found: Preview) -> str:
         lines.append(
             f"  by {bucket.low:>2g} to {upper:<4} {bucket.leads:>10,}  {'█' * round(40 * bucket.leads / widest)}"
         )
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def filter_words(where: LeadFilter) -> str:

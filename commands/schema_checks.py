@@ -5,6 +5,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pipeline.errors import GiveUp, TryAgain
 from pipeline.settings.loader import Settings
+from pipeline.settings.server_urls import without_secrets
 from pipeline.storage.platform import migrate
 
 
@@ -21,4 +22,4 @@ def upgrade(settings: Settings) -> list[str]:
 
 
 def _where(settings: Settings) -> str:
-    return settings.database_url.rpartition("@")[2]
+    return without_secrets(settings.database_url)

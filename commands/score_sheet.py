@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from pipeline.errors import GiveUp
+from pipeline.printable import printable_lines
 from pipeline.scoring.explain import is_enough
 from pipeline.settings.loader import Settings
 from pipeline.storage.leads import lead_list
@@ -55,7 +56,7 @@ def text(lead: LeadDetail) -> str:
     where = [f"stage {lead.stage}", f"owner {lead.owner}", f"outcome {lead.outcome}"]
     known = [part for part in where if not part.endswith(" None")]
     head = f"lead {lead.id}  {lead.source}:{lead.external_id}" + (f"  ({', '.join(known)})" if known else "")
-    return "\n".join([head, *verdict(score)])
+    return printable_lines([head, *verdict(score)])
 
 
 def verdict(score: LeadScore) -> list[str]:

@@ -1,8 +1,9 @@
 """Looks at each CRM's door and at what its mapping makes of a lead."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from commands.finding import Finding
+from commands.running_stack import variables_of_the_running_stack
 from pipeline.errors import Misconfigured
 from pipeline.leads.attributes import canonical
 from pipeline.outbound.http_client import http_client
@@ -13,38 +14,53 @@ from pipeline.wiring import Services
 from workers.webhooks.receiver import receiver
 
 SET_IT = "set it, in the worker's environment too, or switch this off"
+LACKS = "this shell lacks the variable"
 FEWEST_FEATURES = 3  # of the scorecard; below, a score says little
 
 
 def examine_sources(services: Services) -> Iterator[Finding]:
+    elsewhere = variables_of_the_running_stack(services.settings.state_dir)
     for source, secrets in services.settings.webhook_secrets.items():
         if secrets:
             yield _door(services, source, len(secrets))
             yield _mapping(services, source)
+        elif secret_variable(source) in elsewhere:
+            yield Finding(f"webhooks {source}", "ok", f"open in the running stack; {LACKS} {secret_variable(source)}")
+            yield _mapping(services, source)
         else:
             yield Finding(f"webhooks {source}", "ok", f"closed; {secret_variable(source)} would open it")
-        yield from _calls_out(services, source)
-    if not any(services.settings.webhook_secrets.values()):
+        yield from _calls_out(services, source, elsewhere)
+    if not any(services.settings.webhook_secrets.values()) and not elsewhere & set(
+        map(secret_variable, services.settings.sources)
+    ):
         mend = f"set {secret_variable('standard')}, or that of your CRM"
         yield Finding("webhooks", "warn", "all closed: no source has a secret", mend)
 
 
-def _calls_out(services: Services, source: str) -> Iterator[Finding]:
+def _calls_out(services: Services, source: str, elsewhere: Collection[str]) -> Iterator[Finding]:
     for target in services.settings.sources[source].targets:
         name = f"{target} {source}"
         try:
             score_writer(services.settings, source, target, http_client(services.settings.outbound))
         except Misconfigured as error:
-            yield Finding(name, "bad", str(error), SET_IT)
+            yield _unset(name, source, error, elsewhere)
         else:
             yield Finding(name, "ok", "scores are sent to it")
     if services.settings.sources[source].fetches:
         try:
             record_reader(services.settings, source, http_client(services.settings.outbound), {})
         except Misconfigured as error:
-            yield Finding(f"fetch {source}", "bad", str(error), SET_IT)
+            yield _unset(f"fetch {source}", source, error, elsewhere)
         else:
             yield Finding(f"fetch {source}", "ok", "its records are asked for")
+
+
+def _unset(name: str, source: str, error: Misconfigured, elsewhere: Collection[str]) -> Finding:
+    variables = {secret_variable(source, "CRM_TOKEN"), secret_variable(source, "SIGNING_SECRET")}
+    known = sorted(variable for variable in variables & set(elsewhere) if variable in str(error))
+    if known:
+        return Finding(name, "ok", f"set in the running stack; {LACKS} {known[0]}")
+    return Finding(name, "bad", str(error), SET_IT)
 
 
 def _door(services: Services, source: str, secrets: int) -> Finding:

@@ -1,19 +1,22 @@
 """Access tokens that operators hand out, until there are accounts."""
 
+import http.client
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
+from pipeline.errors import GiveUp
 from pipeline.security.tokens import mint
 from pipeline.settings.loader import Settings
-from pipeline.wiring import DEFAULT_SOURCE
+from pipeline.settings.sources import DEFAULT_SOURCE
 from schemas.access import Role
-from workers.command_services import command_services
 from workers.supervisor.api_address import api_url
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LIFETIME = re.compile(r"(\d{1,7})([smhd])")
 LONGEST = timedelta(days=3650)
+ANSWER_S = 2.0
 
 
 def token_lifetime(text: str) -> timedelta:
@@ -29,16 +32,37 @@ def token_lifetime(text: str) -> timedelta:
 
 def token(settings: Settings, role: Role, *, owners: Sequence[str], sub: str, expires: timedelta | None) -> str:
     """`owners` as the CRM writes them: an e-mail address becomes the pseudonym that its leads carry."""
-    with command_services(settings) as services:
-        stored = [services.source_map(DEFAULT_SOURCE).owner(owner) for owner in owners]
     return mint(
         settings.secret_key.get_secret_value(),
         role=role,
         sub=sub,
-        owners=stored,
+        owners=_stored(settings, owners),
         lifetime=expires or timedelta(minutes=settings.tokens.access_minutes),
         now=datetime.now(UTC),
     )
+
+
+def _stored(settings: Settings, owners: Sequence[str]) -> list[str]:
+    if not owners:
+        return []
+    from workers.command_services import command_services
+
+    with command_services(settings) as services:
+        return [services.source_map(DEFAULT_SOURCE).owner(owner) for owner in owners]
+
+
+def require_running(settings: Settings) -> None:
+    """Raises GiveUp if nobody answers where the page should be."""
+    url = api_url(settings)
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_S)
+    try:
+        connection.request("GET", "/health/live")
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        raise GiveUp(f"nobody answers at {url}; start it with `service6 up`") from None
+    finally:
+        connection.close()
 
 
 def sign_in_link(settings: Settings, minted: str) -> str:

@@ -8,17 +8,17 @@ import redis
 
 from commands.actor import actor
 from pipeline.errors import Conflict, GiveUp
+from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings
 from pipeline.storage.models import champions, trainings
 from pipeline.wiring import Services
 from schemas.model_card import ModelCard
 from schemas.training import Training, TrainingOptions, TrainingReason, TrainingState
 from tasks import worker_heartbeat
-from tasks.app import connect
-from tasks.learning import QUEUE, enqueue_training
 from workers.api.training_views import training
 from workers.command_services import command_services
 
+QUEUE = "learning"
 LOOK_S = 0.5
 LINE_EVERY_S = 10.0
 SEEN_WITHIN_S = 15.0  # a worker that has just been started shows itself
@@ -29,6 +29,9 @@ Say = Callable[[str], None]
 
 def request_training(settings: Settings, wishes: TrainingOptions) -> int:
     """Its number. Raises Conflict if another person's training waits with other wishes."""
+    from tasks.app import connect
+    from tasks.learning import enqueue_training
+
     with command_services(settings) as services:
         with services.session() as db:
             asked = trainings.request(db, reason=TrainingReason.ASKED, actor=actor(), wishes=wishes)
@@ -79,7 +82,7 @@ def text(found: list[Training]) -> str:
         came = one.contest.reason if one.contest else one.error or ""
         asked = f"{one.asked_at:%Y-%m-%d %H:%M}"
         lines.append(f"{one.id:<6}{one.state:<10}{one.reason:<10}{asked:<18}{one.version or '-':<20}{came}")
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def contest_result(done: Training) -> str:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from commands import score_sheet
 from pipeline.errors import GiveUp, Malformed
 from pipeline.leads.merging import Lead
+from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
 from schemas.score import LeadScore, Value
@@ -86,4 +87,4 @@ def _lead_text(trial: Trial) -> str:
     lines += [f"  {name} = {value}" for name, value in facts if value is not None]
     if trial.sealed:
         lines.append(f"  sealed: {', '.join(trial.sealed)}")
-    return "\n".join([*lines, "", *score_sheet.verdict(trial.score)])
+    return printable_lines([*lines, "", *score_sheet.verdict(trial.score)])

@@ -1,4 +1,9 @@
-"""The one composition root: settings -> the services that a process works with."""
+"""The one composition root: settings -> the services that a process works with.
+
+Libraries that not every process needs are imported with the service that needs them: `service6 queues` loads no numpy.
+"""
+
+from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
@@ -6,36 +11,36 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from time import monotonic
+from typing import TYPE_CHECKING
 
-from redis import Redis
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from pipeline.errors import GiveUp
-from pipeline.leads.source_mapping import SourceMap
 from pipeline.metrics import Metrics
-from pipeline.redis_store.change_stream import ChangeStream
-from pipeline.redis_store.outcome_stream import OutcomeStream
-from pipeline.redis_store.rate_limit import Limiter
-from pipeline.redis_store.redis_client import connect
-from pipeline.scoring.glassbox import open_artefact
-from pipeline.scoring.scorecard import Scorecard
-from pipeline.scoring.scorer import Scorer
-from pipeline.security.vault import Vault
 from pipeline.settings.loader import Settings
-from pipeline.storage.models import champions, model_versions
-from pipeline.storage.models.champions import PromotedModel
+from pipeline.settings.sources import DEFAULT_SOURCE
 from pipeline.storage.platform.engine import engine, statements, transaction
-from pipeline.vendors.crm_account import AccessToken
 from schemas.score import Engine as ModelEngine
 from schemas.scorecard import ScorecardConfig
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from pipeline.leads.source_mapping import SourceMap
+    from pipeline.redis_store.change_stream import ChangeStream
+    from pipeline.redis_store.outcome_stream import OutcomeStream
+    from pipeline.redis_store.rate_limit import Limiter
+    from pipeline.scoring.scorer import Scorer
+    from pipeline.security.vault import Vault
+    from pipeline.storage.models.champions import PromotedModel
+    from pipeline.vendors.crm_account import AccessToken
 
 logger = logging.getLogger(__name__)
 
 MODELS_KEPT = 32
 CHAMPION_AGE_S = 2.0  # how long a promotion may go unnoticed
 CALLS_S = 10
-DEFAULT_SOURCE = "standard"  # how an import is read whose source the configuration does not name
 
 
 @dataclass(frozen=True)
@@ -80,35 +85,50 @@ class Services:
 
     @cached_property
     def redis(self) -> Redis:
+        from pipeline.redis_store.redis_client import connect
+
         made = connect(self.settings.redis_url)
         self._closing.callback(made.close)
         return made
 
     @cached_property
     def stream(self) -> ChangeStream:
+        from pipeline.redis_store.change_stream import ChangeStream
+
         return ChangeStream(self.redis, self.settings.stream.key, self.settings.stream.length)
 
     @cached_property
     def outcomes(self) -> OutcomeStream:
+        from pipeline.redis_store.outcome_stream import OutcomeStream
+
         return OutcomeStream(self.redis)
 
     @cached_property
     def score_lead_budget(self) -> Limiter:
+        from pipeline.redis_store.rate_limit import Limiter
+
         limit = self.settings.api.score_leads_a_minute
         url = self.settings.redis_url
         return Limiter("score-lead", url, limit=limit, window_s=60, uncounted=self.metrics.uncounted)
 
     def calls_budget(self, name: str, limit: int) -> Limiter:
         """So many calls to one CRM in `CALLS_S`, over all processes."""
+        from pipeline.redis_store.rate_limit import Limiter
+
         url = self.settings.redis_url
         return Limiter(name, url, limit=limit, window_s=CALLS_S, uncounted=self.metrics.uncounted)
 
     @cached_property
     def vault(self) -> Vault:
+        from pipeline.security.vault import Vault
+
         return Vault(self.settings.secret_key.get_secret_value().split())
 
     @cached_property
     def scorer(self) -> Scorer:
+        from pipeline.scoring.scorecard import Scorecard
+        from pipeline.scoring.scorer import Scorer
+
         return Scorer(Scorecard(self.settings.scorecard), self.settings.tiers)
 
     @property
@@ -122,12 +142,16 @@ class Services:
 
     @cached_property
     def _card(self) -> Champion:
+        from pipeline.storage.models import model_versions
+
         model = self.scorer.model
         with self.session() as db:
             model_id = model_versions.ensure(db, model.version, model.engine, model.artefact())
         return Champion(self.scorer, model_id)
 
     def _read_champion(self) -> Champion:
+        from pipeline.storage.models import champions
+
         with self.reading() as db:
             promoted = champions.promoted(db)
         # Opened again whenever its row was written: one that is damaged meanwhile is told by all processes alike.
@@ -146,6 +170,8 @@ class Services:
 
     def before(self, model_id: int) -> Champion:
         """Who was in charge before it, as far as it can be used: the same one in every process."""
+        from pipeline.storage.models import champions
+
         with self.reading() as db:
             earlier = champions.earlier(db, model_id)
         for each in earlier:
@@ -154,6 +180,8 @@ class Services:
         return self._card
 
     def source_map(self, name: str) -> SourceMap:
+        from pipeline.leads.source_mapping import SourceMap
+
         return SourceMap(name, self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE]), self.vault)
 
     def close(self) -> None:
@@ -173,8 +201,14 @@ class Services:
 
     def _scorer_of(self, model_id: int) -> Scorer:
         """The scorer that made the scores of this model version, to read them with."""
+        from pipeline.scoring.scorecard import Scorecard
+        from pipeline.scoring.scorer import Scorer
+        from pipeline.storage.models import model_versions
+
         with self.session() as db:
             version = model_versions.load(db, model_id)
         if version.engine == ModelEngine.GLASSBOX:
+            from pipeline.scoring.glassbox import open_artefact
+
             return Scorer(open_artefact(version.artefact), self.settings.tiers)
         return Scorer(Scorecard(ScorecardConfig.model_validate(version.artefact)), self.settings.tiers)

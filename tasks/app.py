@@ -10,13 +10,13 @@ from celery import Celery
 from kombu.entity import Queue
 
 from pipeline.settings.loader import Settings
+from pipeline.settings.server_urls import broker_url
 from tasks import queues
+from tasks.queues import ENQUEUED_AT
 
 if TYPE_CHECKING:  # beat, Flower and the supervisor need no more than the app
     from pipeline.wiring import Services
 
-# When a message was enqueued, in seconds since 1970: how old a queue is, and what it cannot hold any more.
-ENQUEUED_AT = "enqueued_at"
 
 app = Celery("service6")
 app.config_from_object("celeryconfig")
@@ -32,7 +32,7 @@ _services: list[Services] = []
 
 def connect(settings: Settings) -> None:
     """Tells the app where its broker and its schedule are; enough for a process that only enqueues."""
-    app.conf.broker_url = settings.redis_url
+    app.conf.broker_url = broker_url(settings.redis_url)
     tick = settings.upkeep.tick_s
     app.conf.beat_schedule = {
         # A tick that nobody took before the next is of no use.

@@ -8,7 +8,7 @@ import orjson
 import redis
 
 from tasks import queues
-from tasks.app import ENQUEUED_AT
+from tasks.queues import ENQUEUED_AT
 
 UNACKED = "unacked"  # kombu's hash of the messages that a worker has taken and not acknowledged
 

@@ -12,7 +12,7 @@ from pipeline.storage.operations import audit, dead_letters
 from pipeline.storage.operations.dead_letters import DeadLetterRow
 from pipeline.storage.outbound import outbound_work
 from pipeline.storage.scores import unscored
-from schemas.dead_letter import DeadLetter, DeadLetterResolution
+from schemas.dead_letter import DeadLetterResolution
 from tasks.learning import train_model
 from tasks.scoring import score_leads
 
@@ -72,12 +72,6 @@ def discard(db: Session, ids: Sequence[int], *, actor: str) -> list[DeadLetterRe
     for task, keys in _keys_by_task(letters).items():
         RETRY_HANDLERS[task].abandon(db, keys)
     return [DeadLetterResolution(id=str(letter.id), outcome="discarded") for letter in letters]
-
-
-def as_dead_letter(letter: DeadLetterRow) -> DeadLetter:
-    told = letter._asdict()
-    arguments = {name: str(value) for name, value in letter.arguments.items()}
-    return DeadLetter.model_validate({**told, "id": str(letter.id), "arguments": arguments})
 
 
 def _claim(db: Session, ids: Sequence[int], actor: str, action: str) -> list[DeadLetterRow]:

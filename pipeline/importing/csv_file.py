@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from pipeline.errors import GiveUp
+from pipeline.spreadsheet import original
 
 SEPARATORS = ",;\t|"
 SNIFFED = 65_536  # characters
+ADDED = ["line", "reason"]  # the first columns of the rejected rows, which are mended and imported again
 CELL_LIMIT = 1 << 20  # characters; a quote that is never closed makes one cell of the rest of the file
 
 
@@ -48,7 +50,9 @@ class CsvFile:
         """All but the first, and but blank lines."""
         records = self._records()
         next(records, None)
-        return records
+        if self.columns[: len(ADDED)] != ADDED:
+            return records
+        return (Record(line, [original(field) for field in fields]) for line, fields in records)
 
     def _records(self) -> Iterator[Record]:
         csv.field_size_limit(CELL_LIMIT)

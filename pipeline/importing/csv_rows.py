@@ -85,8 +85,9 @@ class Rows:
         *,
         run: str,
         now: datetime,
+        dates: Dates | None = None,
     ) -> None:
-        self.dates = Dates()
+        self.dates = dates or Dates()
         self._width = len(columns)
         self._source = source
         self._limits = limits

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import redis.asyncio
 from redis import Redis
@@ -10,6 +11,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from pipeline.errors import TryAgain
+from pipeline.settings.server_urls import is_socket
 
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 5.0
@@ -17,23 +19,17 @@ ANSWER_TIMEOUT_S = 5.0
 
 def connect(url: str) -> Redis:
     # Whoever calls backs off by itself; a retry inside the client would hide how long Redis is away.
-    return Redis.from_url(
-        url,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_timeout=ANSWER_TIMEOUT_S,
-        socket_keepalive=True,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_limits(url))
 
 
 def connect_async(url: str) -> redis.asyncio.Redis:
-    return redis.asyncio.Redis.from_url(
-        url,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_timeout=ANSWER_TIMEOUT_S,
-        socket_keepalive=True,
-        retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
-    )
+    return redis.asyncio.Redis.from_url(url, retry=redis.asyncio.retry.Retry(NoBackoff(), 0), **_limits(url))
+
+
+def _limits(url: str) -> dict[str, Any]:
+    """A Unix socket knows no keep-alive: it ends with the server."""
+    limits = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": ANSWER_TIMEOUT_S}
+    return limits if is_socket(url) else {**limits, "socket_keepalive": True}
 
 
 @contextmanager

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
-from pydantic import SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -21,6 +19,8 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import Misconfigured
+from pipeline.settings.config_file import configuration, meant, merge
+from pipeline.settings.secret_files import MAKE_ONE, SECRET_KEY, secret_file, secret_key
 from pipeline.settings.sections import (
     ApiSettings,
     DatabaseSettings,
@@ -44,7 +44,10 @@ from schemas.scorecard import ScorecardConfig, TierCuts
 CONFIG_FILE = Path(__file__).parents[2] / "coordination" / "unified_config.yaml"
 ACTIVE_SECRETS = 2  # of a source: one, and another while it is being rotated
 FOUND = ("state_dir", "metrics_dir", "secret_key", "webhook_secrets", "crm_tokens", "signing_secrets")
-VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
+SECRETS = ("WEBHOOK_SECRET_", "CRM_TOKEN_", "SIGNING_SECRET_")
+PREFIX = "SERVICE6_"
+# Two settings have a variable of their own.
+VARIABLES = {"database.url": "DATABASE_URL", "redis.url": "REDIS_URL"}
 
 SecretKind = Literal["WEBHOOK_SECRET", "CRM_TOKEN", "SIGNING_SECRET"]
 
@@ -90,9 +93,9 @@ class Settings(BaseSettings):
     @classmethod
     def _sources_have_defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
         """After the environment was laid over the file, so that a source may come only from there."""
-        vendors = given["vendors"] = _merge(vendor_files(), given.get("vendors"))
+        vendors = given["vendors"] = merge(vendor_files(), given.get("vendors"))
         if isinstance(vendors, dict) and isinstance(given.get("sources"), dict):
-            sources = _merge({name: {"vendor": name} for name in vendors}, given["sources"])
+            sources = merge({name: {"vendor": name} for name in vendors}, given["sources"])
             given["sources"] = {name: with_defaults(source, vendors) for name, source in sources.items()}
         return given
 
@@ -158,12 +161,12 @@ def load(state_dir: Path | None = None) -> Settings:
     """Raises Misconfigured with the name of the setting that is missing or wrong."""
     root = state_dir or default_state_dir()
     variables = {**embedded_servers(root), **os.environ}
-    config = _config(variables)
-    secret = os.environ.get("SERVICE6_SECRET_KEY") or _secret_file(root, "secret-key")
-    if not secret:
-        if os.environ.get("SERVICE6_ENV") == "production":
-            raise Misconfigured("SERVICE6_SECRET_KEY is not set; make one with: openssl rand -base64 32")
-        secret = ""
+    sections = [name for name in Settings.model_fields if name not in (*FOUND, "env")]
+    _require_known(sections)
+    config = configuration(CONFIG_FILE, variables, sections)
+    secret = secret_key(root)
+    if not secret and os.environ.get("SERVICE6_ENV") == "production":
+        raise Misconfigured(f"{SECRET_KEY} is not set; {MAKE_ONE}")
     try:
         loaded = Settings(
             **config,
@@ -178,9 +181,7 @@ def load(state_dir: Path | None = None) -> Settings:
     except SettingsError as error:
         raise Misconfigured(f"an environment variable is not JSON where it must be: {error}") from None
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Misconfigured(f"configuration, {where}: {first['msg']}") from None
+        raise Misconfigured(_told(error)) from None
     return loaded.model_copy(
         update={
             "webhook_secrets": {name: _webhook_secrets(name, root) for name in loaded.sources},
@@ -188,6 +189,42 @@ def load(state_dir: Path | None = None) -> Settings:
             "signing_secrets": _secrets("SIGNING_SECRET", loaded.sources),
         }
     )
+
+
+def _require_known(sections: Iterable[str]) -> None:
+    """A slip in a variable's section would leave it without effect; pydantic finds those in the key."""
+    for name in os.environ:
+        rest = name.removeprefix(PREFIX)
+        section = rest.partition("__")[0].lower()
+        if rest == name or "__" not in rest or rest.startswith(SECRETS) or section in sections:
+            continue
+        raise Misconfigured(f"{name}: the configuration has no section {section!r}{meant(section, [*sections])}")
+
+
+def _told(error: ValidationError) -> str:
+    """The first fault on one line: the setting, what is wrong, and the variable that says so."""
+    faults = error.errors(include_input=False, include_url=False)
+    # A name with a slip in it is found twice: as one that is unknown, and as one that is missing.
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    parts = [str(part) for part in first["loc"]]
+    where = ".".join(parts)
+    told = " ".join(first["msg"].removeprefix("Value error, ").split())
+    if first["type"] == "extra_forbidden":
+        told = f"there is no such setting{meant(parts[-1], _settings_beside(parts))}"
+    services = VARIABLES.get(where, "")
+    nested = f"{PREFIX}{'__'.join(parts)}".upper()
+    given = [name for name in os.environ if name.upper() == nested or name == services]
+    return f"configuration, {where}: {told}{f'; {given[0]} says so' if given else ''}"
+
+
+def _settings_beside(parts: list[str]) -> list[str]:
+    model: Any = Settings
+    for part in parts[:-1]:
+        field = model.model_fields.get(part)
+        model = field and field.annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return []
+    return list(model.model_fields)
 
 
 def default_state_dir() -> Path:
@@ -215,6 +252,10 @@ def embedded_servers(state_dir: Path) -> dict[str, str]:
         raise Misconfigured(f"{state_dir}/servers.json is damaged; delete it, and run `service6 up` again") from None
     except PermissionError:
         raise Misconfigured(f"{state_dir} belongs to another user; run as that user, or set --state-dir") from None
+    except OSError as error:
+        raise Misconfigured(f"{state_dir}/servers.json cannot be read ({error.strerror}); set --state-dir") from None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise Misconfigured(f"{state_dir}/servers.json is damaged; delete it, and run `service6 up` again")
     return found
 
 
@@ -222,40 +263,6 @@ def _known(url: SecretStr, variable: str, state_dir: Path) -> str:
     if not url.get_secret_value():
         raise Misconfigured(f"{variable} is not set, and nothing runs on {state_dir}: start it with `service6 up`")
     return url.get_secret_value()
-
-
-def _config(variables: Mapping[str, str]) -> dict[str, Any]:
-    document = yaml.safe_load(CONFIG_FILE.read_text())
-    name = variables.get("SERVICE6_ENV", "development")
-    if name not in document["environments"]:
-        known = ", ".join(document["environments"])
-        raise Misconfigured(f"SERVICE6_ENV is {name!r}; it must be one of {known}")
-    merged: dict[str, Any] = _expand(_merge(document["defaults"], document["environments"][name]), variables)
-    return merged
-
-
-def _merge(below: Any, above: Any) -> Any:
-    if isinstance(below, dict) and isinstance(above, dict):
-        return {**below, **{key: _merge(below.get(key), value) for key, value in above.items()}}
-    return above
-
-
-def _expand(node: Any, variables: Mapping[str, str]) -> Any:
-    if isinstance(node, dict):
-        return {key: _expand(value, variables) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_expand(value, variables) for value in node]
-    if isinstance(node, str):
-        return VARIABLE.sub(lambda match: _variable(match, variables), node)
-    return node
-
-
-def _variable(match: re.Match[str], variables: Mapping[str, str]) -> str:
-    name, default = match.groups()
-    value = variables.get(name) or default
-    if value is None:
-        raise Misconfigured(f"the configuration needs the environment variable {name}, which is not set")
-    return value
 
 
 def secret_variable(source: str, kind: SecretKind = "WEBHOOK_SECRET") -> str:
@@ -269,15 +276,8 @@ def _secrets(kind: SecretKind, sources: Iterable[str]) -> dict[str, SecretStr]:
 
 
 def _webhook_secrets(source: str, state_dir: Path) -> tuple[SecretStr, ...]:
-    text = os.environ.get(secret_variable(source)) or _secret_file(state_dir, f"webhook-secret-{source}") or ""
+    text = os.environ.get(secret_variable(source)) or secret_file(state_dir, f"webhook-secret-{source}") or ""
     secrets = tuple(SecretStr(part) for part in text.split())
     if len(secrets) > ACTIVE_SECRETS:
         raise Misconfigured(f"{secret_variable(source)} holds {len(secrets)} secrets; two are active at most")
     return secrets
-
-
-def _secret_file(state_dir: Path, name: str) -> str | None:
-    try:
-        return (state_dir / name).read_text().strip()
-    except (FileNotFoundError, PermissionError):
-        return None

@@ -3,8 +3,9 @@
 from datetime import time
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from pipeline.settings import server_urls
 from schemas.run import LeadFilter
 
 
@@ -17,9 +18,21 @@ class DatabaseSettings(Section):
     pool_size: int = Field(ge=1, le=200)
     statement_timeout_s: float
 
+    @field_validator("url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr) -> SecretStr:
+        given = url.get_secret_value()
+        return SecretStr(server_urls.database_url(given)) if given else url
+
 
 class RedisSettings(Section):
     url: SecretStr
+
+    @field_validator("url")
+    @classmethod
+    def _is_redis(cls, url: SecretStr) -> SecretStr:
+        given = url.get_secret_value()
+        return SecretStr(server_urls.redis_url(given)) if given else url
 
 
 class ApiSettings(Section):

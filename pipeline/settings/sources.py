@@ -15,6 +15,7 @@ SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$"
 
 Target = Literal["crm", "webhook"]  # who is told a score
 
+DEFAULT_SOURCE = "standard"  # how an import is read whose source the configuration does not name
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 

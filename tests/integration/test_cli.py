@@ -21,6 +21,7 @@ from schemas.access import Role
 from tasks import queues, worker_heartbeat
 from tasks.scoring import score_leads
 from tests.integration.rows import execute, leads_saved, save, told
+from tests.support.keys import SECRET_KEY
 from tests.support.processes import ROOT
 from tests.support.waiting import eventually
 
@@ -228,7 +229,7 @@ def _opened(pipe: Path) -> int | None:
 
 
 def test_another_state_directory_is_another_system(settings: Settings, tmp_path: Path) -> None:
-    (tmp_path / "secret-key").write_text("another key")
+    (tmp_path / "secret-key").write_text("another-" + SECRET_KEY)
     result = service6("token", "--role", "viewer", "--state-dir", str(tmp_path))
     key = load(tmp_path).secret_key.get_secret_value()
     assert tokens.verify(key, result.stdout.strip()).role is Role.VIEWER

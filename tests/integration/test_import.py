@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from pipeline.errors import GiveUp, Misconfigured
@@ -18,6 +19,7 @@ from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks.scoring import score_leads
 from tests.integration.rows import aside, blocked
+from tests.support.serving import open_services
 from workers.importer import importer
 from workers.importer.importer import Counts, Importer
 
@@ -37,9 +39,10 @@ def write(tmp_path: Path) -> Write:
 
 
 def run(services: Services, path: Path, **layout: object) -> Counts:
-    work = Importer(services, path, source="crm", layout=Layout(**{"id": "id", **layout}))  # type: ignore[arg-type]
-    work.survey()
-    return work.run(lambda _: None)
+    asked = Layout(**{"id": "id", **layout})  # type: ignore[arg-type]
+    with Importer(services, path, source="crm", layout=asked) as work:
+        work.survey()
+        return work.run(lambda _: None)
 
 
 def tables(services: Services) -> dict[str, list[str]]:
@@ -255,12 +258,14 @@ def test_an_unknown_column_is_told_with_those_found(celery: Services, write: Wri
 
 
 def test_with_redis_away_the_leads_are_safe_and_owed(celery: Services, write: Write) -> None:
-    from tasks import app as tasks_app
-
-    tasks_app.app.conf.broker_url = "redis://127.0.0.1:1/0"
-    work = Importer(celery, write("id,a\n1,2\n"), source="crm", layout=Layout("id"))
-    assert work.run(lambda _: None).new == 1
-    assert not work.enqueued
+    away = celery.settings.redis.model_copy(update={"url": SecretStr("redis://127.0.0.1:1/0")})
+    path, layout = write("id,a\n1,2\n"), Layout("id")
+    with (
+        open_services(celery.settings.model_copy(update={"redis": away})) as services,
+        Importer(services, path, source="crm", layout=layout) as work,
+    ):
+        assert work.run(lambda _: None).new == 1
+        assert not work.enqueued
     assert len(tables(celery)["unscored"]) == 1
 
 

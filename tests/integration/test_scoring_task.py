@@ -18,7 +18,8 @@ from pipeline.errors import TryAgain
 from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from tasks.app import ENQUEUED_AT, enqueue_leads
+from tasks.app import enqueue_leads
+from tasks.queues import ENQUEUED_AT
 from tasks.scoring import score_leads
 from tasks.upkeep import sweep
 from tests.integration.rows import back_dated, blocked, execute, leads_saved, rows, save, scored, told, value

@@ -5,35 +5,37 @@ their rows are kept and saved together, or the same file would change such a lea
 """
 
 import gc
-import multiprocessing
 import os
-import signal
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
-import kombu.pools
 import numpy as np
 import orjson
 
+from pipeline.errors import GiveUp, Service6Error, TryAgain
 from pipeline.importing.csv_file import CsvFile, Record
 from pipeline.importing.csv_rows import Layout, Rows
+from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
 from tasks import app as tasks_app
 from workers.command_services import command_services
-from workers.importer.import_group import GroupSaver, Saved
+from workers.importer.import_group import Saved
 from workers.importer.rejects import Rejects
+from workers.importer.saver_processes import Import, SaverProcesses
 
 GROUP = 5000  # rows a transaction
 REPEATED_LIMIT = 50_000  # rows of leads with several rows, held in memory
 PROCESSES = max(2, min(4, os.cpu_count() or 2))
 QUEUED = 2 * PROCESSES  # groups on their way
+PROCESS_BYTES = 1 << 20  # of the file, from which on another process is worth its start
 
 
 @dataclass
@@ -49,8 +51,10 @@ class Counts:
 
 
 class Importer:
-    """Call `survey`, then `run`. Raises Misconfigured for a column that the file lacks, GiveUp for a file that is no
-    CSV, TryAgain if PostgreSQL goes away; what was saved until then stays, and another run goes on from there.
+    """A context in which you call `survey`, then `run`.
+
+    Raises Misconfigured for a column that the file lacks, GiveUp for a file that is no CSV, TryAgain if PostgreSQL
+    goes away or a process is killed; what was saved until then stays, and another run goes on from there.
     """
 
     def __init__(self, services: Services, path: Path, *, source: str, layout: Layout) -> None:
@@ -62,9 +66,18 @@ class Importer:
         run = f"import-{int(now.timestamp() * 1000):x}"
         limits = services.settings.intake
         self._rows = Rows(self._file.columns, layout, services.source_map(source), limits, run=run, now=now)
+        # Started here, so that they load what they need while the file is surveyed.
+        work = Import(services.settings, self._file.columns, source, layout, run, now)
+        self._savers = SaverProcesses(work, min(PROCESSES, 1 + path.stat().st_size // PROCESS_BYTES))
         self._repeated: frozenset[int] = frozenset()
         self._counts = Counts()
         self.enqueued = True  # False once Redis was away: then upkeep enqueues
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._savers.__exit__()
 
     @property
     def rejects(self) -> Path:
@@ -86,22 +99,34 @@ class Importer:
 
     def run(self, step: Callable[[int], None]) -> Counts:
         """`step` is told how many more rows were saved or rejected."""
-        pool = ProcessPoolExecutor(
-            PROCESSES, multiprocessing.get_context("fork"), _start, (GroupSaver(self._services, self._rows),)
-        )
         saving: deque[Future[Saved]] = deque()
+        self._savers.begin(self._rows.dates)
         with self._rejects, _without_collector():
             try:
                 for group in self._groups():
                     self._counts.read += len(group)
-                    saving.append(pool.submit(_save, orjson.dumps([tuple(record) for record in group])))
+                    saving.append(self._savers.submit(orjson.dumps([tuple(record) for record in group])))
                     if len(saving) > QUEUED:
                         step(self._count(saving.popleft().result()))
                 while saving:
                     step(self._count(saving.popleft().result()))
+            except (Service6Error, OSError, MemoryError) as error:
+                raise self._ended_early(error, saving) from error
             finally:
-                pool.shutdown(cancel_futures=True)
+                self._savers.finish()
         return self._counts
+
+    def _ended_early(self, error: Exception, saving: Iterable[Future[Saved]]) -> Service6Error:
+        """The same error, with what is kept of this run."""
+        self._savers.finish()
+        for group in saving:
+            if not group.cancelled() and group.exception() is None:
+                self._count(group.result())
+        counts = self._counts
+        kept = counts.new + counts.changed + counts.unchanged + counts.merged
+        reason = f"{type(error).__name__} {error.strerror}" if isinstance(error, OSError) else str(error)
+        told = f"{reason or type(error).__name__}; {kept:,} rows are saved, and the same command goes on from there"
+        return GiveUp(told) if isinstance(error, GiveUp) else TryAgain(told)
 
     def _groups(self) -> Iterator[Sequence[Record]]:
         alone: list[Record] = []
@@ -141,8 +166,8 @@ class Importer:
 @contextmanager
 def open_file(settings: Settings, path: Path, *, source: str, layout: Layout) -> Iterator[Importer]:
     tasks_app.connect(settings)
-    with command_services(settings) as services:
-        yield Importer(services, path, source=source, layout=layout)
+    with command_services(settings) as services, Importer(services, path, source=source, layout=layout) as work:
+        yield work
 
 
 def summary(counts: Counts, work: Importer) -> str:
@@ -151,7 +176,7 @@ def summary(counts: Counts, work: Importer) -> str:
         lines.append(f"The rejected rows and why: {work.rejects}")
     if not work.enqueued:
         lines.append("Redis is away; the leads are safe, and upkeep will have them scored.")
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def _cut(together: dict[int, list[Record]]) -> Iterator[Sequence[Record]]:
@@ -174,19 +199,3 @@ def _without_collector() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-_saver: list[GroupSaver] = []
-
-
-def _start(saver: GroupSaver) -> None:
-    """In each process that saves."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C ends the process that reads, after the groups on their way
-    saver.services.engine.dispose(close=False)  # connections belong to the process that opened them
-    kombu.pools.reset()  # type: ignore[no-untyped-call]
-    _saver[:] = [saver]
-
-
-def _save(group: bytes) -> Saved:
-    """Records as JSON, which goes to another process in a quarter of pickle's time."""
-    return _saver[0].save([Record(line, fields) for line, fields in orjson.loads(group)])

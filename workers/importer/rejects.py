@@ -5,7 +5,8 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from pipeline.errors import GiveUp
-from pipeline.importing.csv_file import CsvFile, Record
+from pipeline.importing.csv_file import ADDED, CsvFile, Record
+from pipeline.spreadsheet import cell
 
 
 class Rejects:
@@ -29,8 +30,8 @@ class Rejects:
             self._make()
             file = self._open.enter_context(self.path.open("w", encoding="utf-8", newline=""))
             self._writer = csv.writer(file, delimiter=self._imported.separator)
-            self._writer.writerow(["line", "reason", *self._imported.columns])
-        self._writer.writerow([record.line, reason, *record.fields])
+            self._writer.writerow([*ADDED, *map(cell, self._imported.columns)])
+        self._writer.writerow([record.line, cell(reason), *map(cell, record.fields)])
 
     def _make(self) -> None:
         try:

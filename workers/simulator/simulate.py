@@ -19,6 +19,7 @@ import orjson
 
 from pipeline import log
 from pipeline.errors import TryAgain
+from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings, load
 from pipeline.wiring import Services
 from tasks import app as tasks_app
@@ -83,7 +84,7 @@ def summary(report: SimulationReport) -> str:
         lines.append(f"outcomes  {report.decided.won:,} won, {report.decided.lost:,} lost")
         if report.decided.roc_auc is not None:
             lines.append(f"rule      ROC-AUC {report.decided.roc_auc:.3f} of these: no model can beat it but by chance")
-    return "\n".join(lines)
+    return printable_lines(lines)
 
 
 def _now(crm: InventedCrm) -> Notice:

@@ -11,6 +11,7 @@ class StartupSummary:
 
     state_dir: Path
     origin: str
+    webhook_secret: str
     token: str
     token_hours: float
     flower: str
@@ -25,7 +26,7 @@ class StartupSummary:
             ("page", f"{self.origin}/#token={self.token}"),
             ("", f"(the link signs you in for {self.token_hours:g} hours)"),
             ("webhooks", f"{self.origin}/webhooks/standard"),
-            ("", f"(their secret is in {self.state_dir / 'webhook-secret-standard'})"),
+            ("", f"(their secret is in {self.webhook_secret})"),
             ("Flower", f"{self.flower}  user service6, password {password}"),
             ("database", self.database),
             ("Redis", self.redis),

@@ -40,10 +40,18 @@ def held(state_dir: Path, address: str) -> Iterator[int]:
         os.close(descriptor)
 
 
+def holder(state_dir: Path) -> tuple[int, str] | None:
+    """The process of the `service6 up` that runs on it, and its address."""
+    try:
+        pid, _, address = (state_dir / "lock").read_text().partition(" ")
+    except OSError:
+        return None
+    return (int(pid), address) if pid.isdecimal() and _alive(int(pid)) else None
+
+
 def _claim_from_the_dead(path: Path) -> int:
-    holder, _, address = path.read_text().partition(" ")
-    if holder and _alive(int(holder)):
-        raise Refused(f"service6 is up already: process {holder}, {address}")
+    if found := holder(path.parent):
+        raise Refused(f"service6 is up already: process {found[0]}, {found[1]}")
     descriptor = lock_directory(path, wait_s=ORPHANS_S)
     if descriptor is None:
         raise Refused(f"processes of an earlier `service6 up` still run on {path.parent}; wait for them to end")

@@ -13,9 +13,12 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from commands import running_stack
 from pipeline.errors import Misconfigured
+from pipeline.printable import printable
 from pipeline.security.tokens import mint
-from pipeline.settings.loader import Settings, embedded_servers, load
+from pipeline.settings.loader import Settings, embedded_servers, load, secret_variable
+from pipeline.settings.server_urls import without_secrets
 from schemas.access import Role
 from workers.supervisor import state_dir as state
 from workers.supervisor.api_address import origin
@@ -65,7 +68,8 @@ def _start(state_dir: Path, supervisor: Supervisor, claim: int, *, sample: bool)
     flower_password, is_new = _secrets(state_dir, configured)
     servers = _embedded(state_dir, configured)
     addresses = {variable: server.url for variable, server in servers.items()}
-    state.write_addresses(state_dir, {**addresses, "API_URL": origin(configured)})
+    addresses = {**addresses, "API_URL": origin(configured), **running_stack.note(os.environ)}
+    state.write_addresses(state_dir, addresses)
     settings = load(state_dir)  # with the secrets and the addresses
     environment = _environment(state_dir)
 
@@ -88,6 +92,7 @@ def _overview(
     return StartupSummary(
         state_dir=settings.state_dir,
         origin=origin(settings),
+        webhook_secret=_place_of_secret(settings),
         token=token,
         token_hours=settings.tokens.access_minutes / 60,
         flower=f"http://127.0.0.1:{settings.flower.port}",
@@ -105,6 +110,12 @@ def _secrets(state_dir: Path, configured: Settings) -> tuple[str, bool]:
     if not configured.webhook_secrets["standard"]:
         state.secret(state_dir, "webhook-secret-standard", 24, prefix="whsec_")
     return state.secret(state_dir, "flower-password", 12)
+
+
+def _place_of_secret(settings: Settings) -> str:
+    """Where whoever sends webhooks finds the secret that signs them."""
+    variable = secret_variable("standard")
+    return f"${variable}" if os.environ.get(variable) else str(settings.state_dir / "webhook-secret-standard")
 
 
 def _embedded(state_dir: Path, configured: Settings) -> dict[str, Server]:
@@ -160,11 +171,10 @@ def _answers(settings: Settings, token: str) -> bool:
 
 
 def _shown(url: str, embedded: bool) -> str:
-    parts = urlsplit(url)
-    return f"{'embedded, ' if embedded else ''}{parts.hostname}:{parts.port or 'default port'}{parts.path}"
+    return f"{'embedded, ' if embedded else ''}{without_secrets(url)}"
 
 
 def _say(line: str) -> None:
     # The terminal may be gone; the programs still want an orderly end.
     with suppress(OSError):
-        print(line, flush=True)
+        print(printable(line, keep="\n"), flush=True)

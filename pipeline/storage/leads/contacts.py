@@ -23,6 +23,11 @@ def sealed(db: Session, lead_ids: Sequence[int]) -> dict[int, bytes]:
     return {lead_id: bytes(value) for lead_id, value in db.execute(SEALED, {"ids": list(lead_ids)})}
 
 
+def oldest_and_newest(db: Session) -> list[SealedContact]:
+    """By lead; one if there is only one, none if nobody is known."""
+    return [SealedContact(row[0], *(part and bytes(part) for part in row[1:])) for row in db.execute(ENDS)]
+
+
 def find(db: Session, email_index: bytes | None, phone_index: bytes | None, limit: int) -> list[int]:
     """Ids of the leads with this e-mail address or telephone number; None is nobody's."""
     return list(db.execute(FIND, {"email": email_index, "phone": phone_index, "limit": limit}).scalars())
@@ -39,6 +44,12 @@ def saving(contacts: Sequence[SealedContact]) -> dict[str, Any]:
 
 
 SEALED = text("SELECT lead_id, sealed FROM lead_contacts WHERE lead_id = ANY(CAST(:ids AS bigint[]))")
+
+ENDS = text("""
+    (SELECT lead_id, sealed, email_index, phone_index FROM lead_contacts ORDER BY lead_id LIMIT 1)
+    UNION
+    (SELECT lead_id, sealed, email_index, phone_index FROM lead_contacts ORDER BY lead_id DESC LIMIT 1)
+""")
 
 FIND = text("SELECT lead_id FROM lead_contacts WHERE email_index = :email OR phone_index = :phone LIMIT :limit")
 

@@ -11,11 +11,12 @@ from pipeline.metrics import Metrics
 from pipeline.settings.loader import load
 from pipeline.wiring import Services
 from tests.support import crm
+from tests.support.keys import SECRET_KEY
 
 
 @pytest.fixture
 def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Findings":
-    monkeypatch.setenv("SERVICE6_SECRET_KEY", "k")
+    monkeypatch.setenv("SERVICE6_SECRET_KEY", SECRET_KEY)
     return Findings(tmp_path, monkeypatch)
 
 

@@ -8,11 +8,12 @@ from click.testing import CliRunner, Result
 
 import cli
 from tests.support.crm import RECORDED, SAMPLE_VENDORS, expected
+from tests.support.keys import SECRET_KEY
 
 
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SERVICE6_SECRET_KEY", "k")
+    monkeypatch.setenv("SERVICE6_SECRET_KEY", SECRET_KEY)
 
 
 def tried(file: Path, source: str, *options: str) -> Result:

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import TypeAdapter
 
-from tasks.app import ENQUEUED_AT, app
-from tasks.queues import QUEUES
+from tasks.app import app
+from tasks.queues import ENQUEUED_AT, QUEUES
 
 Json = dict[str, Any]
 

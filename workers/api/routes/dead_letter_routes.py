@@ -14,6 +14,7 @@ from schemas.dead_letter import DeadLetterPage, DeadLetterResolution
 from tasks import retry_handlers
 from tasks.batches import enqueue_batches
 from workers.api.cursor import LetterCursor
+from workers.api.dead_letter_views import dead_letter
 from workers.api.errors import NotFound
 from workers.api.idempotency import IdempotencyKey, idempotent
 from workers.api.openapi.problem_responses import problems
@@ -37,7 +38,7 @@ def list_dead_letters(
         page = dead_letters.page(db, below=below, limit=limit)
         total = dead_letters.count(db)
     following = LetterCursor(letter_id=page[-1].id).sealed() if len(page) == limit else None
-    return DeadLetterPage(letters=tuple(map(retry_handlers.as_dead_letter, page)), total=total, next_cursor=following)
+    return DeadLetterPage(letters=tuple(map(dead_letter, page)), total=total, next_cursor=following)
 
 
 @router.post("/{letter_id}/replay", openapi_extra=problems(403, 422))

@@ -8,6 +8,8 @@ import pytest
 from pipeline.errors import Misconfigured
 from pipeline.settings import loader
 from pipeline.settings.loader import Settings, default_state_dir, load
+from pipeline.settings.server_urls import broker_url
+from tests.support.keys import SECRET_KEY
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +21,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def production(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
     given = {"SERVICE6_ENV": "production", "DATABASE_URL": "postgresql://db/x", "REDIS_URL": "redis://cache/0"}
-    for name, value in {**given, "SERVICE6_SECRET_KEY": "k", **variables}.items():
+    for name, value in {**given, "SERVICE6_SECRET_KEY": SECRET_KEY, **variables}.items():
         monkeypatch.setenv(name, value)
 
 
@@ -42,7 +44,7 @@ def test_an_environment_is_laid_over_the_defaults(tmp_path: Path, monkeypatch: p
     production(monkeypatch)
     loaded = load(tmp_path)
     assert (loaded.env, loaded.api.host, loaded.database.pool_size) == ("production", "0.0.0.0", 20)  # noqa: S104
-    assert (loaded.database_url, loaded.redis_url) == ("postgresql://db/x", "redis://cache/0")
+    assert (loaded.database_url, loaded.redis_url) == ("postgresql+psycopg2://db/x", "redis://cache/0")
     assert loaded.api.port == 8000
 
 
@@ -97,12 +99,12 @@ def test_without_servers_the_text_says_what_to_run(tmp_path: Path) -> None:
 def test_embedded_servers_are_found_and_the_environment_wins_over_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    urls = {"DATABASE_URL": "postgresql://embedded/x", "REDIS_URL": "redis://embedded/0"}
+    urls = {"DATABASE_URL": "postgresql+psycopg2://embedded/x", "REDIS_URL": "redis://embedded/0"}
     (tmp_path / "servers.json").write_text(json.dumps(urls))
     assert load(tmp_path).database_url == urls["DATABASE_URL"]
     monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/x")
     loaded = load(tmp_path)
-    assert (loaded.database_url, loaded.redis_url) == ("postgresql://elsewhere/x", urls["REDIS_URL"])
+    assert (loaded.database_url, loaded.redis_url) == ("postgresql+psycopg2://elsewhere/x", urls["REDIS_URL"])
 
 
 def secrets(loaded: Settings) -> list[str]:
@@ -121,7 +123,7 @@ def test_a_source_has_no_one_or_two_secrets(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_no_secret_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    production(monkeypatch, SERVICE6_SECRET_KEY="hush", SERVICE6_WEBHOOK_SECRET_STANDARD="whsec_hush")
+    production(monkeypatch, SERVICE6_SECRET_KEY="hush-" + SECRET_KEY, SERVICE6_WEBHOOK_SECRET_STANDARD="whsec_hush")
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:hush@db/x")
     loaded = load(tmp_path)
     assert "hush" not in f"{loaded!r} {loaded} {loaded.model_dump_json()}"
@@ -151,5 +153,180 @@ def test_as_root_below_a_closed_folder_the_state_lies_where_postgresql_can_reach
 
 def test_damaged_addresses_are_told(tmp_path: Path) -> None:
     (tmp_path / "servers.json").write_text('{"DATABASE_URL"')
+    with pytest.raises(Misconfigured, match="is damaged"):
+        load(tmp_path)
+
+
+def one_line(caught: pytest.ExceptionInfo[Misconfigured]) -> str:
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("postgres://me:word@db/x", "postgresql+psycopg2://me:word@db/x"),
+        ("postgresql://me:word@db:5433/x?sslmode=require", "postgresql+psycopg2://me:word@db:5433/x?sslmode=require"),
+        (" postgresql+psycopg2://db/x\n", "postgresql+psycopg2://db/x"),
+        ("postgres:///x?host=/var/run/postgresql", "postgresql+psycopg2:///x?host=/var/run/postgresql"),
+        ("postgres://me@%2Fvar%2Frun%2Fpostgresql/x", "postgresql+psycopg2://me@/x?host=/var/run/postgresql"),
+        ("postgresql://[::1]:5432/x", "postgresql+psycopg2://[::1]:5432/x"),
+    ],
+)
+def test_postgresql_may_be_written_in_every_usual_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, used: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", given)
+    assert load(tmp_path).database_url == used
+
+
+@pytest.mark.parametrize(
+    ("given", "used", "broker"),
+    [
+        ("redis://:word@cache:6380/2", "redis://:word@cache:6380/2", "redis://:word@cache:6380/2"),
+        ("valkey://cache", "redis://cache", "redis://cache"),
+        ("rediss://cache/0", "rediss://cache/0", "rediss://cache/0?ssl_cert_reqs=required"),
+        ("rediss://cache/0?ssl_cert_reqs=none",) * 3,
+        ("unix:///run/redis.sock?db=3", "unix:///run/redis.sock?db=3", "redis+socket:///run/redis.sock?virtual_host=3"),
+    ],
+)
+def test_redis_may_be_written_in_every_usual_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, used: str, broker: str
+) -> None:
+    monkeypatch.setenv("REDIS_URL", given)
+    assert load(tmp_path).redis_url == used
+    assert broker_url(used) == broker
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("DATABASE_URL", "mysql://me:s3cret@db/x", "write postgresql://"),
+        ("DATABASE_URL", "postgresql+asyncpg://me:s3cret@db/x", "write postgresql://"),
+        ("DATABASE_URL", "me:s3cret@db:5432", "write postgresql://"),
+        ("DATABASE_URL", "postgres://me:s3cret@db", "names no database"),
+        ("DATABASE_URL", "postgres://me:s3cret@db/", "names no database"),
+        ("DATABASE_URL", "postgres://me:s3cret@db:five/x", "port must be a number from 1 to 65535"),
+        ("DATABASE_URL", "postgres://me:s3cret@db:70000/x", "port must be a number from 1 to 65535"),
+        ("DATABASE_URL", "postgres://me:s3@cret@db/x", "percent-encoded"),
+        ("DATABASE_URL", "'postgres://me:s3cret@db/x'", "quotation mark"),
+        ("REDIS_URL", "cache:6379", "write redis://"),
+        ("REDIS_URL", "redis:6379", "write redis://"),
+        ("REDIS_URL", "http://:s3cret@cache", "write redis://"),
+        ("REDIS_URL", "redis://:s3cret@cache:six/0", "port must be a number"),
+        ("REDIS_URL", "redis://:s3cret@cache:99999/0", "port must be a number"),
+        ("REDIS_URL", "redis://:s3/cret@cache:6379/0", "percent-encoded"),
+        ("REDIS_URL", "redis://:s3#cret@cache:6379/0", "percent-encoded"),
+        ("REDIS_URL", "redis://:s3cret@[::1/0", "percent-encoded"),
+        ("REDIS_URL", "redis://:s3cret@cache/first", "database's number"),
+        ("REDIS_URL", "redis://:s3cret@cache/0?decode=yes", "only these options"),
+        ("REDIS_URL", "unix://", "names no socket"),
+    ],
+)
+def test_a_wrong_address_is_one_line_that_names_the_variable_and_quotes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Misconfigured, match=words) as caught:
+        load(tmp_path)
+    told = one_line(caught)
+    assert told.endswith(f"; {variable} says so")
+    assert "s3" not in told
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("short", "SERVICE6_SECRET_KEY has 5 characters, and 32 are"),
+        ("a" * 64, "repeats a few characters"),
+        ("changeme" * 8, "repeats a few characters"),
+        (f"{SECRET_KEY} short", "key 2 of SERVICE6_SECRET_KEY has 5"),
+        (f"short {SECRET_KEY}", "key 1 of SERVICE6_SECRET_KEY has 5"),
+    ],
+)
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_a_key_that_could_be_guessed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: str, key: str, words: str
+) -> None:
+    production(monkeypatch, SERVICE6_SECRET_KEY=key, SERVICE6_ENV=environment)
+    with pytest.raises(Misconfigured, match=words) as caught:
+        load(tmp_path)
+    assert "openssl rand" in one_line(caught)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe", b"short"])
+@pytest.mark.parametrize("name", ["secret-key"])
+def test_a_key_file_that_holds_no_key_is_told(tmp_path: Path, content: bytes, name: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Misconfigured, match=f"{name} (is empty|is no text|has 5)") as caught:
+        load(tmp_path)
+    one_line(caught)
+
+
+def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "webhook-secret-standard").mkdir()
+    with pytest.raises(Misconfigured, match=r"webhook-secret-standard cannot be read \(Is a directory\)"):
+        load(tmp_path)
+
+
+WHOLE = loader.CONFIG_FILE.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("defaults:\n  api:\n\tport: 1\n", "line 3, column 1: .*not with a tab"),
+        ("defaults:\n  api: {port: 1\n", "line 3, column 1: .*correct that line or the one before"),
+        ("defaults:\n  api:\n    port: 1\n    port: 2\n", "line 4, column 5: 'port' stands here twice"),
+        ("", "must begin with `defaults:`"),
+        ("- a\n", "must begin with `defaults:`"),
+        ("defaults: {}\nenvironments: {development: [api]}\n", "environments.development must hold sections"),
+        (WHOLE.replace("  flower:\n", "  flowre:\n"), "unknown section 'flowre'; did you mean 'flower'"),
+        (WHOLE.replace("    port: 8000", "    prot: 8000"), "api.prot: there is no such setting; did you mean 'port'"),
+        (WHOLE.replace("    port: 8000", "    port: many"), "api.port: Input should be a valid integer"),
+        (WHOLE.replace("    port: 8000\n", ""), "api.port: Field required"),
+        ("caf\xe9: 1\n", "line 1: not UTF-8"),
+    ],
+)
+def test_a_slip_in_the_file_is_one_line_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    file = tmp_path / "unified_config.yaml"
+    file.write_bytes(text.encode("latin-1", "ignore") if text.startswith("caf") else text.encode())
+    monkeypatch.setattr(loader, "CONFIG_FILE", file)
+    with pytest.raises(Misconfigured, match=words) as caught:
+        load(tmp_path)
+    one_line(caught)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "CONFIG_FILE", tmp_path / "unified_config.yaml")
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("SERVICE6_APY__PORT", "1", "SERVICE6_APY__PORT: .* no section 'apy'; did you mean 'api'"),
+        ("SERVICE6_API__PROT", "1", "api.prot: there is no such setting; did you mean 'port'"),
+        ("SERVICE6_API__PORT", "many", "api.port: .*SERVICE6_API__PORT says so"),
+        ("SERVICE6_API__ORIGINS", "https://crm.example.com", "not JSON"),
+        ("SERVICE6_API", "[", "not JSON"),
+    ],
+)
+def test_a_slip_in_a_variable_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Misconfigured, match=f"(?i){words}") as caught:
+        load(tmp_path)
+    one_line(caught)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"DATABASE_URL": 1}', "null"])
+def test_addresses_of_another_shape_are_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "servers.json").write_text(content)
     with pytest.raises(Misconfigured, match="is damaged"):
         load(tmp_path)

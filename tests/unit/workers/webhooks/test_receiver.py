@@ -19,6 +19,7 @@ from pipeline.vendors.signed_request import SignedRequest
 from pipeline.wiring import Services
 from tests.support import crm
 from tests.support.crm import SAMPLE_VENDORS, expected, sample_vendor, sequence
+from tests.support.keys import SECRET_KEY
 from workers.webhooks.receiver import BodyParser, body_parser, receiver, receivers
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -114,7 +115,7 @@ def test_every_door_opens_to_its_vendor(services: Services, name: str) -> None:
 def test_a_door_that_would_trust_too_much_is_a_fault_of_the_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, reason: str
 ) -> None:
-    for name, value in {**crm.environment(), "SERVICE6_SECRET_KEY": "k"}.items():
+    for name, value in {**crm.environment(), "SERVICE6_SECRET_KEY": SECRET_KEY}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv(variable)
     with pytest.raises(Misconfigured, match=reason):

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from commands.options import settings, state_dir_option
+from commands.output import echo
+
+
+@click.group()
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command("upgrade")
+@state_dir_option
+def upgrade(state_dir: Path | None) -> None:
+    """Bring the database to the newest schema; `up` does it by itself."""
+    from commands import schema_checks
+
+    applied = schema_checks.upgrade(settings(state_dir))
+    echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from commands.options import Expiry, settings, state_dir_option
+from commands.output import echo
+from schemas.access import Role
+
+
+@click.command()
+@click.option(
+    "--role", type=click.Choice([role.value for role in Role]), required=True, help="What its bearer may see."
+)
+@click.option("--owner", "owners", multiple=True, help="Whose leads an agent sees, as the CRM names them; repeatable.")
+@click.option("--expires", type=Expiry(), help="How long it is good: 90s, 30m, 12h, 7d.  [default: 12h]")
+@click.option("--sub", default="operator", show_default=True, help="Whom it is for.")
+@click.option("--link", is_flag=True, help="Print the page's address that signs in with it instead.")
+@state_dir_option
+def token(
+    role: str, owners: tuple[str, ...], expires: timedelta | None, sub: str, link: bool, state_dir: Path | None
+) -> None:
+    """Print an access token for the API, the feed and the page.
+
+    \b
+    curl -H "Authorization: Bearer $(service6 token --role admin)" http://127.0.0.1:8000/api/v1/leads
+    service6 token --role agent --owner "Ada Lovelace" --expires 7d --link
+    """
+    from commands import token_lifetime
+
+    if (role == Role.AGENT) != bool(owners):
+        raise click.UsageError("an agent needs --owner, and no other role takes it: the others see everybody's leads")
+    configured = settings(state_dir)
+    minted = token_lifetime.token(configured, Role(role), owners=owners, sub=sub, expires=expires)
+    echo(token_lifetime.sign_in_link(configured, minted) if link else minted)

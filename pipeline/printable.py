@@ -1,0 +1,51 @@
+"""Text from outside as a terminal may show it.
+
+An id, a stage or an owner is whatever a CRM sent. Raw control characters in it could colour, clear or retitle the
+terminal, write to the clipboard, or fake a line; bidirectional overrides and invisible characters make a text look like
+another one.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from unicodedata import category
+
+BEYOND_PLAIN = re.compile(r"[^ -~]")
+# Controls, formats (bidirectional, zero-width), surrogates, private and unassigned characters.
+OTHER = "C"
+SEPARATORS = ("Zl", "Zp")  # that some terminals break a line at
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """The text with every character that is no glyph as its escape: `\\x1b`, `\\u202e`; those of `keep` stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return BEYOND_PLAIN.sub(lambda found: _shown(found[0], keep, _escape), text)
+
+
+def printable_lines(lines: Iterable[str]) -> str:
+    """Lines for people, in which no value makes a line of its own."""
+    return "\n".join(map(printable, lines))
+
+
+def printable_json(document: str) -> str:
+    """The same for a JSON document, by JSON's own escapes: it stays the same document."""
+    return BEYOND_PLAIN.sub(lambda found: _shown(found[0], "\n", _json_escape), document)
+
+
+def _shown(character: str, keep: str, escape: Callable[[str], str]) -> str:
+    return character if character in keep or _is_glyph(character) else escape(character)
+
+
+def _is_glyph(character: str) -> bool:
+    kind = category(character)
+    return kind[0] != OTHER and kind not in SEPARATORS
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[place : place + 2].hex()}" for place in range(0, len(units), 2))

@@ -1,0 +1,46 @@
+"""Secrets as the environment or the state directory holds them."""
+
+import os
+from pathlib import Path
+
+from pipeline.errors import Misconfigured
+
+FEWEST_CHARACTERS = 32  # of a secret key; base64 of 24 random bytes, or hexadecimal of 16
+FEWEST_DIFFERENT = 8  # of them; fewer are no random text
+MAKE_ONE = "make one with: openssl rand -base64 32"
+SECRET_KEY = "SERVICE6_SECRET_KEY"  # noqa: S105 - a name
+SECRET_KEY_FILE = "secret-key"  # noqa: S105
+
+
+def secret_key(state_dir: Path) -> str:
+    """The key, or the newest and after spaces the older ones; empty where there is none.
+
+    Raises Misconfigured for one that could be guessed: older ones too, because what they signed is still accepted.
+    """
+    given = os.environ.get(SECRET_KEY, "").strip()
+    where = SECRET_KEY if given else str(state_dir / SECRET_KEY_FILE)
+    found = given or secret_file(state_dir, SECRET_KEY_FILE) or ""
+    for number, key in enumerate(found.split(), 1):
+        which = f"key {number} of {where}" if len(found.split()) > 1 else where
+        if len(key) < FEWEST_CHARACTERS:
+            reason = f"has {len(key)} characters, and {FEWEST_CHARACTERS} are the fewest that cannot be guessed"
+            raise Misconfigured(f"{which} {reason}; {MAKE_ONE}")
+        if len(set(key)) < FEWEST_DIFFERENT:
+            raise Misconfigured(f"{which} repeats a few characters and could be guessed; {MAKE_ONE}")
+    return found
+
+
+def secret_file(state_dir: Path, name: str) -> str | None:
+    """None if there is no such file; Misconfigured if it is there and says nothing."""
+    path = state_dir / name
+    try:
+        text = path.read_bytes().decode().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be read ({error.strerror}); run as its owner, or set --state-dir") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{path} is no text; put the secret back, or delete the file") from None
+    if not text:
+        raise Misconfigured(f"{path} is empty; put the secret back, or delete the file for a new one")
+    return text
