@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import Refused
+from workers.supervisor import orphans
 from workers.supervisor.directory_lock import lock_directory
 
 ORPHANS_S = 15.0  # how long the processes of a killed supervisor may take to end
@@ -42,11 +43,15 @@ def held(state_dir: Path, address: str) -> Iterator[int]:
 
 def _claim_from_the_dead(path: Path) -> int:
     holder, _, address = path.read_text().partition(" ")
-    if holder and _alive(int(holder)):
+    if holder and _alive(int(holder)) and orphans.holds(int(holder), path) is not False:
         raise Refused(f"service6 is up already: process {holder}, {address}")
+    # They die with their supervisor, but what they forked may be stopped; nothing is lost when it is killed.
+    orphans.kill(path, orphans.orphans(path, int(holder) if holder else None))
     descriptor = lock_directory(path, wait_s=ORPHANS_S)
     if descriptor is None:
-        raise Refused(f"processes of an earlier `service6 up` still run on {path.parent}; wait for them to end")
+        who = " ".join(map(str, orphans.holders(path)))
+        mend = f"end them with: kill -9 {who}" if who else "wait for them to end"
+        raise Refused(f"processes of an earlier `service6 up` still run on {path.parent}; {mend}")
     return descriptor
 
 
