@@ -18,7 +18,10 @@ from workers.command_services import command_services
 
 @dataclass(frozen=True)
 class QueueState:
-    """`waiting` and `running` in messages, of which one may stand for hundreds of leads."""
+    """`waiting` and `running` in messages, of which one may stand for hundreds of leads.
+
+    `oldest_s` is None where nothing waits, and where the next message does not say when it was enqueued.
+    """
 
     name: str
     waiting: int
@@ -65,7 +68,7 @@ def look(settings: Settings) -> WorkState:
 
 def text(work: WorkState) -> str:
     lines = [f"{'queue':<12}{'waiting':>9}{'running':>9}{'oldest':>10}"]
-    lines += [f"{q.name:<12}{q.waiting:>9,}{q.running:>9,}{_age(q.oldest_s):>10}" for q in work.queues]
+    lines += [f"{q.name:<12}{q.waiting:>9,}{q.running:>9,}{_oldest(q):>10}" for q in work.queues]
     oldest = f", the oldest for {_age(work.oldest_s)}" if work.owed else ""
     lines += [
         "",
@@ -77,6 +80,10 @@ def text(work: WorkState) -> str:
         owed = fetched if one.target == FETCH else f"{one.leads:,} scores of {one.source} owed to its {one.target}"
         lines.append(f"{owed}, the oldest for {_age(one.oldest_s)}; {one.dead:,} dead")
     return printable_lines(lines)
+
+
+def _oldest(queue: QueueState) -> str:
+    return "unknown" if queue.waiting and queue.oldest_s is None else _age(queue.oldest_s)
 
 
 def _age(seconds: float | None) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import cast
 
 from commands.finding import Finding
-from commands.running_stack import variables_of_the_running_stack
 from pipeline.errors import Refused, Service6Error
 from pipeline.security.privacy import email_in
 from pipeline.settings.loader import Settings
@@ -13,6 +12,7 @@ from pipeline.storage.leads import contacts
 from pipeline.storage.leads.contacts import SealedContact
 from pipeline.wiring import Services
 from schemas.score import Value
+from workers.supervisor.running_stack import variables_of_the_running_stack
 
 PRIVATE = ("secret-key", "webhook-secret-*", "flower-password", "servers.json")
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator
 
 from commands.finding import Finding
-from commands.running_stack import variables_of_the_running_stack
 from pipeline.errors import Misconfigured
 from pipeline.leads.attributes import canonical
 from pipeline.outbound.http_client import http_client
@@ -11,6 +10,7 @@ from pipeline.settings.loader import secret_variable
 from pipeline.settings.sources import SourceSettings
 from pipeline.vendors.crm_clients import record_reader, score_writer
 from pipeline.wiring import Services
+from workers.supervisor.running_stack import variables_of_the_running_stack
 from workers.webhooks.receiver import receiver
 
 SET_IT = "set it, in the worker's environment too, or switch this off"

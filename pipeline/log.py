@@ -1,28 +1,20 @@
 """Structured logging: one JSON object a line, never a lead's values."""
 
-import logging
 import sys
 import traceback
 from logging.config import dictConfig
 
-# At INFO these tell of every step (Celery two lines a task, which cost a third of its speed).
-NOISY_LOGGERS = (
-    "alembic",
-    "amqp",
-    "celery.app.trace",
-    "celery.beat",
-    "celery.worker.strategy",
-    "httpcore2",
-    "httpx2",
-    "kombu",
-    "uvicorn.access",
-)
+# Whoever else is at work tells warnings and errors: libraries tell of every step. One training of a model was 98 %
+# InterpretML's, and Celery's two lines a task cost a third of its speed.
+OWN_LOGGERS = ("__main__", "benchmarks", "cli", "commands", "pipeline", "tasks", "workers")
+# A worker is ready; it has its broker, or has it again.
+LIFECYCLE_LOGGERS = ("celery.apps.worker", "celery.worker.consumer.connection")
 
 FRAMES = 12  # of a traceback that are kept
 
 
 def configure(process: str, level: str = "INFO") -> None:
-    """Every logger of this process writes JSON lines to standard error."""
+    """Every logger of this process writes JSON lines to standard error: ours from `level` on, others warnings."""
     dictConfig(
         {
             "version": 1,
@@ -36,11 +28,10 @@ def configure(process: str, level: str = "INFO") -> None:
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "json"}},
-            "root": {"handlers": ["stderr"], "level": level},
+            "root": {"handlers": ["stderr"], "level": "WARNING"},
+            "loggers": {name: {"level": level} for name in (*OWN_LOGGERS, *LIFECYCLE_LOGGERS)},
         }
     )
-    for noisy in NOISY_LOGGERS:
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def trace(error: Exception) -> str:

@@ -5,13 +5,16 @@ one scrape of the API tells of all of them.
 """
 
 import os
-import socket
+from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, values
 from prometheus_client.multiprocess import mark_process_dead
 
+from pipeline import metric_files
+
 MINUTES = (1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 10800)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+TASK_SECONDS = (*SECONDS, 60, 300, 1800)
 
 
 class Metrics:
@@ -25,8 +28,8 @@ class Metrics:
         def counter(name: str, about: str, *labels: str) -> Counter:
             return Counter(f"service6_{name}", about, labels, registry=registry)
 
-        def seconds(name: str, about: str, *labels: str) -> Histogram:
-            return Histogram(f"service6_{name}_seconds", about, labels, buckets=SECONDS, registry=registry)
+        def seconds(name: str, about: str, *labels: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:
+            return Histogram(f"service6_{name}_seconds", about, labels, buckets=buckets, registry=registry)
 
         self.webhooks = counter("webhooks", "Webhook requests by source and answer", "source", "answer")
         self.webhook_ignored = counter(
@@ -41,7 +44,17 @@ class Metrics:
         self.uncounted = counter("budget_uncounted", "Requests let through because Redis was away, by budget", "budget")
 
         self.scored = counter("scored", "Scores saved by engine", "engine")
-        self.task_failures = counter("task_failures", "Tasks that raised, by task", "task")
+        self.score_failures = counter("score_failures", "Attempts at leads that could not be scored")
+        self.task_runs = counter(
+            "task_runs", "Tasks begun, by whether the message had been taken before", "task", "again"
+        )
+        self.task_failures = counter(
+            "task_failures", "Tasks that raised, ran out of time or lost their process", "task"
+        )
+        self.task_seconds = seconds("task", "Duration of tasks", "task", buckets=TASK_SECONDS)
+        self.task_wait_seconds = seconds(
+            "task_wait", "From message enqueued to task begun", "task", buckets=TASK_SECONDS
+        )
         self.dead = counter("dead_letters", "Work whose last attempt failed")
         self.requeued = counter("requeued", "Leads that upkeep enqueued again")
 
@@ -83,19 +96,16 @@ class Metrics:
         return Gauge(f"service6_{name}", about, registry=registry, multiprocess_mode="mostrecent")
 
 
-def host() -> str:
-    return socket.gethostname().replace("_", "-")  # the underscore parts the names of the files
-
-
 def _share() -> None:
     """Names this process in the shared directory: containers that share one count their processes alike."""
     if values.ValueClass is values.MutexValue:
         return  # there is no such directory
-    name = host()
+    name = metric_files.host()
 
     def identity() -> str:
         return f"{name}-{os.getpid()}"
 
+    metric_files.complete(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
     # A container that starts anew is the same host and process as before, and has no socket open.
     mark_process_dead(identity())  # type: ignore[no-untyped-call]
     values.ValueClass = values.MultiProcessValue(identity)  # type: ignore[no-untyped-call]

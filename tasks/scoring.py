@@ -76,7 +76,7 @@ def _excuse(services: Services, waiting: Sequence[UnscoredLead]) -> None:
 
 def _note(services: Services, lead: UnscoredLead, error: Exception) -> None:
     """The error stays with the lead for its dead letter: where it happened, and no value."""
-    services.metrics.task_failures.labels("scoring.score_leads").inc()
+    services.metrics.score_failures.inc()
     kind, _, frames = trace(error).partition("\n")
     words = str(error) if isinstance(error, Service6Error) else ""
     with services.session() as db:

@@ -21,7 +21,7 @@ from tasks.app import app, current_services, enqueue_id, enqueue_leads, enqueue_
 from tasks.learning import QUEUE as LEARNING
 from tasks.learning import enqueue_training, train_model
 from tasks.outbound import fetch_back, write_back
-from tasks.queue_depths import oldest
+from tasks.queue_depths import complete_until
 from tasks.rescoring import rescore
 from tasks.run_messages import enqueue_slices
 from tasks.scoring import score_leads
@@ -42,13 +42,12 @@ def sweep() -> None:
     upkeep = services.settings.upkeep
     now = datetime.now(UTC)
     worker_heartbeat.beat_tick(services.redis)
-    head = oldest(services.redis, "scoring")
-    queue_from = now if head is None else datetime.fromtimestamp(head, UTC)
+    queue_from = complete_until(services.redis, "scoring")
     with services.session() as db:
         stranded = unscored.claim_overdue(
             db,
             now=now,
-            before=min(now, queue_from) - timedelta(seconds=upkeep.grace_s),
+            before=datetime.fromtimestamp(min(now.timestamp(), queue_from), UTC) - timedelta(seconds=upkeep.grace_s),
             max_attempts=upkeep.max_attempts,
             backoff=timedelta(seconds=upkeep.backoff_s),
             limit=upkeep.batch,

@@ -1,37 +1,31 @@
 """The processes' figures as Prometheus reads them."""
 
-import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client import REGISTRY, CollectorRegistry, Metric, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
-from pipeline.metrics import host
+from pipeline import metric_files
+
+
+class Figures(Collector):
+    """What these files hold, added up."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = [str(file) for file in files]
+
+    def collect(self) -> Iterable[Metric]:
+        merged: Iterable[Metric] = MultiProcessCollector.merge(self._files)  # type: ignore[no-untyped-call]
+        return merged
 
 
 def exposition(metrics_dir: Path | None) -> bytes:
     """Of all processes that share the directory; of this one alone if there is none."""
-    registry: CollectorRegistry = REGISTRY
-    if metrics_dir is not None:
-        _forget_dead(metrics_dir)
+    if metrics_dir is None:
+        return bytes(generate_latest(REGISTRY))
+    with metric_files.whole(metrics_dir) as files:
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=str(metrics_dir))  # type: ignore[no-untyped-call]
-    return bytes(generate_latest(registry))
-
-
-def _forget_dead(metrics_dir: Path) -> None:
-    """Open sockets and their like end with their process, but its file stays. Another host knows its own."""
-    for file in metrics_dir.glob(f"gauge_live*_{host()}-*.db"):
-        identity = file.stem.rpartition("_")[2]
-        if not _alive(int(identity.rpartition("-")[2])):
-            mark_process_dead(identity, path=str(metrics_dir))  # type: ignore[no-untyped-call]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        registry.register(Figures(files))
+        return bytes(generate_latest(registry))

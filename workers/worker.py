@@ -1,21 +1,28 @@
 """What a Celery worker starts with: `celery -A workers.worker worker`."""
 
+import logging
 import time
+from pathlib import Path
 
 import redis
 from celery.signals import heartbeat_sent, setup_logging, worker_process_init
 
-from pipeline import log
+from pipeline import log, metric_files
 from pipeline.settings import loader
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from tasks import worker_heartbeat
+from tasks import counting, worker_heartbeat
+
+MERGED_EVERY_S = 60.0
+
+logger = logging.getLogger(__name__)
 
 app = tasks_app.app
 # An entry point, not a library: importing it is starting the process.
 _settings = loader.load()
 tasks_app.connect(_settings)
 _services = Services(_settings)
+counting.count_with(_services.metrics)
 _services.scorer  # noqa: B018 - a scorecard that makes no sense must stop the start, not lead after lead
 
 
@@ -48,5 +55,25 @@ class Marker:
         self._marked_at = time.monotonic()
 
 
+class Merger:
+    """Merges the figures of children that have died, whether or not somebody asks for them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._merged_at = -MERGED_EVERY_S
+
+    def beat(self, **_: object) -> None:
+        if time.monotonic() - self._merged_at < MERGED_EVERY_S:
+            return
+        self._merged_at = time.monotonic()
+        try:
+            metric_files.merge_the_dead(self._directory)
+        except OSError as error:  # a full disk, say; the files stay as they are
+            logger.warning("the figures of dead processes could not be merged: %s", error)
+
+
 _marker = Marker()
 heartbeat_sent.connect(_marker.beat)
+if _settings.metrics_dir is not None:
+    _merger = Merger(_settings.metrics_dir)
+    heartbeat_sent.connect(_merger.beat)

@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 from kombu import Connection
 
 import cli
-from commands import running_stack
 from pipeline.redis_store.redis_client import connect
 from pipeline.settings.loader import Settings, load
 from pipeline.settings.server_urls import broker_url
@@ -21,6 +20,7 @@ from pipeline.wiring import Services
 from tests.integration.rows import save, told
 from tests.support.directories import directory
 from tests.support.keys import SECRET_KEY
+from workers.supervisor import running_stack
 from workers.supervisor.postgres_and_valkey import DATABASE, ROLE, Postgres, Valkey
 
 

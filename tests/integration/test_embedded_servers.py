@@ -20,7 +20,7 @@ import redis
 from pipeline.errors import Misconfigured
 from tests.support.processes import ROOT, gone
 from tests.support.waiting import eventually
-from workers.supervisor import embedded_server
+from workers.supervisor import embedded_server, orphans
 from workers.supervisor.directory_lock import lock_directory
 from workers.supervisor.embedded_server import Server
 from workers.supervisor.postgres_and_valkey import Postgres, Valkey
@@ -135,6 +135,64 @@ def test_the_servers_end_with_their_parent_however_it_ends(server: Server) -> No
     eventually(lambda: gone(pid))
     server.start()
     assert server.answers()
+
+
+def test_a_server_that_was_stopped_when_its_parent_was_killed_is_ended_by_the_next(server: Server) -> None:
+    server.start()
+    remember(server, "kept")
+    server.stop()
+    with held(type(server).__name__, server.directory, cwd=ROOT) as pid:
+        psutil.Process(pid).suspend()
+    assert psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    server.start()
+    assert gone(pid)
+    assert remembered(server) == "kept"
+
+
+def test_so_is_one_whose_every_process_is_stopped_and_which_will_not_end(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_server, "PREDECESSOR_S", 1.0)
+    monkeypatch.setattr(type(server), "stop_signal", signal.SIGCONT)
+    with held(type(server).__name__, server.directory, cwd=ROOT) as pid:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        for member in family:
+            member.suspend()
+        if isinstance(server, Postgres):
+            family[0].send_signal(signal.SIGKILL)  # its processes cannot notice
+    server.start()
+    assert all(gone(member.pid) for member in family)
+    assert server.answers()
+
+
+def test_one_whose_session_is_stopped_starts_again(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_server, "PREDECESSOR_S", 20.0)
+    server = Postgres(state_dir / "server")
+    server.start()
+    with closing(connect(server)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        psutil.Process(cursor.fetchall()[0][0]).suspend()
+        process(server).send_signal(signal.SIGKILL)
+        server.start()
+    assert server.answers()
+    server.stop()
+
+
+def test_a_server_that_is_stopped_ends_in_order_when_it_is_asked_to(server: Server) -> None:
+    server.start()
+    process(server).suspend()
+    assert server.run is not None
+    assert server.run.stop() == 0
+
+
+def test_who_only_looks_at_the_claim_is_left_alone(server: Server) -> None:
+    server.start()
+    lock = server.directory / "lock"
+    with lock.open() as looking, subprocess.Popen(["sleep", "60"], stdin=looking) as onlooker:
+        assert process(server).pid in orphans.holders(lock)
+        assert onlooker.pid not in orphans.holders(lock)
+        assert orphans.orphans(lock, os.getpid()) == []
+        onlooker.kill()
 
 
 def test_a_second_server_waits_for_the_directory_and_then_gives_up(

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from websockets.sync.client import connect
 
-from pipeline.metrics import host
+from pipeline.metric_files import host
 from pipeline.settings.loader import Settings
 from tests.support.directories import directory
 from tests.support.serving import Api, api, log_of, process
@@ -192,7 +192,8 @@ def test_open_sockets_of_a_process_that_is_gone_are_forgotten(place: Settings, s
 def test_a_process_with_the_name_of_its_forerunner_begins_without_its_sockets(shared: Path) -> None:
     """As a container that starts anew: the same host, the same process id."""
     code = (
-        "import os; from pipeline.metrics import Metrics, host; from pathlib import Path;"
+        "import os; from pathlib import Path; from pipeline.metrics import Metrics;"
+        "from pipeline.metric_files import host;"
         f"left = Path({str(shared)!r}) / f'gauge_livesum_{{host()}}-{{os.getpid()}}.db'; left.write_bytes(b'x' * 64);"
         "Metrics(); assert not left.exists() or left.read_bytes()[:1] != b'x'"
     )

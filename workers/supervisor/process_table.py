@@ -70,6 +70,8 @@ def migration(state_dir: Path, environment: Mapping[str, str]) -> Program:
         argv=(sys.executable, "-m", "cli", "db", "upgrade"),
         log=log_of(state_dir, "migrate"),
         environment=environment,
+        # Each step is one transaction. A milder signal would not reach one that is stopped.
+        death_signal=signal.SIGKILL,
     )
 
 

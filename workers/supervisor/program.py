@@ -150,6 +150,7 @@ def stop(runs: Sequence[ProgramRun]) -> list[int]:
     asked = time.monotonic()
     for run in runs:
         run.child.send_signal(run.program.stop_signal)  # to one that has ended it does nothing
+        run.child.send_signal(signal.SIGCONT)  # one that is stopped (SIGSTOP) would not hear it
     return [_end(run, asked + run.program.grace_s - time.monotonic()) for run in runs]
 
 

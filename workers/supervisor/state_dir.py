@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import Refused
+from workers.supervisor import orphans
 from workers.supervisor.directory_lock import lock_directory
 
 ORPHANS_S = 15.0  # how long the processes of a killed supervisor may take to end
@@ -50,11 +51,17 @@ def holder(state_dir: Path) -> tuple[int, str] | None:
 
 
 def _claim_from_the_dead(path: Path) -> int:
-    if found := holder(path.parent):
-        raise Refused(f"service6 is up already: process {found[0]}, {found[1]}")
+    named = holder(path.parent)
+    if named and orphans.holds(named[0], path) is not False:
+        raise Refused(f"service6 is up already: process {named[0]}, {named[1]}")
+    # They die with their supervisor, but what they forked may be stopped; nothing is lost when it is killed.
+    pid = path.read_text().partition(" ")[0]
+    orphans.kill(path, orphans.orphans(path, int(pid) if pid.isdecimal() else None))
     descriptor = lock_directory(path, wait_s=ORPHANS_S)
     if descriptor is None:
-        raise Refused(f"processes of an earlier `service6 up` still run on {path.parent}; wait for them to end")
+        who = " ".join(map(str, orphans.holders(path)))
+        mend = f"end them with: kill -9 {who}" if who else "wait for them to end"
+        raise Refused(f"processes of an earlier `service6 up` still run on {path.parent}; {mend}")
     return descriptor
 
 

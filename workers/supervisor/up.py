@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from commands import running_stack
 from pipeline.errors import Misconfigured
 from pipeline.printable import printable
 from pipeline.security.tokens import mint
 from pipeline.settings.loader import Settings, embedded_servers, load, secret_variable
 from pipeline.settings.server_urls import without_secrets
 from schemas.access import Role
+from workers.supervisor import running_stack
 from workers.supervisor import state_dir as state
 from workers.supervisor.api_address import origin
 from workers.supervisor.embedded_server import Server

@@ -142,7 +142,8 @@ def _exposition(services: Services) -> bytes:
     with suppress(redis.RedisError):
         for queue in queue_depths.depths(services.redis):
             depth.labels(queue.name).set(queue.waiting)
-            age.labels(queue.name).set(queue.oldest_s or 0)
+            if queue.oldest_s is not None or not queue.waiting:  # an unknown age has no figure
+                age.labels(queue.name).set(queue.oldest_s or 0)
     alarm = Gauge("service6_alarm", "1 while the alarm rings", ["name"], registry=now)
     left = Gauge("service6_rescore_leads_left", "Leads that active runs have yet to look at", ["state"], registry=now)
     asked = Gauge("service6_trainings_open", "Trainings that wait or run", ["state"], registry=now)

@@ -1,6 +1,8 @@
 import base64
 import os
+import signal
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,22 @@ def test_what_an_orphan_holds_is_not_taken(tmp_path: Path, monkeypatch: pytest.M
     orphan = lock_directory(tmp_path / "lock")
     assert orphan is not None
     (tmp_path / "lock").write_text("4194305 http://127.0.0.1:8000")  # above the largest process id
-    with pytest.raises(Refused, match="still run"), state_dir.held(tmp_path, "http://127.0.0.1:8000"):
+    with (
+        pytest.raises(Refused, match=r"still run.*wait for them to end"),
+        state_dir.held(tmp_path, "http://127.0.0.1:8000"),
+    ):
         pass
     os.close(orphan)
+
+
+# The number of a supervisor that is dead: above the largest, or by now a stranger's.
+@pytest.mark.parametrize("holder", [4194305, os.getppid()])
+def test_orphans_are_killed_even_when_they_are_stopped(tmp_path: Path, holder: int) -> None:
+    claimed = lock_directory(tmp_path / "lock")
+    assert claimed is not None
+    with subprocess.Popen(["sleep", "60"], pass_fds=[claimed]) as orphan:
+        os.close(claimed)
+        os.kill(orphan.pid, signal.SIGSTOP)
+        (tmp_path / "lock").write_text(f"{holder} http://127.0.0.1:8000")
+        with state_dir.held(tmp_path, "http://127.0.0.1:8000"):
+            assert orphan.wait() == -signal.SIGKILL
