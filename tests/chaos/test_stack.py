@@ -3,41 +3,21 @@
 import os
 import signal
 import stat
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from http.client import HTTPConnection
-from pathlib import Path
-from typing import NamedTuple
 
 import psutil
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
 from pipeline.settings.loader import embedded_servers
+from tests.chaos.place import Place, answer, process, ready, token
 from tests.support.directories import directory
-from tests.support.processes import Terminal, all_gone, gone, terminal
+from tests.support.processes import Terminal, all_gone
 from tests.support.waiting import eventually
 from workers.supervisor.embedded_server import free_port
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
-
-OWN_SETTINGS = ("SERVICE6_", "DATABASE_URL", "REDIS_URL", "ANTHROPIC_")
-
-
-class Place(NamedTuple):
-    state_dir: Path
-    port: int
-    flower_port: int
-
-    def up(self, **settings: str) -> AbstractContextManager[Terminal]:
-        others = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
-        environment = {**others, **settings}
-        arguments = ("--state-dir", str(self.state_dir), "--port", str(self.port))
-        return terminal(
-            [sys.executable, "-m", "cli", "up", *arguments, "--flower-port", str(self.flower_port)], environment
-        )
 
 
 @pytest.fixture(scope="module")
@@ -51,27 +31,6 @@ def running(place: Place) -> Iterator[Terminal]:
     with place.up() as shown:
         shown.shows("Service 6 is up", within_s=60)
         yield shown
-
-
-def answer(port: int, path: str, token: str | None = None) -> int:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-def token(shown: Terminal) -> str:
-    return shown.shows("#token=").partition("#token=")[2]
-
-
-def process(shown: Terminal, *words: str) -> int:
-    """The supervisor's child whose command line holds all of them."""
-    for child in psutil.Process(shown.process.pid).children():
-        if not gone(child.pid) and all(word in " ".join(child.cmdline()) for word in words):
-            return child.pid
-    raise AssertionError(f"no process {' '.join(words)}")
 
 
 def test_the_link_signs_in(running: Terminal, place: Place) -> None:
@@ -140,14 +99,7 @@ def test_a_process_that_is_killed_runs_again(running: Terminal, place: Place, wo
     os.kill(before, signal.SIGKILL)
     eventually(lambda: all_gone([before, *forked]))
     assert eventually(lambda: process(running, *words)) != before
-    eventually(lambda: _ready(running, place), within_s=30)
-
-
-def _ready(running: Terminal, place: Place) -> bool:
-    try:
-        return answer(place.port, "/health/ready", token(running)) == 200
-    except OSError:
-        return False
+    eventually(lambda: ready(running, place), within_s=30)
 
 
 @pytest.mark.parametrize("server", ["postgres", "valkey"])
@@ -159,7 +111,7 @@ def test_a_server_that_is_killed_runs_again_where_it_was(running: Terminal, plac
     os.kill(process(running, f"bin/{server}" if server == "postgres" else "valkey-server"), signal.SIGKILL)
     running.shows(f"{server} was killed by SIGKILL")
     running.shows(f"{server} runs again")
-    eventually(lambda: _ready(running, place), within_s=30)
+    eventually(lambda: ready(running, place), within_s=30)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT one FROM kept")).scalar_one() == 1
     assert embedded_servers(place.state_dir) == addresses
