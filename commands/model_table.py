@@ -7,7 +7,7 @@ from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings
 from pipeline.storage.models import champions
 from pipeline.storage.models.champions import ChampionChange, Listed
-from schemas.model_card import ModelCard, Window
+from schemas.model_card import ModelCard, Quality, Window
 from workers.command_services import command_services
 
 SHOWN = 10  # terms and reasons of a card
@@ -71,12 +71,21 @@ def card_text(version: str, told: ModelCard) -> str:
         f"trained on {_window(told.trained_on, told.sampled)}, tested on the newest "
         f"{_window(told.tested_on, told.test_sampled)}",
         f"ROC-AUC {quality.roc_auc:.3f} (at least {quality.roc_auc_low:.3f}), calibration error "
-        f"{quality.calibration_error:.3f}, best tenth {quality.lift_at_tenth:.2f} × the base rate {told.base_rate:.3f}",
+        f"{quality.calibration_error:.3f}",
+        _best_tenth(quality),
         *(f"  note: {reason}" for reason in told.reasons[:SHOWN]),
         "what counts: " + ", ".join(term.attribute for term in told.importances[:SHOWN]),
     ]
     lines += [f"  left out: {out.attribute}, {out.reason}" for out in told.left_out]
     return printable_lines(lines)
+
+
+def _best_tenth(quality: Quality) -> str:
+    """Only figures of the tested leads: the base rate of the card counts the others as well."""
+    told = f"best tenth of the tested leads: won {quality.lift_at_tenth:.2f} times as often as all of them"
+    if quality.won_share is None or quality.won_share_at_tenth is None:
+        return told
+    return f"{told} ({quality.won_share_at_tenth:.1%} against {quality.won_share:.1%})"
 
 
 def _window(window: Window, sampled: int | None) -> str:

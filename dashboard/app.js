@@ -4,15 +4,17 @@ import { startClocks } from './core/clock.js';
 import { Page } from './core/page.js';
 import { SignIn } from './account/sign_in.js';
 import { connectionOf, watchNetwork } from './core/connection.js';
+import { dialog } from './core/dialogs.js';
 import { Feed } from './core/feed.js';
 import { html } from './core/html.js';
 import { Leads } from './leads/lead_store.js';
+import { keepHistory, travelled } from './core/navigation.js';
 import { Runs } from './runs/run_store.js';
-import { openSession, overseer, signOut, token } from './core/session.js';
+import { asking, openSession, overseer, signOut, token } from './core/session.js';
 import { say } from './core/toast.js';
 import { render } from './vendor/preact.js';
 import { computed, effect, signal, untracked } from './vendor/signals.js';
-import { openId, openModel, openView, place, view } from './core/view.js';
+import { openId, openModel, place, view } from './core/view.js';
 import { watchWidth } from './core/viewport.js';
 
 const SETTLED_MS = 200;
@@ -70,27 +72,45 @@ function end() {
   alarms.forget();
 }
 
+const watch = (ids) => feed.peek()?.watch(ids);
+
 function App() {
+  if (asking.value && !token.value) return html`<main><p class="empty muted" aria-busy="true">Signing in…</p></main>`;
   if (!token.value) return html`<${SignIn} />`;
-  return html`<${Page} leads=${leads} runs=${runs} alarms=${alarms} connection=${connection} watch=${(ids) => feed.peek()?.watch(ids)} />`;
+  return html`<${Page} leads=${leads} runs=${runs} alarms=${alarms} connection=${connection} watch=${watch} />`;
 }
 
 startClocks();
 openSession();
-openView();
+keepHistory();
 watchWidth();
-addEventListener('popstate', () => token.peek() && openAddressed());
+addEventListener('popstate', () => {
+  if (token.peek() && openId.peek() !== (leads.open.peek()?.lead.id ?? null)) openAddressed();
+});
+effect(() => {
+  // Whoever goes to another part of the page leaves the panel.
+  if (openId.value === null) untracked(() => leads.hide());
+});
 watchNetwork(() => feed.peek()?.hurry());
 effect(() => {
   const bearer = token.value;
   untracked(() => {
     end();
     if (bearer) begin(bearer);
+    else dialog.value = null;
   });
 });
+const tops = new Map(); // how far each part of the page was scrolled when it was left
+let part = null;
 effect(() => {
-  [place.value, openModel.value];
-  scrollTo({ top: 0, behavior: 'instant' });
+  const next = [place.value, openModel.value].join(' ');
+  if (next === part) return;
+  tops.set(part, scrollY);
+  part = next;
+  // Once it is drawn: the way back leads to where the reader was.
+  requestAnimationFrame(() => {
+    if (part === next) scrollTo({ top: (travelled.peek() && tops.get(next)) || 0, behavior: 'instant' });
+  });
 });
 let looked = view.peek();
 let reading = 0;
@@ -98,6 +118,7 @@ effect(() => {
   if (view.value === looked) return;
   const typing = view.value.text !== looked.text;
   looked = view.value;
+  leads.narrow();
   scrollTo({ top: 0, behavior: 'instant' });
   clearTimeout(reading);
   // A page of leads for each letter typed would be read for nobody.

@@ -49,7 +49,7 @@ class LiftPoint(Frozen):
     """Of the leads with the best scores, the `share`: how much more often they were won than all."""
 
     share: float
-    lift: float = Field(description="as a multiple of the base rate")
+    lift: float = Field(description="as a multiple of the share of all tested leads")
 
 
 class TierOutcome(Frozen):
@@ -67,7 +67,15 @@ class Quality(Frozen):
     brier: float
     log_loss: float
     calibration_error: float = Field(description="expected, over ten buckets")
-    lift_at_tenth: float = Field(description="wins among the best tenth, as a multiple of the base rate")
+    lift_at_tenth: float = Field(
+        description="share of the best tenth that was won, as a multiple of the share of all tested leads"
+    )
+    won_share: float | None = Field(
+        default=None, description="share of the tested leads that was won; null on cards older than it"
+    )
+    won_share_at_tenth: float | None = Field(
+        default=None, description="the same among the tenth with the best scores; null on cards older than it"
+    )
     lift: tuple[LiftPoint, ...] = Field(default=(), description="the whole curve; empty on cards older than it")
     calibration: tuple[Bucket, ...]
     tiers: tuple[TierOutcome, ...]
@@ -95,7 +103,7 @@ class ModelCard(Frozen):
     sampled: int | None = Field(description="leads that were drawn from the window, where it had too many")
     tested_on: Window
     test_sampled: int | None = Field(default=None, description="as `sampled`, of the leads that it was tested on")
-    base_rate: float
+    base_rate: float = Field(description="share of both windows together that was won, not of the tested leads only")
     quality: Quality
     segments: tuple[Segment, ...]
     importances: tuple[TermImportance, ...]

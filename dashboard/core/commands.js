@@ -1,7 +1,7 @@
 /** What the page can do, by name: the palette lists it. */
 import { dialog } from './dialogs.js';
 import { DENSITIES, density, next, setDensity, setTheme, theme, THEMES } from './preferences.js';
-import { overseer, signOut } from './session.js';
+import { overseer, signOutEverywhere } from './session.js';
 import { say } from './toast.js';
 import { go, link, look, lookAtAll, narrowed, place, TIERS, toggleTier, view } from './view.js';
 
@@ -13,13 +13,15 @@ const PLACE_COMMANDS = [
   { to: 'models', name: 'Go to models' },
 ];
 
+const placeCommand = ({ to, name }) => ({ name, keys: to[0], run: () => go(to) });
+
 /** @typedef {{name: string, keys?: string, run: () => void}} Command */
 
 /** @param {import('../leads/lead_store.js').Leads} leads @returns {Command[]} those that make sense now */
 export function commands(leads) {
   const paused = leads.pausedAt.value !== null;
   return [
-    ...(overseer.value ? PLACE_COMMANDS.filter(({ to }) => to !== place.value).map(({ to, name }) => ({ name, keys: to[0], run: () => go(to) })) : []),
+    ...(overseer.value ? PLACE_COMMANDS.filter(({ to }) => to !== place.value).map(placeCommand) : []),
     { name: paused ? 'Resume live changes' : 'Pause live changes', keys: 'p', run: () => togglePause(leads) },
     ...TIERS.map((tier) => tierCommand(tier)),
     ...Object.keys(SINCE).map((since) => ({ name: `Changed ${SINCE[since]}`, run: () => look({ since }) })),
@@ -29,7 +31,7 @@ export function commands(leads) {
     { name: `Theme: ${theme.value}, then ${next(theme.value, THEMES)}`, keys: 't', run: nextTheme },
     { name: density.value === 'compact' ? 'Comfortable rows' : 'Compact rows', keys: 'd', run: nextDensity },
     { name: 'Keyboard shortcuts', keys: '?', run: () => (dialog.value = 'help') },
-    { name: 'Sign out', run: () => signOut('You signed out.') },
+    { name: 'Sign out', run: () => signOutEverywhere() },
   ];
 }
 

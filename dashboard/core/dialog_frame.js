@@ -14,9 +14,11 @@ export function DialogFrame({ label, kind, children }) {
       if (before?.isConnected && document.activeElement === document.body) before.focus({ preventScroll: true });
     };
   }, []);
-  const close = () => (dialog.value = null);
+  // The browser tells of a closed dialog later; another one may be open by then.
+  const close = () => dialog.peek() === kind && (dialog.value = null);
   const outside = (event) => event.target === event.currentTarget && close();
-  return html`<dialog class="dialog" data-kind=${kind} aria-label=${label} ref=${element} onClose=${close} onClick=${outside}>
+  const told = { 'data-kind': kind, 'aria-label': label, onClose: close, onClick: outside };
+  return html`<dialog class="dialog" ref=${element} ...${told}>
     <div class="dialog-inside">${children}</div>
   </dialog>`;
 }

@@ -1,4 +1,5 @@
 import { html } from './html.js';
+import { admin, role } from './session.js';
 import { isContact, lookAtAll, narrowed, view } from './view.js';
 import { Command } from './command.js';
 
@@ -18,14 +19,43 @@ function Nothing() {
   </div>`;
 }
 
+const WAYS = [
+  {
+    title: 'See how it works',
+    text: 'A minute of invented leads, as a CRM would send them.',
+    command: 'service6 simulate --rate 5 --seconds 60',
+  },
+  {
+    title: 'Bring your leads',
+    text: 'From any CSV; the same file twice changes nothing.',
+    command: 'service6 import leads leads.csv --source crm --id Id',
+  },
+  {
+    title: 'Connect your CRM',
+    text: 'Its webhooks go to this address, signed; the README has the rest.',
+    command: `${location.origin}/webhooks/standard`,
+  },
+];
+
+/** Only an admin can do something about it. */
 function Beginning() {
+  if (!admin.value) return html`<${Waiting} />`;
   return html`<div class="empty empty-wide">
     <h2>No leads yet</h2>
     <p>Three ways to begin. The leads appear here by themselves.</p>
     <ol class="ways">
-      <li><h3>See how it works</h3><p class="muted">A minute of invented leads, as a CRM would send them.</p><${Command} text="service6 simulate --rate 5 --seconds 60" /></li>
-      <li><h3>Bring your leads</h3><p class="muted">From any CSV; the same file twice changes nothing.</p><${Command} text="service6 import leads leads.csv --source crm --id Id" /></li>
-      <li><h3>Connect your CRM</h3><p class="muted">Its webhooks go to this address, signed; the README has the rest.</p><${Command} text=${`${location.origin}/webhooks/standard`} /></li>
+      ${WAYS.map(({ title, text, command }) => html`<li key=${title}>
+        <h3>${title}</h3><p class="muted">${text}</p><${Command} text=${command} />
+      </li>`)}
     </ol>
+  </div>`;
+}
+
+function Waiting() {
+  const own = role.value === 'agent';
+  return html`<div class="empty">
+    <h2>No leads yet</h2>
+    <p>Leads appear here as soon as ${own ? 'you are their owner' : 'the CRM sends them'}.</p>
+    ${own && html`<p class="muted">Are some missing? Ask your sales manager who owns them.</p>`}
   </div>`;
 }

@@ -1,11 +1,13 @@
 /** One socket to the relay, kept open: signs in, subscribes, resumes where it left off, notices silence. */
-import { backoff } from './backoff.js';
+import { Backoff } from './backoff.js';
 import { advances } from './position.js';
 import { signal } from '../vendor/signals.js';
 
 const PATH = '/api/v1/dashboard/real-time';
 const OPENING_MS = 10_000;
 const SILENT_HEARTBEATS = 2.5;
+const QUIET_HEARTBEATS = 1.25; // silence this long is asked about
+const ANSWER_MS = 5000; // to that question
 const WATCHED_MS = 200;
 const TERMINAL = {
   4001: 'Your link has expired.',
@@ -16,7 +18,7 @@ const TERMINAL = {
  * @typedef {object} Reader what the feed serves
  * @property {string} token
  * @property {string[]} topics
- * @property {() => Promise<{epoch: string, id: string} | null>} snapshot reads page one; tells where in the feed it was read
+ * @property {() => Promise<{epoch: string, id: string} | null>} snapshot reads page one; tells its place in the feed
  * @property {(events: object[]) => void} apply
  * @property {(reason: string) => void} refused the relay will not have this token again
  */
@@ -34,8 +36,9 @@ export class Feed {
   #reader;
   #socket = null;
   #position = null;
-  #attempt = 0;
+  #backoff = new Backoff();
   #openedAt = 0;
+  #askedAt = null;
   #retry = 0;
   #watch = 0;
   #watched = [];
@@ -60,10 +63,12 @@ export class Feed {
     this.#drop();
   }
 
-  /** There is a network again, or somebody looks again: wait no longer. */
+  /** There is a network again, or somebody looks again: wait no longer, and do not trust a socket from before. */
   hurry() {
-    this.#attempt = 0;
-    if (this.#watch && !this.#socket) this.#open();
+    this.#backoff.reset();
+    if (!this.#watch) return;
+    if (!this.#socket) this.#open();
+    else if (this.subscribed.peek()) this.#ask();
   }
 
   /** What runs change is told of these leads alone. @param {string[]} ids */
@@ -93,6 +98,7 @@ export class Feed {
 
   #hear(message) {
     this.heardAt.value = Date.now();
+    this.#askedAt = null;
     const answer = {
       ready: () => this.#ready(message),
       subscribed: () => this.#welcome(message),
@@ -105,11 +111,12 @@ export class Feed {
   async #ready({ heartbeat_s: heartbeat }) {
     this.patienceMs.value = heartbeat * 1000 * SILENT_HEARTBEATS;
     if (!this.#position && !(await this.#snapshot())) return;
-    this.#send({ t: 'subscribe', topics: this.#reader.topics, leads: null, watch: this.#watched, position: this.#position });
+    const { topics } = this.#reader;
+    this.#send({ t: 'subscribe', topics, leads: null, watch: this.#watched, position: this.#position });
   }
 
   #welcome({ position, resumed }) {
-    this.#attempt = 0;
+    this.#backoff.connected();
     this.awaySince.value = null;
     this.subscribed.value = true;
     if (!resumed) {
@@ -142,7 +149,7 @@ export class Feed {
     } catch {
       if (this.#socket === socket) {
         this.#position = null;
-        this.#wait(backoff(this.#attempt++, Math.random()));
+        this.#wait(this.#backoff.next(Math.random()));
       }
     }
     return this.#socket === socket && socket !== null;
@@ -150,10 +157,23 @@ export class Feed {
 
   #watchSilence() {
     if (!this.#socket) return;
-    const heard = Math.max(this.heardAt.value ?? 0, this.#openedAt);
+    const now = Date.now();
+    const silentMs = now - Math.max(this.heardAt.value ?? 0, this.#openedAt);
     const patience = this.subscribed.value ? this.patienceMs.value : OPENING_MS;
-    // A half-open socket closes for nobody: leave it and try another.
-    if (Date.now() - heard > patience) this.#wait(0);
+    // A half-open socket is never closed by the other side: leave it and open another.
+    if (silentMs > patience || (this.#askedAt !== null && now - this.#askedAt > ANSWER_MS)) this.#wait(0);
+    else if (this.subscribed.value && silentMs > this.#quietMs) this.#ask();
+  }
+
+  get #quietMs() {
+    return (this.patienceMs.value / SILENT_HEARTBEATS) * QUIET_HEARTBEATS;
+  }
+
+  /** Asks the relay for a heartbeat, which tells a quiet time from a socket that has died. */
+  #ask() {
+    if (this.#askedAt !== null) return;
+    this.#askedAt = Date.now();
+    this.#send({ t: 'ping' });
   }
 
   #closed({ code, reason }) {
@@ -163,7 +183,7 @@ export class Feed {
       return;
     }
     const told = /retry-after=([\d.]+)/.exec(reason);
-    this.#wait(told ? Number(told[1]) * 1000 : backoff(this.#attempt++, Math.random()));
+    this.#wait(this.#backoff.next(Math.random(), told && Number(told[1]) * 1000));
   }
 
   #wait(ms) {
@@ -173,6 +193,7 @@ export class Feed {
 
   #drop() {
     clearTimeout(this.#retry);
+    this.#askedAt = null;
     this.subscribed.value = false;
     if (!this.#socket) return;
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;

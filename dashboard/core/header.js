@@ -2,7 +2,7 @@ import { nextDensity, nextTheme } from './commands.js';
 import { dialog } from './dialogs.js';
 import { html } from './html.js';
 import { density, theme } from './preferences.js';
-import { role, signOut } from './session.js';
+import { role, signOutEverywhere } from './session.js';
 import { Sign } from './brand.js';
 import { Icon } from './icon.js';
 import { Places } from './places.js';
@@ -27,7 +27,7 @@ export function Header({ leads, runs, connection }) {
         <span class="only-narrow"><${Icon} name="menu" /><span class="unseen">Commands</span></span>
       </button>
       <span class="top-role only-wide">${role}</span>
-      <button type="button" class="quiet only-wide" onClick=${() => signOut('You signed out.')}>Sign out</button>
+      <button type="button" class="quiet only-wide" onClick=${() => signOutEverywhere()}>Sign out</button>
     </div>
   </header>`;
 }

@@ -9,10 +9,9 @@ const TYPING = 'input:not([type=range]), select, textarea, dialog';
 /**
  * @param {import('../leads/lead_store.js').Leads} leads
  * @param {(step: number) => void} walk goes that many leads down the list
- * @param {() => void} close closes the panel
  * @returns {() => void} undoes it
  */
-export function listen(leads, walk, close) {
+export function listen(leads, walk) {
   const ofLeads = {
     j: () => walk(1),
     k: () => walk(-1),
@@ -39,7 +38,7 @@ export function listen(leads, walk, close) {
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target.closest(TYPING) || dialog.peek()) return;
-    if (event.key === 'Escape') close();
+    if (event.key === 'Escape') leads.hide();
     const act = everywhere[event.key] ?? (place.peek() === 'leads' ? ofLeads[event.key] : undefined);
     if (!act) return;
     event.preventDefault();

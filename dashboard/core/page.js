@@ -7,7 +7,7 @@ import { ListWindow } from '../leads/list_window.js';
 import { overseer } from './session.js';
 import { toast } from './toast.js';
 import { useEffect, useMemo } from '../vendor/preact-hooks.js';
-import { place } from './view.js';
+import { lookAtAll, place } from './view.js';
 import { narrow } from './viewport.js';
 import { AlarmList } from './alarm_list.js';
 import { Empty } from './empty.js';
@@ -31,7 +31,7 @@ const ModelsPage = lazy(async () => {
   return part;
 });
 
-/** Whoever presses Ctrl-K types on at once, so the rest of the page is fetched as soon as its first part has settled. */
+/** Whoever presses Ctrl-K types on at once, so the rest is fetched as soon as the first part has settled. */
 function useRest(leads) {
   const settled = !leads.loading.value;
   useEffect(() => {
@@ -39,45 +39,55 @@ function useRest(leads) {
   }, [settled]);
 }
 
+const PARTIAL = 'What was read before is narrowed to this filter; there may be more leads like that.';
+
 function Trouble({ leads }) {
   if (!leads.trouble.value) return null;
   return html`<div class="trouble" role="alert">
-    <p><strong>The leads could not be read.</strong> ${leads.trouble}</p>
+    <p><strong>The leads could not be read.</strong> ${leads.trouble} ${leads.partial.value && PARTIAL}</p>
     <button type="button" onClick=${() => leads.read().catch(() => null)}>Try again</button>
   </div>`;
 }
 
 function Foot({ leads }) {
   const shown = leads.order.value.length;
+  if (leads.partial.value) {
+    return html`<p class="more muted">${count(shown)} of those read before, highest score first</p>`;
+  }
   const total = Math.max(shown, leads.total.value ?? 0);
-  const rest = leads.canGrow.value ? 'reading more as you scroll' : shown < total ? 'narrow the list to see the rest' : 'that is all';
-  return html`<p class="more muted">${count(shown)} of ${count(total)}, highest score first; ${rest}</p>`;
+  return html`<p class="more muted">${count(shown)} of ${count(total)}, highest score first; ${rest(leads, total)}</p>`;
+}
+
+function rest(leads, total) {
+  if (leads.canGrow.value) return 'reading more as you scroll';
+  return leads.order.value.length < total ? 'narrow the list to see the rest' : 'that is all';
 }
 
 function Body({ leads, frame, watch }) {
-  if (leads.order.value.length) return html`<${LeadList} leads=${leads} frame=${frame} watch=${watch} /><${Foot} leads=${leads} />`;
-  if (leads.loading.value) return html`<p class="empty muted" aria-busy="true">Reading leads…</p>`;
-  return leads.trouble.value ? null : html`<${Empty} />`;
+  if (leads.order.value.length) {
+    return html`<${LeadList} leads=${leads} frame=${frame} watch=${watch} /><${Foot} leads=${leads} />`;
+  }
+  if (leads.trouble.value && !leads.loading.value) return leads.partial.value && html`<${NoneHere} />`;
+  if (!leads.loading.value && !leads.partial.value) return html`<${Empty} />`;
+  return html`<p class="empty muted" aria-busy="true">Reading leads…</p>`;
+}
+
+/** Whether the server has such leads is not known. */
+function NoneHere() {
+  return html`<div class="empty">
+    <h2>None of those read before is like that</h2>
+    <button type="button" onClick=${lookAtAll}>Show all that were read</button>
+  </div>`;
 }
 
 function Count({ leads }) {
-  const total = Math.max(leads.total.value ?? 0, leads.order.value.length);
-  if (leads.total.value === null) return html`<span>Leads</span>`;
-  return html`<span><span class="count">${count(total)}</span> ${total === 1 ? 'lead' : 'leads'}</span>`;
+  const shown = leads.order.value.length;
+  if (leads.total.value === null && !leads.partial.value) return html`<span>Leads</span>`;
+  const total = Math.max(leads.total.value ?? 0, shown);
+  const words = `${total === 1 ? 'lead' : 'leads'}${leads.partial.value ? ' so far' : ''}`;
+  return html`<span><span class="count">${count(total)}</span> ${words}</span>`;
 }
 
-/** The keyboard, for as long as the page is there. @returns {() => void} closes the panel, and goes back to its row */
-function useKeys(leads, frame) {
-  const close = () => {
-    const id = leads.open.peek()?.lead.id;
-    if (!id) return;
-    leads.hide();
-    // Where the panel covered the list, nothing there takes the focus before it is drawn again.
-    requestAnimationFrame(() => document.querySelector(`[data-lead="${id}"] .lead-name`)?.focus({ preventScroll: true }));
-  };
-  useEffect(() => listen(leads, (step) => walk(leads, frame, step), close), []);
-  return close;
-}
 
 function LeadsPage({ leads, frame, watch }) {
   return html`<div class="bar"><h1><${Count} leads=${leads} /></h1><${Search} /><${Filters} /></div>
@@ -94,7 +104,7 @@ function Place({ at, leads, runs, frame, watch }) {
 
 export function Page({ leads, runs, alarms, connection, watch }) {
   const frame = useMemo(() => new ListWindow(), []);
-  const close = useKeys(leads, frame);
+  useEffect(() => listen(leads, (step) => walk(leads, frame, step)), []);
   useRest(leads);
   const at = overseer.value ? place.value : 'leads';
   const open = at === 'leads' && leads.open.value;
@@ -107,7 +117,7 @@ export function Page({ leads, runs, alarms, connection, watch }) {
           <${Place} at=${at} leads=${leads} runs=${runs} frame=${frame} watch=${watch} />
         </main>
       </div>
-      ${open && html`<${LeadPanel} open=${open} onClose=${close} />`}
+      ${open && html`<${LeadPanel} open=${open} onClose=${() => leads.hide()} />`}
     </div>
     ${dialog.value === 'palette' && html`<${Palette} leads=${leads} />`}
     ${dialog.value === 'help' && html`<${Help} />`}

@@ -1,6 +1,9 @@
-/** What is looked at: which part of the page, the filters, the search, the open lead or model; kept in the address, so that a link shows the same. */
+/**
+ * What is looked at: which part of the page, the filters, the search, the open lead or model; kept in the address, so
+ * that a link shows the same.
+ */
 import { hasPhone } from './phone.js';
-import { batch, computed, effect, signal } from '../vendor/signals.js';
+import { batch, computed, signal } from '../vendor/signals.js';
 
 export const TIERS = ['A', 'B', 'C', 'D'];
 
@@ -11,6 +14,9 @@ export const NOTHING = { tiers: [], source: '', owner: '', stage: '', since: '',
 // An address is logged and copied, so it is no place for an e-mail address or a telephone number.
 // The server keeps `0171 1234567` as an id; who types it here means a telephone number.
 const TYPED_PHONE = /^(?=.*[\s()])(?:[\s()]*\d){7,15}$/;
+
+const MODEL = /^[a-z0-9-]{1,100}$/;
+const LEAD = /^\d{1,19}$/;
 
 export const PLACES = ['leads', 'runs', 'models'];
 
@@ -49,29 +55,23 @@ export function isContact(text) {
   return text.includes('@') || hasPhone(text) || TYPED_PHONE.test(text.trim());
 }
 
-/** Goes to another part of the page; the browser's way back leads here again. */
+/** Goes to another part of the page; a lead's panel belongs to the part that is left. */
 export function go(to, model = null) {
   if (to === place.peek() && model === openModel.peek()) return;
-  history.pushState(null, '', address());
   batch(() => {
     place.value = to;
     openModel.value = model;
+    openId.value = null;
   });
 }
 
-/** Takes the view from the address, and from then on keeps it there. */
-export function openView() {
-  fromAddress();
-  addEventListener('popstate', fromAddress);
-  effect(() => history.replaceState(null, '', address()));
-}
-
-function fromAddress() {
+/** Takes all that is looked at from the address. */
+export function fromAddress() {
   const told = new URLSearchParams(location.search);
   const since = told.get('since') ?? '';
   batch(() => {
     place.value = PLACES.includes(told.get('page')) ? told.get('page') : 'leads';
-    openModel.value = /^[a-z0-9-]{1,100}$/.test(told.get('model') ?? '') ? told.get('model') : null;
+    openModel.value = place.value === 'models' && MODEL.test(told.get('model') ?? '') ? told.get('model') : null;
     look({
       tiers: TIERS.filter((tier) => told.getAll('tier').includes(tier)),
       source: told.get('source') ?? '',
@@ -80,28 +80,31 @@ function fromAddress() {
       since: since in SPANS ? since : '',
       text: told.get('q') ?? '',
     });
-    openId.value = /^\d{1,19}$/.test(told.get('lead') ?? '') ? told.get('lead') : null;
+    openId.value = place.value === 'leads' && LEAD.test(told.get('lead') ?? '') ? told.get('lead') : null;
   });
 }
 
 /** @returns {string} this view as a link to share, without who is signed in */
 export const link = () => location.origin + address();
 
-function address() {
+/** @returns {string} the address of what is looked at, without its origin */
+export function address() {
   const { tiers, source, owner, stage, since, text } = view.value;
   const told = new URLSearchParams(tiers.map((tier) => ['tier', tier]));
   const page = place.value === 'leads' ? '' : place.value;
-  const words = { page, model: openModel.value, source, owner, stage, since, q: isContact(text) ? '' : text, lead: openId.value };
+  const q = isContact(text) ? '' : text;
+  const words = { page, model: openModel.value, source, owner, stage, since, q, lead: openId.value };
   for (const [name, word] of Object.entries(words)) if (word) told.set(name, word);
   const query = told.toString();
   return location.pathname + (query && `?${query}`);
 }
 
 /** @param {object} lead a ScoredLead @param {typeof NOTHING} looked @returns {boolean} true if the view shows it */
-export function admits(lead, { tiers, source, owner, stage, text }) {
+export function admits(lead, { tiers, source, owner, stage, since, text }) {
   if (tiers.length && !tiers.includes(lead.score.tier)) return false;
   if (source && lead.source !== source) return false;
   if (owner && lead.owner !== owner) return false;
   if (stage && lead.stage !== stage) return false;
+  if (since && Date.parse(lead.score.updated_at) < Date.now() - SPANS[since]) return false;
   return !text || (!isContact(text) && lead.external_id.toLowerCase().startsWith(text.trim().toLowerCase()));
 }

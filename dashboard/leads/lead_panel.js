@@ -52,11 +52,26 @@ function Details({ lead }) {
     <${Deliveries} id=${id} rev=${score.rev} />`;
 }
 
+/** Takes the focus while the panel is open, and gives it to the lead's row when it closes, by whatever way. */
+function useFocus(id) {
+  const heading = useRef(null);
+  const last = useRef(id);
+  last.current = id;
+  useEffect(() => heading.current.focus(), [id]);
+  // Where the panel covered the list, nothing there takes the focus before it is drawn again.
+  useEffect(() => () => requestAnimationFrame(() => focusRow(last.current)), []);
+  return heading;
+}
+
+function focusRow(id) {
+  if (document.activeElement !== document.body) return;
+  document.querySelector(`[data-lead="${id}"] .lead-name`)?.focus({ preventScroll: true });
+}
+
 /** One lead, in full. Takes the focus when it opens; Escape closes it. */
 export function LeadPanel({ open, onClose }) {
-  const heading = useRef(null);
   const { lead, live, gone } = open;
-  useEffect(() => heading.current.focus(), [lead.id]);
+  const heading = useFocus(lead.id);
   const escape = (event) => {
     if (event.key !== 'Escape') return;
     event.preventDefault();

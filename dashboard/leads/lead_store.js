@@ -12,6 +12,7 @@ const PAGE = 200;
 const FAR = 1000; // who has come so far reads on in the largest pages
 const LARGEST_PAGE = 500; // that the API gives
 const MOST_ROWS = 120_000;
+const MOST_GROWN = MOST_ROWS - LARGEST_PAGE;
 const HELD_MS = 1500;
 const PACE_MS = 100; // nobody reads faster, and the list is arranged once for all that came meanwhile
 const HIDDEN_PACE_MS = 1000;
@@ -39,8 +40,11 @@ export class Leads {
   /** How many leads have changed since. */
   waiting = signal(0);
   cursor = signal(null);
-  canGrow = computed(() => this.cursor.value !== null && this.order.value.length <= MOST_ROWS - LARGEST_PAGE);
+  /** True while the rows were read for another view: those that this view shows are shown, and it may have more. */
+  partial = signal(false);
+  canGrow = computed(() => !this.partial.value && this.cursor.value !== null && this.order.value.length <= MOST_GROWN);
 
+  #looked = NOTHING; // the view that the rows were read for
   #rows = new Map();
   #ranking = new Ranking();
   #unplaced = new Map();
@@ -58,7 +62,10 @@ export class Leads {
   #renewLater = 0;
   #inSight = new Set();
   #reach = FIRST_PAGE;
-  #reasons = new Reasons((id) => this.#inSight.has(id) || id === openId.peek(), (leads) => this.#explain(leads));
+  #reasons = new Reasons(
+    (id) => this.#inSight.has(id) || id === openId.peek(),
+    (leads) => this.#explain(leads),
+  );
 
   /** @param {string} id @returns {import('../vendor/signals.js').Signal<Row> | undefined} */
   row(id) {
@@ -67,7 +74,15 @@ export class Leads {
 
   /** @param {string} id @returns {number} its place in `order`, or −1 */
   indexOf(id) {
-    return this.#ranking.indexOf(id);
+    return this.partial.peek() ? this.order.peek().indexOf(id) : this.#ranking.indexOf(id);
+  }
+
+  /** Another view is looked at: until it is read, no row is shown that it does not show. */
+  narrow() {
+    batch(() => {
+      this.total.value = null;
+      this.#show();
+    });
   }
 
   /** Reads page one anew. @returns {Promise<object | null>} where in the feed it was read; throws api.Problem */
@@ -92,12 +107,15 @@ export class Leads {
 
   /** Reads the next page below. */
   async readMore() {
-    if (this.loading.peek()) return;
+    if (this.loading.peek() || this.partial.peek()) return;
     const limit = this.order.peek().length < FAR ? PAGE : LARGEST_PAGE;
     await this.#fetch(this.cursor.peek(), limit).catch(() => null);
   }
 
-  /** The ids that are drawn now, the last of them at that index. @returns {string[]} those that a run's changes are wanted of */
+  /**
+   * @param {string[]} ids that are drawn now @param {number} last the index of the last of them
+   * @returns {string[]} those that a run's changes are wanted of
+   */
   look(ids, last) {
     this.#inSight = new Set(ids);
     this.#reach = last;
@@ -107,13 +125,14 @@ export class Leads {
   }
 
   /**
-   * Reads anew what is held, down to where the reader is: a run moves more leads than it tells of. What the feed brought
-   * meanwhile stays.
+   * Reads anew what is held, down to where the reader is: a run moves more leads than it tells of. What the feed
+   * brought meanwhile stays.
    */
   async renew() {
     clearTimeout(this.#renewLater);
     this.#renewLater = 0;
     if (this.pausedAt.peek() !== null) return void (this.#arrivals.missed = true); // until it is resumed
+    if (this.partial.peek()) return void this.read().catch(() => null);
     if (this.loading.peek() || this.#renewing) return this.#renewSoon();
     const [begun, reading] = [this.#begun, this.#reading];
     this.#renewing = true;
@@ -123,17 +142,18 @@ export class Leads {
     this.#schedule();
     if (begun !== this.#begun) return; // all was read anew meanwhile
     if (this.pausedAt.peek() !== null) this.#arrivals.missed = true;
-    else if (page && reading === this.#reading) batch(() => this.#renewed(page));
+    else if (page && reading === this.#reading && !this.partial.peek()) batch(() => this.#renewed(page));
     else if (!refused) this.#renewSoon(); // what the API does not take now it takes no later
   }
 
   /** All down to where the reader is, as one page; cut short where another reading has begun. */
   async #held(reading) {
     const wanted = Math.max(FIRST_PAGE, Math.min(this.#reach, this.order.peek().length));
+    const looked = view.peek();
     const leads = [];
     let page = null;
     do {
-      page = await api.leadPage(view.peek(), { limit: LARGEST_PAGE, cursor: page?.next_cursor });
+      page = await api.leadPage(looked, { limit: LARGEST_PAGE, cursor: page?.next_cursor });
       leads.push(...page.leads);
     } while (page.next_cursor && leads.length < wanted && reading === this.#reading);
     return { ...page, leads };
@@ -166,7 +186,7 @@ export class Leads {
     this.#heldUntil = Math.max(this.#heldUntil, Date.now() + ms);
   }
 
-  /** @param {string} id @returns {Promise<boolean>} false if there is no such lead for this reader; throws api.Problem */
+  /** @param {string} id @returns {Promise<boolean>} false if this reader may see no such lead; throws api.Problem */
   async show(id) {
     openId.value = id;
     const row = this.row(id);
@@ -199,17 +219,18 @@ export class Leads {
     this.#arrivals.clear();
     batch(() => {
       this.open.value = this.pausedAt.value = this.trouble.value = null;
-      this.#replace({ leads: [], total: null, next_cursor: null });
+      this.#replace({ leads: [], total: null, next_cursor: null }, view.peek());
       this.loading.value = true;
     });
   }
 
   async #fetch(cursor, limit) {
     const reading = ++this.#reading;
+    const looked = view.peek();
     this.loading.value = true;
     try {
-      const page = await api.leadPage(view.peek(), { limit, cursor });
-      if (reading === this.#reading) this.#take(page, cursor);
+      const page = await api.leadPage(looked, { limit, cursor });
+      if (reading === this.#reading) this.#take(page, cursor, looked);
       return page;
     } catch (problem) {
       if (reading === this.#reading) this.trouble.value = problem.message;
@@ -222,16 +243,17 @@ export class Leads {
     }
   }
 
-  #take(page, cursor) {
+  #take(page, cursor, looked) {
     batch(() => {
       this.trouble.value = null;
       if (cursor) this.#append(page);
-      else this.#replace(page);
+      else this.#replace(page, looked);
     });
   }
 
-  #replace(page) {
+  #replace(page, looked) {
     this.#begun++;
+    this.#looked = looked;
     this.#rows = new Map();
     this.#ranking.clear();
     this.#unplaced.clear();
@@ -271,7 +293,7 @@ export class Leads {
   #read(page, came) {
     this.cursor.value = page.next_cursor;
     this.#floor = page.next_cursor ? page.leads.at(-1) : null;
-    this.total.value = page.total;
+    this.total.value = this.#looked === view.peek() ? page.total : null;
     this.#place(came);
   }
 
@@ -344,10 +366,9 @@ export class Leads {
   }
 
   #belongs(lead) {
-    const looked = view.peek();
     // Who has an e-mail address only the server can tell.
-    if (isContact(looked.text)) return this.#rows.has(lead.id);
-    return admits(lead, looked) && (this.#floor === null || ranksWith(lead, this.#floor));
+    if (isContact(this.#looked.text)) return this.#rows.has(lead.id);
+    return admits(lead, this.#looked) && (this.#floor === null || ranksWith(lead, this.#floor));
   }
 
   #put(lead, live) {
@@ -373,7 +394,14 @@ export class Leads {
 
   #place(changed) {
     if (changed.size > 0) this.#ranking.update(changed);
-    this.order.value = this.#ranking.ids;
+    this.#show();
+  }
+
+  #show() {
+    const looked = view.peek();
+    const { ids } = this.#ranking;
+    this.partial.value = looked !== this.#looked;
+    this.order.value = this.partial.peek() ? ids.filter((id) => admits(this.#rows.get(id).peek().lead, looked)) : ids;
   }
 
   #recountSoon() {
@@ -381,7 +409,7 @@ export class Leads {
       this.#recount = 0;
       const looked = view.peek();
       const page = await api.leadPage(looked, { limit: 1 }).catch(() => null);
-      if (page && looked === view.peek()) this.total.value = page.total;
+      if (page && looked === view.peek() && looked === this.#looked) this.total.value = page.total;
     }, RECOUNT_MS);
   }
 }

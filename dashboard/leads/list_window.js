@@ -82,8 +82,8 @@ export class ListWindow {
     if (ids === this.#ids) return;
     const before = this.#ids.slice(this.#top, this.#bottom);
     this.#ids = ids;
-    // At the top of the list the newest is what people want to see.
-    if (this.#top === 0) return;
+    // At the top of the list the newest is what people want to see; `#top` follows the scrolling a frame later.
+    if (this.#top === 0 || scrollY === 0) return;
     const shifts = before.map((id, n) => [indexOf(id), n]).filter(([now]) => now >= 0);
     const shift = median(shifts.map(([now, n]) => now - (this.#top + n)));
     this.first = Math.max(0, this.first + shift);

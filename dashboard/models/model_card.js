@@ -22,17 +22,25 @@ export function ModelCard({ version }) {
   const { value, why } = useRead(() => modelDetail(version), [version, decided, everyQuarterMinute.value]);
   return html`<article class="place card" aria-labelledby="card-name">
     <button type="button" class="quiet back" onClick=${() => go('models')}>← All models</button>
-    ${value ? html`<${Card} told=${value} onDecided=${() => setDecided((n) => n + 1)} />` : html`<p class="empty muted">${why ?? 'Reading the card…'}</p>`}
+    ${!value && html`<p class="empty muted">${why ?? 'Reading the card…'}</p>`}
+    ${value && html`<${Card} told=${value} onDecided=${() => setDecided((n) => n + 1)} />`}
   </article>`;
 }
 
 function Card({ told: { model, card, shapes, training, accuracy, drift }, onDecided }) {
+  const { readiness, reasons } = card;
+  const promotable = admin.value && model.stage !== 'champion';
   return html`<div class="place-top">
-      <div><h1 id="card-name">${model.version}</h1><p class="marks"><${Stage} stage=${model.stage} /> <${Readiness} state=${card.readiness} /></p></div>
-      ${admin.value && model.stage !== 'champion' && html`<${Promote} model=${model} readiness=${card.readiness} onDecided=${onDecided} />`}
+      <div>
+        <h1 id="card-name">${model.version}</h1>
+        <p class="marks"><${Stage} stage=${model.stage} /> <${Readiness} state=${readiness} /></p>
+      </div>
+      ${promotable && html`<${Promote} model=${model} readiness=${readiness} onDecided=${onDecided} />`}
     </div>
     <${Summary} card=${card} />
-    ${card.reasons.length > 0 && html`<ul class="notice reasons">${card.reasons.map((reason) => html`<li key=${reason}>${reason}</li>`)}</ul>`}
+    ${reasons.length > 0 && html`<ul class="notice reasons">
+      ${reasons.map((reason) => html`<li key=${reason}>${reason}</li>`)}
+    </ul>`}
     ${training?.contest && html`<${Verdict} contest=${training.contest} />`}
     <${Figures} quality=${card.quality} />
     <div class="charts">
@@ -53,24 +61,43 @@ function Card({ told: { model, card, shapes, training, accuracy, drift }, onDeci
 
 function Promote({ model, readiness, onDecided }) {
   const anyway = readiness === 'not ready';
-  const question = anyway ? 'Its card says that it is not ready. Put it in charge anyway?' : 'Put it in charge? Leads that change are scored by it from then on.';
+  const question = anyway
+    ? 'Its card says that it is not ready. Put it in charge anyway?'
+    : 'Put it in charge? Leads that change are scored by it from then on.';
   const act = async () => {
     const { stale } = await promoteModel(model.version, anyway);
     onDecided();
-    say(`${model.version} is in charge. ${stale > 0 ? `${count(stale)} saved leads have a score of another: a rescoring renews them.` : ''}`);
+    const left = stale > 0 ? `${count(stale)} saved leads have a score of another: a rescoring renews them.` : '';
+    say(`${model.version} is in charge. ${left}`);
   };
   return html`<${Confirm} label="Put in charge…" question=${question} yes="Yes, promote" strong onYes=${act} />`;
 }
 
-function Summary({ card: { quality, base_rate: rate, trained_on: trained, tested_on: tested, method } }) {
-  const of100 = (share) => Math.round(100 * share);
+const of100 = (share, digits = 0) => Number((100 * share).toFixed(digits));
+
+/** Only figures of the same leads stand in one comparison. */
+function Summary({ card }) {
+  const { quality, trained_on: trained, tested_on: tested, method } = card;
   return html`<p class="summary">
-    Learned from ${count(trained.leads)} leads, of which ${count(trained.won)} were won, by ${method}.
-    Tested on ${count(tested.leads)} newer ones that it had not seen: given one lead that was won and one that was lost, it
-    ranks the right one higher ${of100(quality.roc_auc)} times out of 100. Of all leads ${of100(rate)} in 100 are won; of the best
-    tenth ${Math.min(100, of100(rate * quality.lift_at_tenth))} in 100. Its scores are off by
-    ${' '}${(100 * quality.calibration_error).toFixed(1)} points on average.
+    Learned from ${leadsOf(trained, card.sampled)}, by ${method}.
+    ${' '}Tested on ${leadsOf(tested, card.test_sampled)}, all newer and none seen before: given one lead that was
+    won and one that was lost, it ranks the right one higher ${of100(quality.roc_auc)} times out of 100.
+    ${' '}${bestTenth(quality)} Its scores are off by ${(100 * quality.calibration_error).toFixed(1)} points on average.
   </p>`;
+}
+
+function leadsOf({ leads, won }, drawn) {
+  const all = `${count(leads)} leads, of which ${count(won)} were won`;
+  return drawn ? `${count(drawn)} leads drawn from ${all}` : all;
+}
+
+/** Cards from before the shares were kept tell the ratio only. */
+function bestTenth({ lift_at_tenth: lift, won_share: all, won_share_at_tenth: best }) {
+  if (typeof all !== 'number' || typeof best !== 'number') {
+    return `The tenth with the best scores was won ${lift.toFixed(2)} times as often as all tested leads.`;
+  }
+  const [before, after] = [of100(all, 1), of100(best, 1)];
+  return `Of all tested leads ${before} in 100 were won; of the tenth with the best scores ${after} in 100.`;
 }
 
 function Figures({ quality }) {
@@ -83,45 +110,86 @@ function Figures({ quality }) {
     'Log loss': quality.log_loss.toFixed(3),
     'Lift at 10%': `${quality.lift_at_tenth.toFixed(2)}×`,
   };
-  return html`<dl class="figures">${Object.entries(figures).map(([name, figure]) => html`<div key=${name}><dt>${name}</dt><dd>${figure}</dd></div>`)}</dl>`;
+  return html`<dl class="figures">
+    ${Object.entries(figures).map(([name, figure]) => html`<div key=${name}><dt>${name}</dt><dd>${figure}</dd></div>`)}
+  </dl>`;
 }
 
 function Since({ accuracy, drift }) {
   return html`${accuracy
-      ? html`<p class="summary">${count(accuracy.leads)} outcomes since ${moment(accuracy.since)}: the scores promised ${percent(accuracy.promised, 1)}, and ${percent(accuracy.came, 1)} were won.${accuracy.roc_auc !== null && ` ROC-AUC ${accuracy.roc_auc.toFixed(3)}.`}</p>
-          <div class="charts"><${Reliability} buckets=${accuracy.calibration} caption="Reliability on outcomes" /></div>`
+      ? html`<${Accuracy} accuracy=${accuracy} />`
       : html`<p class="muted">Too few outcomes of leads that it scored have come in. They appear here as they do.</p>`}
-    ${drift && html`<p>Leads of late against those it learned from (above 0.25 is another population):</p>
-      <${Behind} caption="Drift by attribute" headings=${['Attribute', 'Stability index']} rows=${drift.features.map(({ attribute, index }) => [attribute, index.toFixed(3)])} />`}`;
+    ${drift && html`<${Drift} features=${drift.features} />`}`;
+}
+
+function Accuracy({ accuracy: { leads, since, promised, came, roc_auc: auc, calibration } }) {
+  return html`<p class="summary">
+      ${count(leads)} outcomes since ${moment(since)}: the scores promised ${percent(promised, 1)},
+      ${' '}and ${percent(came, 1)} were won.${auc !== null && ` ROC-AUC ${auc.toFixed(3)}.`}
+    </p>
+    <div class="charts"><${Reliability} buckets=${calibration} caption="Reliability on outcomes" /></div>`;
+}
+
+function Drift({ features }) {
+  const rows = features.map(({ attribute, index }) => [attribute, index.toFixed(3)]);
+  return html`<p>Leads of late against those it learned from (above 0.25 is another population):</p>
+    <${Behind} caption="Drift by attribute" headings=${['Attribute', 'Stability index']} rows=${rows} />`;
 }
 
 function Tiers({ tiers }) {
+  const rows = tiers.map(({ tier, won, lost }) => [
+    html`<${Tier} tier=${tier} />`,
+    count(won),
+    count(lost),
+    won + lost > 0 ? percent(won / (won + lost)) : '–',
+  ]);
+  const headings = ['Tier', 'Won', 'Lost', 'Won of all'];
+  return html`<${Wide} caption="Outcomes of the test by tier" headings=${headings} rows=${rows} />`;
+}
+
+/** A table that scrolls sideways where there is no room for it. */
+function Wide({ caption, headings, rows }) {
   return html`<div class="wide"><table class="plain">
-    <caption class="unseen">Outcomes of the test by tier</caption>
-    <thead><tr><th scope="col">Tier</th><th scope="col">Won</th><th scope="col">Lost</th><th scope="col">Won of all</th></tr></thead>
-    <tbody>${tiers.map(({ tier, won, lost }) => html`<tr key=${tier}><th scope="row"><${Tier} tier=${tier} /></th><td>${count(won)}</td><td>${count(lost)}</td><td>${won + lost > 0 ? percent(won / (won + lost)) : '–'}</td></tr>`)}</tbody>
+    <caption class="unseen">${caption}</caption>
+    <thead><tr>${headings.map((text) => html`<th key=${text} scope="col">${text}</th>`)}</tr></thead>
+    <tbody>${rows.map(([head, ...cells], n) => html`<tr key=${n}>
+      <th scope="row">${head}</th>${cells.map((cell, at) => html`<td key=${at}>${cell}</td>`)}
+    </tr>`)}</tbody>
   </table></div>`;
 }
 
 function Shapes({ shapes }) {
   const [all, setAll] = useState(false);
   const shown = all ? shapes : shapes.slice(0, FEW);
-  return html`<div class="shapes">${shown.map((shape) => html`<${Shape} key=${shape.axes.map(({ attribute }) => attribute).join(' × ')} shape=${shape} />`)}</div>
-    ${shown.length < shapes.length && html`<button type="button" onClick=${() => setAll(true)}>All ${shapes.length} terms</button>`}`;
+  return html`<div class="shapes">
+      ${shown.map((shape) => html`<${Shape} key=${nameOf(shape)} shape=${shape} />`)}
+    </div>
+    ${shown.length < shapes.length && html`<${All} count=${shapes.length} onAll=${() => setAll(true)} />`}`;
 }
 
+const nameOf = ({ axes }) => axes.map(({ attribute }) => attribute).join(' × ');
+const All = ({ count: all, onAll }) => html`<button type="button" onClick=${onAll}>All ${all} terms</button>`;
+
 function Segments({ segments }) {
-  return html`<div class="wide"><table class="plain">
-    <caption class="unseen">Quality by segment</caption>
-    <thead><tr><th scope="col">Segment</th><th scope="col">Leads</th><th scope="col">Won</th><th scope="col">ROC-AUC</th><th scope="col">In tier A or B</th></tr></thead>
-    <tbody>${segments.map(({ attribute, value, leads, won, roc_auc: auc, selected }) => html`<tr key=${`${attribute} ${value}`}><th scope="row"><span class="muted">${attribute}</span> ${value}</th><td>${count(leads)}</td><td>${count(won)}</td><td>${auc === null ? '–' : auc.toFixed(3)}</td><td>${percent(selected)}</td></tr>`)}</tbody>
-  </table></div>`;
+  const rows = segments.map(({ attribute, value, leads, won, roc_auc: auc, selected }) => [
+    html`<span class="muted">${attribute}</span> ${value}`,
+    count(leads),
+    count(won),
+    auc === null ? '–' : auc.toFixed(3),
+    percent(selected),
+  ]);
+  const headings = ['Segment', 'Leads', 'Won', 'ROC-AUC', 'In tier A or B'];
+  return html`<${Wide} caption="Quality by segment" headings=${headings} rows=${rows} />`;
 }
 
 function LeftOut({ card: { left_out: left, leaks } }) {
-  if (left.length + leaks.length === 0) return html`<p class="muted">Nothing.</p>`;
+  const leaky = (auc) => `Tells the outcome alone (ROC-AUC ${auc.toFixed(3)}), so it must have been written after it.`;
+  const told = [
+    ...leaks.map(({ attribute, roc_auc: auc }) => ({ key: `leak ${attribute}`, attribute, why: leaky(auc) })),
+    ...left.map(({ attribute, reason }) => ({ key: attribute, attribute, why: reason })),
+  ];
+  if (told.length === 0) return html`<p class="muted">Nothing.</p>`;
   return html`<dl class="attributes">
-    ${leaks.map(({ attribute, roc_auc: auc }) => html`<div key=${`leak ${attribute}`}><dt>${attribute}</dt><dd>Tells the outcome alone (ROC-AUC ${auc.toFixed(3)}), so it must have been written after it.</dd></div>`)}
-    ${left.map(({ attribute, reason }) => html`<div key=${attribute}><dt>${attribute}</dt><dd>${reason}</dd></div>`)}
+    ${told.map(({ key, attribute, why }) => html`<div key=${key}><dt>${attribute}</dt><dd>${why}</dd></div>`)}
   </dl>`;
 }

@@ -27,23 +27,39 @@ function Overview() {
   const learn = () => train().then(anew, (problem) => say(problem.message));
   return html`<div class="place">
     <div class="place-top">
-      <div><h1>Models</h1><p class="muted">${!value ? 'Scores that are learned from outcomes.' : value.champion ? `${value.champion} scores the leads.` : 'The scorecard scores the leads: points by rules, until a learned model is put in charge.'}</p></div>
+      <div><h1>Models</h1><p class="muted">${inCharge(value)}</p></div>
       ${admin.value && html`<div class="deeds">
-        ${value?.champion && html`<${Confirm} label="Revert…" question="Put back what was in charge before?" yes="Yes, revert" onYes=${() => revert().then(anew)} />`}
+        ${value?.champion && html`<${Revert} onYes=${() => revert().then(anew)} />`}
         <button type="button" class="strong" onClick=${learn}>Train a model</button>
       </div>`}
     </div>
-    ${why && html`<div class="trouble" role="alert"><p><strong>The models could not be read.</strong> ${why}</p></div>`}
+    ${why && html`<div class="trouble" role="alert">
+      <p><strong>The models could not be read.</strong> ${why}</p>
+    </div>`}
     ${!value && !why && html`<p class="empty muted" aria-busy="true">Reading models…</p>`}
     ${value && (value.models.length > 0 ? html`<${Versions} list=${value.models} />` : html`<${None} />`)}
     ${made?.trainings.length > 0 && html`<${Trainings} list=${made.trainings} />`}
   </div>`;
 }
 
+function inCharge(known) {
+  if (!known) return 'Scores that are learned from outcomes.';
+  if (known.champion) return `${known.champion} scores the leads.`;
+  return 'The scorecard scores the leads: points by rules, until a learned model is put in charge.';
+}
+
+function Revert({ onYes }) {
+  const question = 'Put back what was in charge before?';
+  return html`<${Confirm} label="Revert…" question=${question} yes="Yes, revert" onYes=${onYes} />`;
+}
+
 async function revert() {
   const { champion, stale } = await revertModel();
-  say(`${champion ?? 'The scorecard'} is in charge again. ${stale > 0 ? `${count(stale)} saved leads have a score of another.` : ''}`);
+  const left = stale > 0 ? `${count(stale)} saved leads have a score of another.` : '';
+  say(`${champion ?? 'The scorecard'} is in charge again. ${left}`);
 }
+
+const HEADINGS = ['Version', 'Stage', 'Readiness', 'ROC-AUC', 'Leads', 'Made'];
 
 function Versions({ list }) {
   const open = (version) => (event) => {
@@ -53,11 +69,14 @@ function Versions({ list }) {
   };
   return html`<div class="wide"><table class="plain versions">
     <caption class="unseen">Model versions, the newest first</caption>
-    <thead><tr><th scope="col">Version</th><th scope="col">Stage</th><th scope="col">Readiness</th><th scope="col">ROC-AUC</th><th scope="col">Leads</th><th scope="col">Made</th></tr></thead>
+    <thead><tr>${HEADINGS.map((text) => html`<th key=${text} scope="col">${text}</th>`)}</tr></thead>
     <tbody>${list.map((model) => html`<tr key=${model.version}>
-      <th scope="row"><a href=${`?page=models&model=${model.version}`} onClick=${open(model.version)}>${model.version}</a></th>
+      <th scope="row">
+        <a href=${`?page=models&model=${model.version}`} onClick=${open(model.version)}>${model.version}</a>
+      </th>
       <td><${Stage} stage=${model.stage} /></td><td><${Readiness} state=${model.readiness} /></td>
-      <td>${model.roc_auc.toFixed(3)}</td><td>${count(model.leads)}</td><td>${age(model.created_at, everyQuarterMinute.value)}</td>
+      <td>${model.roc_auc.toFixed(3)}</td><td>${count(model.leads)}</td>
+      <td>${age(model.created_at, everyQuarterMinute.value)}</td>
     </tr>`)}</tbody>
   </table></div>`;
 }
@@ -67,17 +86,24 @@ const REASONS = { asked: 'asked for', outcomes: 'new outcomes', drift: 'drift' }
 
 function Trainings({ list }) {
   return html`<h2>Trainings</h2>
-    <ul class="trainings">${list.map(({ id, state, reason, actor, asked_at: at, error, version, contest }) => html`<li key=${id}>
-      <p><b>${STATES[state]}</b> <span class="muted">${REASONS[reason] ?? reason} by ${actor}, ${age(at, everyQuarterMinute.value)}${version && `; made ${version}`}</span></p>
-      ${error && html`<p class="muted">${error}</p>`}
-      ${contest && html`<${Verdict} contest=${contest} />`}
-    </li>`)}</ul>`;
+    <ul class="trainings">
+      ${list.map((training) => html`<${Training} key=${training.id} training=${training} />`)}
+    </ul>`;
+}
+
+function Training({ training: { state, reason, actor, asked_at: at, error, version, contest } }) {
+  const asked = `${REASONS[reason] ?? reason} by ${actor}, ${age(at, everyQuarterMinute.value)}`;
+  return html`<li>
+    <p><b>${STATES[state]}</b> <span class="muted">${asked}${version && `; made ${version}`}</span></p>
+    ${error && html`<p class="muted">${error}</p>`}
+    ${contest && html`<${Verdict} contest=${contest} />`}
+  </li>`;
 }
 
 function None() {
   return html`<div class="empty">
     <h2>No model yet</h2>
     <p>A model is learned from leads whose outcome is known: imported with it, or won and lost since.</p>
-    <${Command} text="service6 train" />
+    ${admin.value && html`<${Command} text="service6 train" />`}
   </div>`;
 }

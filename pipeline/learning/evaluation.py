@@ -38,6 +38,8 @@ def quality(chance: Floats, won: Won, cuts: TierCuts, seed: int) -> Quality:
         log_loss=_round(log_loss(won, np.clip(chance, 1e-9, 1 - 1e-9))),
         calibration_error=_round(calibration_error(buckets)),
         lift_at_tenth=_round(lift(chance, won)),
+        won_share=_round(won.mean()),
+        won_share_at_tenth=_round(won_among_best(chance, won)),
         lift=lift_curve(chance, won),
         calibration=buckets,
         tiers=_tiers(chance, won, cuts),
@@ -46,8 +48,13 @@ def quality(chance: Floats, won: Won, cuts: TierCuts, seed: int) -> Quality:
 
 def lift(chance: Floats, won: Won, share: float = 0.1) -> float:
     """How much more often than all leads the best `share` of them were won."""
+    return won_among_best(chance, won, share) / float(won.mean())
+
+
+def won_among_best(chance: Floats, won: Won, share: float = 0.1) -> float:
+    """Which part of the best `share` of the leads was won."""
     best = np.argsort(-chance, kind="stable")[: max(1, int(share * len(won)))]
-    return float(won[best].mean() / won.mean())
+    return float(won[best].mean())
 
 
 def lift_curve(chance: Floats, won: Won) -> tuple[LiftPoint, ...]:

@@ -29,7 +29,7 @@ def assess_readiness(quality: Quality, tested: Window, leaks: Sequence[Leak]) ->
         doubts.append(f"ROC-AUC {quality.roc_auc} is too good to be true: an attribute may tell the outcome")
     if tested.imported:
         notes.append(
-            f"{tested.imported:,} of the {tested.leads:,} leads that it was tested on came with their outcome: "
+            f"{tested.imported:,} of the {tested.leads:,} leads of the time of the test came with their outcome: "
             f"what is known of them may be younger than that"
         )
     notes += [f"{leak.attribute} alone has ROC-AUC {leak.roc_auc}: it tells the outcome" for leak in leaks]

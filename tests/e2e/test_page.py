@@ -14,6 +14,57 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
+# A relay that comes and goes, by a clock that the test turns; the waits are told with the longest of all chances.
+CONNECTIONS = """
+async () => {
+  const at = (name) => import(new URL(name, document.querySelector('script[type=module]').src));
+  const { Feed } = await at('core/feed.js');
+  let now = 1_000_000, tick = null;
+  const waits = [], sockets = [], timers = [];
+  Date.now = () => now;
+  Math.random = () => 1;
+  window.setInterval = (what) => (tick = what, 1);
+  window.setTimeout = (what, ms) => (timers.push(what), waits.push(ms), timers.length);
+  window.WebSocket = class {
+    sent = [];
+    constructor() { sockets.push(this); }
+    send(text) { this.sent.push(JSON.parse(text)); }
+    close() {}
+  };
+  const feed = new Feed({
+    token: '', topics: [], apply() {}, refused() {}, snapshot: async () => ({ epoch: 'e', id: '1-0' }),
+  });
+  const position = { epoch: 'e', id: '1-0' };
+  const hear = (message) => sockets.at(-1).onmessage({ data: JSON.stringify(message) });
+  const subscribe = () => {
+    hear({ t: 'ready', heartbeat_s: 20 });
+    hear({ t: 'subscribed', position, resumed: true });
+  };
+  const lose = (reason = '') => {
+    sockets.at(-1).onclose({ code: 1006, reason });
+    timers.at(-1)();
+    return waits.at(-1);
+  };
+  feed.start(position);
+  const found = { refused: [1, 2, 3, 4, 5, 6].map(() => lose()) };
+  found.short = [1, 2, 3].map(() => { subscribe(); now += 1000; return lose(); });
+  subscribe(); now += 60_000; hear({ t: 'heartbeat', position });
+  found.lasted = [lose(), lose()];
+  found.told = [lose('restart; retry-after=2.5'), lose('feed_away; retry-after=4000')];
+  subscribe();
+  const silence = (ms) => { for (let n = 0; n < ms; n += 1000) { now += 1000; tick(); } };
+  const count = () => sockets.length;
+  const opened = count();
+  silence(24_000); found.calm = sockets.at(-1).sent.filter(({ t }) => t === 'ping').length;
+  silence(3000); found.asked = sockets.at(-1).sent.filter(({ t }) => t === 'ping').length;
+  hear({ t: 'heartbeat', position }); silence(20_000); found.answered = count() - opened;
+  silence(12_000); timers.at(-1)(); found.silent = count() - opened;
+  subscribe(); feed.hurry(); found.hurried = sockets.at(-1).sent.filter(({ t }) => t === 'ping').length;
+  silence(7000); timers.at(-1)(); found.dead = count() - opened;
+  return found;
+}
+"""
+
 
 def test_a_webhook_appears_on_the_page(stack: Stack, open_page: Open) -> None:
     page = live(open_page(stack.link("admin")))
@@ -165,6 +216,17 @@ def test_a_feed_that_begins_anew_is_followed_from_a_snapshot(stack: Stack, open_
     stack.tell(new_lead(), **STRONG)
     expect(row(page, missed)).to_be_visible(timeout=RESTART_MS)
     live(page)
+
+
+def test_a_connection_that_lasted_makes_the_failures_before_it_forgotten(stack: Stack, open_page: Open) -> None:
+    found = open_page(stack.url).evaluate(CONNECTIONS)
+    assert found["refused"] == [500, 1000, 2000, 4000, 8000, 8000]
+    assert found["short"] == [8000, 8000, 8000]  # one that ends at once is one more of the series
+    assert found["lasted"] == [500, 1000]
+    assert found["told"] == [2500, 30_000]
+    assert (found["calm"], found["asked"], found["answered"]) == (0, 1, 0)
+    assert found["silent"] == 1  # after half a minute, where two and a half heartbeats are 50 s
+    assert (found["hurried"], found["dead"]) == (1, 2)
 
 
 def test_silence_is_shown_as_stale(stack: Stack, open_page: Open) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from random import Random
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.conftest import Open, Stack
 from tests.e2e.sight import LOOKS, STRONG, assert_readable, live, new_lead, row
@@ -117,6 +119,40 @@ def test_a_model_is_read_promoted_and_moves_the_list(stack: Stack, open_page: Op
     page.get_by_role("button", name="Revert").click()
     page.get_by_role("button", name="Yes, revert").click()
     expect(page.get_by_text("The scorecard scores the leads")).to_be_visible()
+
+
+def test_a_card_tells_what_was_measured_of_the_best_tenth(stack: Stack, open_page: Open, version: str) -> None:
+    """The share that was won differs between the older leads and the newest, as it does when sales change."""
+    page = open_page("about:blank")
+    drawn: dict[str, Any] = {}
+
+    def change(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        drawn.update(told["card"], quality={**told["card"]["quality"], **drawn.get("quality", {})})
+        told["card"] = drawn
+        route.fulfill(response=answer, json=told)
+
+    page.route(f"**/api/v1/models/{version}", change)
+    drawn["quality"] = {"won_share": 0.18, "won_share_at_tenth": 0.486, "lift_at_tenth": 2.7}
+    page.goto(at(stack, "models").replace("#", f"&model={version}#"))
+    summary = page.locator(".summary").first
+    sentence = "Of all tested leads 18 in 100 were won; of the tenth with the best scores 48.6 in 100."
+    expect(summary).to_contain_text(sentence)
+    drawn["quality"] = {"won_share": None, "won_share_at_tenth": None, "lift_at_tenth": 2.7}
+    page.reload()
+    expect(summary).to_contain_text("The tenth with the best scores was won 2.70 times as often as all tested leads.")
+    expect(summary).not_to_contain_text(re.compile(r"best scores [\d.]+ in 100"))
+
+
+def test_a_card_of_this_version_says_what_its_test_counted(stack: Stack, open_page: Open, version: str) -> None:
+    card = json.loads(stack.command("models", "show", version, "--json"))
+    page = live(open_page(at(stack, "models").replace("#", f"&model={version}#")))
+    tiers = card["quality"]["tiers"]
+    won, lost = (sum(tier[outcome] for tier in tiers) for outcome in ("won", "lost"))
+    share = f"{round(100 * won / (won + lost), 1):g}"
+    expect(page.locator(".summary").first).to_contain_text(f"Of all tested leads {share} in 100 were won")
+    assert card["quality"]["won_share"] == pytest.approx(won / (won + lost), abs=1e-4)
 
 
 def test_an_alarm_is_a_quiet_line_until_it_is_over(stack: Stack, open_page: Open) -> None:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from pipeline.learning.evaluation import calibration, calibration_error, lift, lift_curve, quality, segments
+from pipeline.learning.evaluation import (
+    calibration,
+    calibration_error,
+    lift,
+    lift_curve,
+    quality,
+    segments,
+    won_among_best,
+)
 from schemas.scorecard import TierCuts
 
 
@@ -23,6 +31,16 @@ def test_the_lift_is_that_of_the_best_tenth() -> None:
     won = np.arange(100) >= 80
     assert lift(chance, won) == 5
     assert lift(1 - chance, won) == 0
+
+
+def test_shares_and_lift_are_measured_on_the_same_leads() -> None:
+    chance, won = np.linspace(0, 1, 100), np.arange(100) % 2 == 0
+    found = quality(chance, won, TierCuts(), seed=0)
+    assert (found.won_share, found.won_share_at_tenth) == (0.5, 0.5)
+    assert won_among_best(chance, np.arange(100) >= 95) == 0.5
+    rare = np.arange(100) >= 97
+    told = quality(chance, rare, TierCuts(), seed=0)
+    assert (told.won_share, told.won_share_at_tenth, told.lift_at_tenth) == (0.03, 0.3, 10)
 
 
 def test_the_lift_curve_falls_from_the_best_leads_to_all_of_them() -> None:
