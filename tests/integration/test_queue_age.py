@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from cli import main
 from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
-from tasks import queue_depths
-from tasks.app import ENQUEUED_AT, QUEUES, app, enqueue_id, enqueue_leads, enqueue_source
+from tasks import queue_depths, queues
+from tasks.app import app, enqueue_id, enqueue_leads, enqueue_source
 from tasks.outbound import write_back
+from tasks.queues import ENQUEUED_AT
 from tasks.rescoring import rescore
 from tasks.scoring import score_leads
 from tasks.upkeep import sweep
@@ -54,7 +55,7 @@ def test_so_does_whoever_else_enqueues(celery: Services) -> None:
     sweep.delay()
     sweep.apply_async(headers={"other": 1})
     app.send_task("learning.train_model", args=(1,))
-    for queue in QUEUES:
+    for queue in queues.names():
         found = stamps(celery, queue)
         assert found
         assert all(at is not None and began <= at <= time.time() for at in found)
@@ -123,7 +124,7 @@ def test_an_unknown_age_is_told_as_unknown(services: Services, settings: Setting
     assert next(line.split() for line in shown if line.startswith("upkeep")) == ["upkeep", "1", "0", "unknown"]
     assert next(line.split() for line in shown if line.startswith("scoring")) == ["scoring", "0", "0", "-"]
     told = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
-    assert {queue["name"]: queue["oldest_s"] for queue in told["queues"]} == dict.fromkeys(QUEUES)
+    assert {queue["name"]: queue["oldest_s"] for queue in told["queues"]} == dict.fromkeys(queues.names())
     figures = _exposition(services).decode()
     assert 'service6_queue_messages{queue="upkeep"} 1.0' in figures
     assert 'service6_queue_oldest_seconds{queue="upkeep"}' not in figures

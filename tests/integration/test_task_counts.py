@@ -19,7 +19,7 @@ from tests.support.serving import worker
 from tests.support.waiting import eventually
 from workers.exposition import exposition
 
-QUEUES = "scoring,upkeep,rescoring,learning,outreach"
+QUEUES = "scoring,upkeep,rescoring,learning,outbound"
 SAMPLE = re.compile(r'^service6_(\w+)\{([^}]*task="([a-z_.]+)"[^}]*)\} (\S+)$', re.MULTILINE)
 
 
