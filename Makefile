@@ -1,6 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# pip may warn in hundreds of lines: what it says is kept in a file, whose end is shown if it fails.
+QUIETLY := >.setup.log 2>&1 || { echo "setup failed; the end of .setup.log:"; tail -n 30 .setup.log; exit 1; } >&2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up lint check test e2e chaos bench migrate spec lock
@@ -31,8 +33,9 @@ e2e: $(INSTALLED) ## the page in headless Chromium
 chaos: $(INSTALLED) ## every fault, alone and many at a time, under load: half an hour
 	$(BIN)/pytest -m chaos --soak
 
-bench: $(INSTALLED) ## measure; the results go to benchmarks/results
+bench: $(INSTALLED) ## measure; the results go to benchmarks/results and the README
 	set -e; for name in drain intake latency import_leads idle parse page score_lead rescore beside_rescoring; do $(BIN)/python -m benchmarks.$$name; done
+	$(BIN)/python -m benchmarks.figures
 
 migrate: $(INSTALLED) ## bring the database to the newest schema
 	$(BIN)/service6 db upgrade
@@ -47,8 +50,10 @@ lock: $(INSTALLED) ## renew constraints.txt
 # Debian's Python may come with pip and without the module that puts pip into a new environment.
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Service 6 needs Python 3.11 or newer; say PYTHON=…" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv .venv || { $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip --python $@ install --quiet pip; }
+	@echo "making .venv"
+	@{ $(PYTHON) -m venv .venv || { $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip --python $@ install pip; }; } $(QUIETLY)
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	@echo "installing what setup.cfg asks for, as constraints.txt locks it"
+	@$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]' $(QUIETLY)
+	@touch $@

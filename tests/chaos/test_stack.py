@@ -1,8 +1,11 @@
 """`service6 up` as a user meets it: the whole system, started, hurt and stopped."""
 
+import json
 import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -13,7 +16,8 @@ from sqlalchemy import NullPool, create_engine, text
 from pipeline.settings.loader import embedded_servers
 from tests.chaos.place import Place, answer, process, ready, token
 from tests.support.directories import directory
-from tests.support.processes import Terminal, all_gone
+from tests.support.keys import SECRET_KEY
+from tests.support.processes import ROOT, Terminal, all_gone
 from tests.support.waiting import eventually
 from workers.supervisor.embedded_server import free_port
 
@@ -150,6 +154,34 @@ def test_servers_that_are_configured_are_used_and_none_is_started(database: str,
             assert not names & {"postgres", "valkey-server"}
             assert "embedded" not in "".join(shown.lines)
             assert embedded_servers(place.state_dir) == {"API_URL": f"http://127.0.0.1:{place.port}"}
+
+
+def test_a_secret_of_the_environment_is_told_where_it_is_and_known_to_other_shells(
+    database: str, redis_db: str
+) -> None:
+    secrets = {"SERVICE6_WEBHOOK_SECRET_STANDARD": "whsec_c2VjcmV0LXdvcmQ=", "SERVICE6_SECRET_KEY": SECRET_KEY}
+    with directory() as path:
+        place = Place(path / "state", free_port(), free_port())
+        with place.up(DATABASE_URL=database, REDIS_URL=redis_db, **secrets) as shown:
+            shown.shows("Service 6 is up", within_s=60)
+            shown.shows("their secret is in $SERVICE6_WEBHOOK_SECRET_STANDARD")
+            noted = (place.state_dir / "servers.json").read_text()
+            assert not [secret for secret in secrets.values() if secret in noted]
+            found = doctor(place, DATABASE_URL=database, REDIS_URL=redis_db)
+            assert found["webhooks standard"]["found"].startswith("open in the running stack; this shell lacks")
+            assert found["secret key"]["found"].startswith("set in the running stack; this shell lacks")
+        found = doctor(place, DATABASE_URL=database, REDIS_URL=redis_db)
+        assert found["webhooks standard"]["found"].startswith("closed; ")
+
+
+def doctor(place: Place, **settings: str) -> dict[str, dict[str, str]]:
+    """What it finds in a shell that has only these settings."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
+    command = [sys.executable, "-m", "cli", "doctor", "--json", "--state-dir", str(place.state_dir)]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**others, **settings}, capture_output=True, text=True, check=False, timeout=120
+    )
+    return {finding["name"]: finding for finding in json.loads(done.stdout)}
 
 
 def test_ctrl_c_while_it_starts_leaves_nothing_either() -> None:

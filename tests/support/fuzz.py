@@ -24,6 +24,7 @@ from pipeline.settings.loader import load
 from pipeline.vendors.signed_request import SignedRequest
 from pipeline.wiring import Services
 from tests.support.crm import SAMPLE_VENDORS, sample_vendor, sequence
+from tests.support.keys import SECRET_KEY
 from workers.webhooks.receiver import BodyParser, body_parser
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -99,7 +100,7 @@ def survive(services: Services, made: BodyParser, name: str, body: bytes) -> boo
 
 
 def fuzz_services(state_dir: Path) -> Services:
-    (state_dir / "secret-key").write_text("a key")
+    (state_dir / "secret-key").write_text(SECRET_KEY)
     return Services(load(state_dir), Metrics(CollectorRegistry()))
 
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import cli
+from commands.group import INTERRUPTED
 from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
 from schemas.access import Role
@@ -113,7 +114,7 @@ def test_who_stops_following_stops_no_run(services: Services, leads: list[int]) 
         shown.shows("the run waits for one")
         shown.process.send_signal(signal.SIGINT)
         shown.shows("run 1 goes on; follow it with `service6 runs show 1 --wait`")
-        assert shown.process.wait(30) == cli.INTERRUPTED
+        assert shown.process.wait(30) == INTERRUPTED
     assert value(services, "SELECT state FROM rescore_runs") == RunState.RUNNING
 
 
