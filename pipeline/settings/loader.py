@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qs
 
 import yaml
 from pydantic import SecretStr, ValidationError, model_validator
@@ -115,7 +116,8 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        return _known(self.database.url, "DATABASE_URL", self.state_dir)
+        """With `database.ssl_mode`, so that every connection of every process follows it."""
+        return _with_ssl_mode(_known(self.database.url, "DATABASE_URL", self.state_dir), self.database.ssl_mode)
 
     @property
     def redis_url(self) -> str:
@@ -208,6 +210,14 @@ def _known(url: SecretStr, variable: str, state_dir: Path) -> str:
     if not url.get_secret_value():
         raise Misconfigured(f"{variable} is not set, and nothing runs on {state_dir}: start it with `service6 up`")
     return url.get_secret_value()
+
+
+def _with_ssl_mode(url: str, mode: str) -> str:
+    """A mode that stands in the address itself wins: it may be stricter."""
+    query = url.rpartition("@")[2].partition("?")[2]  # a password may hold a question mark
+    if not mode or "sslmode" in parse_qs(query):
+        return url
+    return f"{url}{'&' if query else '?'}sslmode={mode}"
 
 
 def _config(variables: Mapping[str, str]) -> dict[str, Any]:
