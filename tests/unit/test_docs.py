@@ -74,3 +74,12 @@ def test_words_stand_in_order_within_their_section() -> None:
     for section in sections:
         words = [row.split(" | ")[0] for row in section.splitlines() if row.startswith("| ")][2:]
         assert words == sorted(words)
+
+
+def test_every_decision_is_one_sentence_in_the_index() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text("utf-8")
+    for number, path in enumerate(sorted((ROOT / "docs" / "decisions").glob("0*.md")), start=1):
+        title, _, text = path.read_text("utf-8").partition("\n")
+        quoted = text[text.index("\n> ") + 3 : text.index("\n\n**Decision.**")].replace("\n> ", " ")
+        assert title.startswith(f"# {number}. ")
+        assert f"| [{title[2:]}]({path.name}) | {quoted} |" in index
