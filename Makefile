@@ -40,8 +40,9 @@ bench: $(INSTALLED) ## measure; the results go to benchmarks/results and the REA
 migrate: $(INSTALLED) ## bring the database to the newest schema
 	$(BIN)/service6 db upgrade
 
-spec: $(INSTALLED) ## write the OpenAPI and AsyncAPI documents anew, of the models
+spec: $(INSTALLED) ## write the OpenAPI and AsyncAPI documents and the test matrix
 	$(BIN)/python -m workers.api.openapi.write
+	$(BIN)/python -m coordination.integration_test_matrix
 
 lock: $(INSTALLED) ## renew constraints.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \

@@ -37,6 +37,7 @@ CLOCK_WARN_S = 1.0
 CLOCK_BAD_S = 60.0  # webhooks are refused beyond five minutes, changes of the future count as now
 WAITING_S = 30.0
 ANSWER_S = 2.0
+ENCRYPTED_MODES = ("require", "verify-ca", "verify-full")
 DISK_WARN = 2 << 30  # bytes
 DISK_BAD = 200 << 20
 
@@ -94,7 +95,7 @@ def _postgresql(services: Services) -> Iterator[Finding]:
             number, shown, clock = db.execute(text(SERVER)).one()
             answered = datetime.now(UTC)
     except Service6Error as error:
-        yield Finding("postgresql", "bad", str(error), "start it with `service6 up`, or correct DATABASE_URL")
+        yield Finding("postgresql", "bad", str(error), _reach_postgresql(services.settings.database.ssl_mode))
         return
     if int(number) < OLDEST_POSTGRESQL:
         yield Finding("postgresql", "bad", f"version {shown}", "version 15 or newer is needed")
@@ -105,6 +106,13 @@ def _postgresql(services: Services) -> Iterator[Finding]:
     if migrate.current(services.settings.database_url) is not None:
         yield from _owed(services)
         yield from examine_sealed(services)
+
+
+def _reach_postgresql(ssl_mode: str) -> str:
+    mend = "start it with `service6 up`, or correct DATABASE_URL"
+    if ssl_mode not in ENCRYPTED_MODES:
+        return mend
+    return f"{mend}; database.ssl_mode is {ssl_mode}: a server without TLS needs SERVICE6_DATABASE__SSL_MODE=disable"
 
 
 def _schema(services: Services) -> Iterator[Finding]:

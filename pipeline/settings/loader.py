@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import parse_qs
 
 from pydantic import BaseModel, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -132,7 +133,8 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        return _known(self.database.url, "DATABASE_URL", self.state_dir)
+        """With `database.ssl_mode`, so that every connection of every process follows it."""
+        return _with_ssl_mode(_known(self.database.url, "DATABASE_URL", self.state_dir), self.database.ssl_mode)
 
     @property
     def redis_url(self) -> str:
@@ -263,6 +265,14 @@ def _known(url: SecretStr, variable: str, state_dir: Path) -> str:
     if not url.get_secret_value():
         raise Misconfigured(f"{variable} is not set, and nothing runs on {state_dir}: start it with `service6 up`")
     return url.get_secret_value()
+
+
+def _with_ssl_mode(url: str, mode: str) -> str:
+    """A mode that stands in the address itself wins: it may be stricter."""
+    query = url.rpartition("@")[2].partition("?")[2]  # a password may hold a question mark
+    if not mode or "sslmode" in parse_qs(query):
+        return url
+    return f"{url}{'&' if query else '?'}sslmode={mode}"
 
 
 def secret_variable(source: str, kind: SecretKind = "WEBHOOK_SECRET") -> str:

@@ -14,7 +14,10 @@ class Section(BaseModel):
 
 
 class DatabaseSettings(Section):
+    """`ssl_mode` as libpq has it; empty: libpq's own default, which encrypts where the server can."""
+
     url: SecretStr
+    ssl_mode: Literal["", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
     pool_size: int = Field(ge=1, le=200)
     statement_timeout_s: float
 

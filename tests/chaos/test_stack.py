@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, text
 
 from pipeline.settings.loader import embedded_servers
-from tests.chaos.place import Place, answer, process, ready, token
+from tests.chaos.place import OWN_SETTINGS, Place, answer, process, ready, token
 from tests.support.directories import directory
 from tests.support.keys import SECRET_KEY
 from tests.support.processes import ROOT, Terminal, all_gone

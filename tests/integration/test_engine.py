@@ -4,7 +4,9 @@ import pytest
 from sqlalchemy import text
 
 from pipeline.errors import GiveUp, TryAgain
+from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
+from tests.support.serving import open_services
 
 WITHOUT_VERSION = "INSERT INTO model_versions (version) VALUES (NULL)"
 
@@ -21,3 +23,10 @@ def test_refused_values_are_the_senders_fault(services: Services, statement: str
 def test_a_server_that_is_not_fit_is_nobodys_fault(services: Services, statement: str) -> None:
     with pytest.raises(TryAgain), services.session() as db:
         db.execute(text(statement))
+
+
+def test_a_server_without_tls_is_refused_where_tls_is_required(settings: Settings) -> None:
+    database = settings.database.model_copy(update={"ssl_mode": "require"})
+    encrypted = settings.model_copy(update={"database": database})
+    with open_services(encrypted) as services, pytest.raises(TryAgain), services.session() as db:
+        db.execute(text("SELECT 1"))

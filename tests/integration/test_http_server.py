@@ -138,6 +138,7 @@ def test_in_production_behind_tls_browsers_are_told_to_stay_there_and_no_other_o
         "SERVICE6_ENV": "production",
         "SERVICE6_SECRET_KEY": place.secret_key.get_secret_value(),
         "DATABASE_URL": place.database_url,
+        "SERVICE6_DATABASE__SSL_MODE": "disable",
         "REDIS_URL": place.redis_url,
         "SERVICE6_API__HOST": HOST,
     }

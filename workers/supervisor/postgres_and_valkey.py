@@ -114,7 +114,7 @@ class Postgres(Server):
         handed_over.touch(mode=0o600)
         handed_over.write_text(self.password)
         for path in (unfinished, handed_over):
-            self.account.services(path)
+            self.account.take_ownership(path)
         making = Program(
             name="initdb",
             argv=(
@@ -164,7 +164,7 @@ class Valkey(Server):
         configuration.touch(mode=0o600)
         configuration.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
         for path in (appended, configuration):
-            self.account.services(path)
+            self.account.take_ownership(path)
         return Program(
             name=self.name,
             argv=(str(binary), str(configuration)),

@@ -30,7 +30,7 @@ class UnprivilegedAccount(NamedTuple):
     def differs(self) -> bool:
         return self.uid >= 0
 
-    def services(self, path: Path) -> None:
+    def take_ownership(self, path: Path) -> None:
         if self.differs:
             os.chown(path, self.uid, self.gid)
 

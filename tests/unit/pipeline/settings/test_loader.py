@@ -44,8 +44,34 @@ def test_an_environment_is_laid_over_the_defaults(tmp_path: Path, monkeypatch: p
     production(monkeypatch)
     loaded = load(tmp_path)
     assert (loaded.env, loaded.api.host, loaded.database.pool_size) == ("production", "0.0.0.0", 20)  # noqa: S104
-    assert (loaded.database_url, loaded.redis_url) == ("postgresql+psycopg2://db/x", "redis://cache/0")
+    assert (loaded.database_url, loaded.redis_url) == ("postgresql+psycopg2://db/x?sslmode=require", "redis://cache/0")
     assert loaded.api.port == 8000
+
+
+@pytest.mark.parametrize(
+    ("url", "mode", "expected"),
+    [
+        ("postgresql+psycopg2://u:p@db/x", "", "postgresql+psycopg2://u:p@db/x"),
+        ("postgresql+psycopg2://u:p@db/x", "verify-full", "postgresql+psycopg2://u:p@db/x?sslmode=verify-full"),
+        (
+            "postgresql+psycopg2://u:p@db/x?sslrootcert=ca.pem",
+            "require",
+            "postgresql+psycopg2://u:p@db/x?sslrootcert=ca.pem&sslmode=require",
+        ),
+        (
+            "postgresql+psycopg2://u:p@db/x?sslmode=verify-full",
+            "require",
+            "postgresql+psycopg2://u:p@db/x?sslmode=verify-full",
+        ),
+        ("postgresql+psycopg2://u:why?@db/x", "require", "postgresql+psycopg2://u:why?@db/x?sslmode=require"),
+    ],
+)
+def test_the_ssl_mode_is_part_of_the_address_unless_that_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, mode: str, expected: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("SERVICE6_DATABASE__SSL_MODE", mode)
+    assert load(tmp_path).database_url == expected
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL"])
@@ -76,6 +102,7 @@ def test_an_environment_that_is_unknown_is_told_with_the_known_ones(
         ("SERVICE6_API__PORT", "seventy", "api.port"),
         ("SERVICE6_API__PORT", "70000", "api.port"),
         ("SERVICE6_API__TYPO", "1", "api.TYPO"),
+        ("SERVICE6_DATABASE__SSL_MODE", "yes", "database.ssl_mode"),
         ("SERVICE6_TIERS__A", "10", "tiers"),
     ],
 )
