@@ -29,6 +29,7 @@ class ApiSettings(Section):
     origins: tuple[str, ...]
     score_leads_a_minute: int = Field(ge=1)
     request_s: float = Field(gt=0)
+    answer_s: float = Field(ge=1)
     connections: int = Field(ge=1)
 
 
@@ -47,6 +48,7 @@ class IntakeSettings(Section):
     queue_bytes: int
     group_size: int = Field(ge=1)
     pace_ms: float = Field(ge=0)
+    answer_s: float = Field(ge=1)
     message_leads: int = Field(ge=1)
     linger_ms: float
     attribute_limit: int
@@ -55,6 +57,7 @@ class IntakeSettings(Section):
 
 class PublisherSettings(Section):
     batch: int = Field(ge=1)
+    answer_s: float = Field(ge=1)
     poll_ms: float
     linger_ms: float
 
