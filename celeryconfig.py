@@ -27,8 +27,9 @@ worker_enable_soft_shutdown_on_idle = True
 worker_cancel_long_running_tasks_on_connection_loss = True
 worker_max_memory_per_child = 400_000  # KiB; a leak ends with the child
 
-task_soft_time_limit = 60
-task_time_limit = 90
+# Above `database.statement_timeout_s`: where PostgreSQL hangs, the task must be told, and not ended.
+task_soft_time_limit = 75
+task_time_limit = 105
 
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # Redis may be away for longer than any count

@@ -17,6 +17,10 @@ class Disturbed(TryAgain):
     """Another transaction was in the way; the same again may work at once."""
 
 
+class ConnectionLost(TryAgain):
+    """A connection ended in the middle; the same again, on a new one, may work at once."""
+
+
 class GiveUp(Service6Error):
     """It will never work with this input."""
 

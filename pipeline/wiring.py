@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 MODELS_KEPT = 32
 CHAMPION_AGE_S = 2.0  # how long a promotion may go unnoticed
 CALLS_S = 10
+STATEMENT_SHARE = 0.75  # of the time for an answer: the rest is for telling that it did not come
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,14 @@ class Champion:
 
 
 class Services:
-    """Everything is made when it is first asked for, so a process pays for what it uses."""
+    """Everything is made when it is first asked for, so a process pays for what it uses.
 
-    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
+    `answer_s`: in which an error is told to those who wait for an answer; without it statements have their usual time.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics | None = None, *, answer_s: float | None = None) -> None:
         self.settings = settings
+        self._answer_s = answer_s
         self.metrics = metrics or Metrics()
         self._closing = ExitStack()
         self.access_tokens: dict[str, AccessToken] = {}
@@ -66,11 +71,16 @@ class Services:
 
     @cached_property
     def engine(self) -> Engine:
-        return self._engine(autocommit=False)
+        return self._engine(autocommit=False, answer_s=self._answer_s)
 
     @cached_property
     def readers(self) -> Engine:
-        return self._engine(autocommit=True)
+        return self._engine(autocommit=True, answer_s=self._answer_s)
+
+    @cached_property
+    def intake(self) -> Engine:
+        """The one connection that saves webhooks, so that nobody else's work keeps them waiting."""
+        return self._engine(autocommit=False, answer_s=self.settings.intake.answer_s, pool_size=1)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -188,12 +198,12 @@ class Services:
         """What was never asked for was never made."""
         self._closing.close()
 
-    def _engine(self, *, autocommit: bool) -> Engine:
+    def _engine(self, *, autocommit: bool, answer_s: float | None, pool_size: int | None = None) -> Engine:
         database = self.settings.database
         made = engine(
             self.settings.database_url,
-            pool_size=database.pool_size,
-            statement_timeout_s=database.statement_timeout_s,
+            pool_size=pool_size or database.pool_size,
+            statement_timeout_s=database.statement_timeout_s if answer_s is None else STATEMENT_SHARE * answer_s,
             autocommit=autocommit,
         )
         self._closing.callback(made.dispose)

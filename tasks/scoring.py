@@ -1,11 +1,12 @@
 """Queue `scoring`: bundles of leads that have changed."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TypeVar
 
-from pipeline.errors import GiveUp, Misconfigured, Service6Error, TryAgain
+from pipeline.errors import ConnectionLost, Disturbed, GiveUp, Misconfigured, Service6Error, TryAgain
 from pipeline.log import trace
 from pipeline.storage.leads import lead_rows
 from pipeline.storage.scores import score_writes, unscored
@@ -16,6 +17,8 @@ from tasks.app import app, current_services
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 REALTIME = "change"  # the reason in the score's history
 NO_LEADS_FAULT = (TryAgain, Misconfigured)
 
@@ -24,12 +27,11 @@ NO_LEADS_FAULT = (TryAgain, Misconfigured)
 def score_leads(lead_ids: list[int]) -> None:
     """Scores those that still need it as one matrix and saves them in one transaction."""
     services = current_services()
-    with services.reading() as db:
-        waiting = lead_rows.waiting(db, lead_ids)
+    waiting = _again(lambda: _waiting(services, lead_ids))
     if not waiting:
         return
     try:
-        _score(services, waiting)
+        _again(lambda: _score(services, waiting))
     except NO_LEADS_FAULT:
         _excuse(services, waiting)
         raise  # upkeep enqueues them again
@@ -40,6 +42,19 @@ def score_leads(lead_ids: list[int]) -> None:
             # Celery logs what is raised, and an error that is not ours may quote a value.
             raise GiveUp("the lead could not be scored; `unscored` holds the reason") from None
         _score_apart(services, waiting)
+
+
+def _again(work: Callable[[], T]) -> T:
+    """Once more, at once, after a lost connection or a deadlock; a PostgreSQL that is away is upkeep's business."""
+    try:
+        return work()
+    except (ConnectionLost, Disturbed):
+        return work()
+
+
+def _waiting(services: Services, lead_ids: Sequence[int]) -> list[UnscoredLead]:
+    with services.reading() as db:
+        return lead_rows.waiting(db, lead_ids)
 
 
 def _score(services: Services, waiting: Sequence[UnscoredLead]) -> None:

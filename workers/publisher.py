@@ -164,8 +164,13 @@ def main() -> None:
     heartbeat = settings.state_dir / "heartbeats" / "publisher"
     heartbeat.parent.mkdir(parents=True, exist_ok=True)
     # One connection, because the lead is a lock of that connection.
-    timeout_s = settings.database.statement_timeout_s
-    connections = engine(settings.database_url, pool_size=1, statement_timeout_s=timeout_s, autocommit=True)
+    connections = engine(
+        settings.database_url,
+        pool_size=1,
+        statement_timeout_s=settings.publisher.answer_s,
+        autocommit=True,
+        keeps_session=True,
+    )
     with redis_client.connect(settings.redis_url) as client:
         feed = ChangeStream(client, settings.stream.key, settings.stream.length)
         Publisher(

@@ -7,7 +7,7 @@ lead was before it; of a lead that never changes late there is none.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipeline.leads.merging import SHARED, Lead, LeadDiff, microseconds
+from pipeline.leads.merging import OUTCOME, SHARED, Lead, LeadDiff, stamp_of
 from schemas.example import Early
 from schemas.lead import LeadChange
 
@@ -28,15 +28,15 @@ class SnapshotPolicy:
         if EARLY in lead.times:
             return lead.fold(change, received_at)
         before = Early(dict(lead.attributes), lead.active_at, imported=lead.outcome is not None)
-        stage, outcome_at = lead.stage, lead.outcome_at
+        stage, ended = lead.stage, lead.times.get(OUTCOME) if lead.outcome_at else None
         news = lead.fold(change, received_at)
         if news is None:
             return None
-        moment, begun = microseconds(news.at), lead.times[SHARED][0]
+        (moment, _), (begun, _) = stamp_of(change, received_at), lead.times[SHARED]
         # What was told of the time before an outcome is early, whenever it is told; so is what began with it. An
         # outcome that is taken back was known all the same.
         known = before.imported or lead.outcome is not None
-        decided = known and moment > (microseconds(outcome_at) if outcome_at else begun)
+        decided = known and moment > (ended[0] if ended else begun)
         advanced = stage is not None and news.stage is not None
         # Either clock: a vendor may stamp what it tells now with when the lead was made.
         known_for = received_at - (lead.received_at or received_at)

@@ -1,7 +1,10 @@
 """Changes -> the lead: of each attribute the newest value stays, in whatever order the changes arrive.
 
-"Newest" is the larger stamp: when it happened at the vendor, then the delivery's id. `times` holds the stamp of each
-name; the attributes of a lead's first change share one entry, `*`, because most leads are told once, with thirty.
+"Newest" is the larger stamp: when it happened by the vendor's clock, then the delivery's id. That clock may be ahead of
+ours by `AHEAD`, as a signature's may; beyond that the time counts as `AHEAD` after the arrival, so that a wrong clock
+holds a value for that long and not for ever. What an age is computed from (`active_at`, `outcome_at`) is never later
+than the arrival. `times` holds the stamp of each name; the attributes of a lead's first change share one entry, `*`,
+because most leads are told once, with thirty.
 
 Whether a value is personal is decided by what is in it, so one name may hold both in turn: a newer one that is personal
 takes the place of the plain one. An older one that was sealed stays sealed.
@@ -9,7 +12,7 @@ takes the place of the plain one. An older one that was sealed stays sealed.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from schemas.example import Early
@@ -20,6 +23,7 @@ Stamp = tuple[int, str]  # microseconds since 1970, delivery id
 
 # East of Greenwich the year 1 begins earlier, but such a moment comes back from PostgreSQL as a year that Python lacks.
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+AHEAD = timedelta(minutes=5)
 NEVER: Stamp = (-(2**63), "")
 SHARED = "*"
 STAGE, OWNER, OUTCOME = "$stage", "$owner", "$outcome"
@@ -36,6 +40,11 @@ class LeadDiff(NamedTuple):
     stage: str | None
     owner: str | None
     outcome: str | None
+
+    @property
+    def is_empty(self) -> bool:
+        """The change said the same again, or only that somebody was active."""
+        return not (self.attributes or self.contacts or self.stage or self.owner or self.outcome)
 
 
 @dataclass
@@ -63,9 +72,9 @@ class Lead:
     erased: bool = False
 
     def fold(self, change: LeadChange, received_at: datetime) -> LeadDiff | None:
-        """Takes what is newer than what is known; None if nothing was. A time in the future counts as now."""
+        """Takes what is newer than what is known; None if nothing was."""
+        stamp = stamp_of(change, received_at)
         moment = min(max(change.occurred_at, LONG_AGO), received_at)
-        stamp = (microseconds(moment), change.delivery_id)
         if not self.times:
             return self._begin(change, moment, stamp)
         fields = {STAGE: change.stage, OWNER: change.owner, OUTCOME: change.outcome}
@@ -193,6 +202,12 @@ class Lead:
 
 def _other(names: dict[str, Value], told: dict[str, Value], known: dict[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in names.items() if name not in known or known[name] != told[name]}
+
+
+def stamp_of(change: LeadChange, received_at: datetime) -> Stamp:
+    """By which changes are put in order, whenever they come in."""
+    said = min(max(change.occurred_at, LONG_AGO), received_at + AHEAD)
+    return (microseconds(said), change.delivery_id)
 
 
 def microseconds(moment: datetime) -> int:

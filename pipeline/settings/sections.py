@@ -45,6 +45,7 @@ class ApiSettings(Section):
     origins: tuple[str, ...]
     score_leads_a_minute: int = Field(ge=1)
     request_s: float = Field(gt=0)
+    answer_s: float = Field(ge=1)
     connections: int = Field(ge=1)
 
 
@@ -63,6 +64,7 @@ class IntakeSettings(Section):
     queue_bytes: int
     group_size: int = Field(ge=1)
     pace_ms: float = Field(ge=0)
+    answer_s: float = Field(ge=1)
     message_leads: int = Field(ge=1)
     linger_ms: float
     attribute_limit: int
@@ -71,6 +73,7 @@ class IntakeSettings(Section):
 
 class PublisherSettings(Section):
     batch: int = Field(ge=1)
+    answer_s: float = Field(ge=1)
     poll_ms: float
     linger_ms: float
 

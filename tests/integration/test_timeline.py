@@ -65,6 +65,18 @@ def test_the_timeline_tells_what_each_delivery_brought(served: Api, services: Se
     assert datetime.fromisoformat(answer["received_at"]) == NOW
 
 
+def test_a_delivery_that_says_the_same_again_is_no_entry_of_the_timeline(services: Services) -> None:
+    told_ = {"budget": 5, "stage": "new", "owner": "ann", "email": "ann@example.com"}
+    lead_id = change(services, "twice", **told_)
+    for at in (NOW, NOW + timedelta(seconds=1)):  # with another delivery id each
+        save(services, [told(services, "twice", at, **told_)], at)
+    with services.reading() as db:
+        assert len(timeline.of_lead(db, lead_id, 10)) == 1
+    save(services, [told(services, "twice", NOW + timedelta(seconds=2), budget=6)], NOW + timedelta(seconds=2))
+    with services.reading() as db:
+        assert timeline.of_lead(db, lead_id, 10)[0].told["attributes"] == {"budget": 6}
+
+
 def test_of_a_long_delivery_and_a_long_value_the_beginning_is_kept(services: Services) -> None:
     many = {f"n{n:03}": n for n in range(MOST_ATTRIBUTES + 5)}
     lead_id = change(services, "wordy", note="x" * 5000, **many)

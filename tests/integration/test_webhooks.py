@@ -295,6 +295,17 @@ def connections(served: Api) -> int:
     return sum(one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port for one in found)
 
 
+@pytest.mark.parametrize("ahead_s", [0, 1, 100, 290])
+def test_deliveries_of_a_fast_clock_end_alike_in_any_order(served: Api, services: Services, ahead_s: int) -> None:
+    moments = [datetime.now(UTC) + timedelta(seconds=ahead_s + n / 10) for n in range(4)]
+    bodies = [delivery("fast", at=at, budget=n, stage=f"s{n}") for n, at in enumerate(moments)]
+    for body in random.sample(bodies[1:], 3) + bodies[:1]:
+        assert served.send(body).status_code == 202
+    [lead] = rows(services, "SELECT attributes, stage, active_at FROM leads")
+    assert (lead["attributes"], lead["stage"]) == ({"budget": 3}, "s3")
+    assert lead["active_at"] <= datetime.now(UTC)
+
+
 # When it is too much, and when a server is away.
 
 

@@ -23,12 +23,13 @@ from pipeline import log
 from pipeline.errors import Malformed, Service6Error
 from pipeline.services.ingest import lead_saver
 from pipeline.settings import loader
+from pipeline.storage.platform.engine import transaction
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks import app as tasks_app
 from workers.api.dashboard_files import ALWAYS_ASK, POLICY, Dashboard
 from workers.api.errors import error_response, http_exception_problem
-from workers.api.middleware import API, BodyLimitMiddleware, MetricsMiddleware, WebhookSplit
+from workers.api.middleware import API, AnswerDeadline, BodyLimitMiddleware, MetricsMiddleware, WebhookSplit
 from workers.api.openapi import docs_routes
 from workers.api.routes import (
     dead_letter_routes,
@@ -106,6 +107,7 @@ def create_app(services: Services) -> WebhookSplit:
     app.router.routes.extend(docs_routes.routes({**POLICY, **ALWAYS_ASK}))
     app.router.routes.append(DashboardMount("/", Dashboard()))
     app.add_middleware(BodyLimitMiddleware, limit=lead_list_routes.BODY_LIMIT)
+    app.add_middleware(AnswerDeadline, answer_s=services.settings.api.answer_s)
     app.add_middleware(MetricsMiddleware, metrics=services.metrics)
     if services.settings.api.origins:
         app.add_middleware(CORSMiddleware, allow_origins=services.settings.api.origins, **CORS)
@@ -129,7 +131,7 @@ def make_intake(services: Services, enqueuer: Enqueuer) -> Intake:
     saver = lead_saver(services)
 
     def save_group(changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
-        with services.session() as db:
+        with transaction(services.intake) as db:
             return saver.save(db, changes, received_at)
 
     return Intake(
@@ -139,6 +141,7 @@ def make_intake(services: Services, enqueuer: Enqueuer) -> Intake:
         queue_bytes=limits.queue_bytes,
         group_size=limits.group_size,
         pace_s=limits.pace_ms / 1000,
+        answer_s=limits.answer_s,
         metrics=services.metrics,
     )
 
@@ -187,7 +190,7 @@ def main() -> None:
     loaded = loader.load()
     tasks_app.connect(loaded)
     uvicorn.run(
-        create_app(Services(loaded)),
+        create_app(Services(loaded, answer_s=loaded.api.answer_s)),
         host=loaded.api.host,
         port=loaded.api.port,
         **server_options(loaded),

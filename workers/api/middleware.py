@@ -1,5 +1,6 @@
 """What stands around the API's routes; webhooks, which need all the speed there is, pass by."""
 
+import asyncio
 import time
 
 from starlette.applications import Starlette
@@ -7,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline.errors import TryAgain
 from pipeline.metrics import Metrics
 from pipeline.redis_store.rate_limit import Budget
 from workers.api.errors import TooLarge, problem
@@ -79,6 +81,34 @@ class BodyLimitMiddleware:
                 await problem(TooLarge(f"a body must not exceed {self._limit} bytes"))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+class AnswerDeadline:
+    """503 for a request that is not answered in time, as where PostgreSQL holds all threads."""
+
+    def __init__(self, app: ASGIApp, answer_s: float) -> None:
+        self._app = app
+        self._answer_s = answer_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answered = False
+
+        async def noting(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self._answer_s):
+                await self._app(scope, receive, noting)
+        except TimeoutError:
+            if answered:
+                raise
+            error = TryAgain(f"there was no answer within {self._answer_s:g} s; ask again in a moment")
+            await problem(error)(scope, receive, send)
 
 
 def add_budget_headers(budget: Budget, headers: MutableHeaders) -> None:

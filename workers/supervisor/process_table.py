@@ -54,7 +54,7 @@ def applications(
         program("api", sys.executable, "-m", "workers.api", SERVICE6_RELAY__DRAIN_S=str(DRAIN_S)),
         *(program(queue.name, *worker(queue.name, queue.processes(settings))) for queue in queues.needed(settings)),
         program("publisher", sys.executable, "-m", "workers.publisher"),
-        program("beat", *BROKER, "beat", f"--schedule={state_dir / 'beat'}", "--pidfile="),
+        program("beat", *BROKER, "beat", "--scheduler=celery.beat:Scheduler", "--pidfile="),
         # An argument could be read by every user of the machine.
         program("flower", *_flower(settings.flower.port), FLOWER_BASIC_AUTH=f"service6:{flower_password}"),
     ]

@@ -10,12 +10,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pipeline.errors import Disturbed, GiveUp, TryAgain
 from pipeline.log import trace
 from pipeline.metrics import Metrics
+from pipeline.storage.platform.engine import ANSWERS_AGAIN_S
 from pipeline.vendors.report import IgnoredReason
 from schemas.lead import LeadChange
 from workers.api.errors import QueueFull
@@ -28,7 +30,7 @@ RECONNECTED = 2  # the attempt that has a new connection for certain
 SaveGroup = Callable[[Sequence[LeadChange], datetime], list[int]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PendingWebhook:
     changes: Sequence[LeadChange]
     size: int  # bytes
@@ -47,6 +49,7 @@ class Intake:
         queue_bytes: int,
         group_size: int,
         pace_s: float,
+        answer_s: float,
         metrics: Metrics,
     ) -> None:
         self._save_group = save_group
@@ -55,6 +58,7 @@ class Intake:
         self._queue_bytes = queue_bytes
         self._group_size = group_size
         self._pace_s = pace_s
+        self._answer_s = answer_s
         self._metrics = metrics
         self._waiting: deque[PendingWebhook] = deque()
         self._waiting_bytes = 0
@@ -75,14 +79,28 @@ class Intake:
         self._thread.shutdown()
 
     async def submit(self, changes: Sequence[LeadChange], size: int) -> None:
-        """Returns when the changes are durable. Raises QueueFull, TryAgain (PostgreSQL away) or GiveUp (bad values)."""
+        """Returns when the changes are durable. Raises QueueFull, TryAgain (PostgreSQL away) or GiveUp (bad values).
+
+        Also TryAgain where that is not known in time. They may be saved all the same: sent again they change nothing.
+        """
         if len(self._waiting) >= self._queue_requests or self._waiting_bytes + size > self._queue_bytes:
             raise QueueFull("more webhooks wait than are held in memory; send it again")
         request = PendingWebhook(changes, size, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         self._waiting_bytes += size
         self._arrived.set()
-        await request.answer
+        try:
+            async with asyncio.timeout(self._answer_s):
+                await request.answer
+        except TimeoutError:
+            self._forget(request)
+            raise TryAgain("PostgreSQL does not answer in time; send it again", after_s=ANSWERS_AGAIN_S) from None
+
+    def _forget(self, request: PendingWebhook) -> None:
+        """What still waits has been answered, and will be sent again; the oldest stand first."""
+        with suppress(ValueError):
+            self._waiting.remove(request)
+            self._waiting_bytes -= request.size
 
     async def _write(self) -> None:
         while True:

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from pipeline.storage.platform.engine import allow
 from schemas.example import Early, Example, Split
 from schemas.lead import Outcome
 from schemas.model_card import Window
@@ -17,6 +18,7 @@ NEWEST = 0.2  # part of the leads that is the test
 MOST = 200_000  # leads that are learned from; more cost hours and gain nothing
 MOST_TESTED = 100_000
 STREAMED = {"yield_per": 2000}  # rows held at once besides what was made of them
+LONGEST_S = 600  # of one statement
 WINDOW = ("leads", "won", "since", "until", "imported")
 
 
@@ -48,7 +50,7 @@ def split(
     db: Session, *, newest: float = NEWEST, most: int = MOST, most_tested: int = MOST_TESTED, seed: int = 0
 ) -> Split:
     """In a transaction of its own: of a million leads it takes half a minute. Of equal seeds the sample is equal."""
-    db.execute(PATIENTLY)
+    allow(db, LONGEST_S)
     found: tuple[list[Example], list[Example]] = ([], [])
     windows: list[Window | None] = [None, None]
     parameters = {"won": Outcome.WON.value, "newest": newest, "most": most, "most_tested": most_tested, "seed": seed}
@@ -75,8 +77,6 @@ CAPTURE = """
     SELECT v.* FROM unnest(CAST(:captured_ids AS bigint[]), CAST(:early AS jsonb[]), CAST(:as_ofs AS timestamptz[]),
                            CAST(:imported AS boolean[])) AS v (lead_id, attributes, as_of, imported)
 """
-
-PATIENTLY = text("SET LOCAL statement_timeout = '10min'")
 
 # Attributes are read of the leads that were drawn alone: a million of them would not fit into memory.
 SPLIT = text("""

@@ -13,6 +13,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, text
 
+from pipeline.storage.platform.engine import one_of_several
+
 SCRIPTS = Path(__file__).parents[3] / "migrations"
 # Any number that nothing else locks.
 ADVISORY_LOCK = 6_100_001
@@ -53,7 +55,7 @@ def is_compared(name: str | None, kind: str, _parents: object) -> bool:
 
 @contextmanager
 def _transaction(url: str) -> Iterator[Connection]:
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=one_of_several(url))
     with engine.begin() as connection:
         yield connection
 

@@ -33,7 +33,7 @@ DOWN: dict[int | str, Any] = {503: {"model": Health, "description": "PostgreSQL 
 
 
 @router.get("/health/live")
-def live() -> dict[str, str]:
+async def live() -> dict[str, str]:  # no thread of its own: PostgreSQL may hold them all
     """The process answers."""
     return {"status": "ok"}
 

@@ -23,6 +23,7 @@ LIMITS = IntakeSettings(
     group_size=1,
     message_leads=1,
     pace_ms=1,
+    answer_s=8,
     linger_ms=1,
     attribute_limit=3,
     text_limit=20,

@@ -142,3 +142,9 @@ def test_nothing_that_happened_with_or_after_an_outcome_is_learned_from(
     early = lead.early or Early(lead.attributes, lead.active_at, imported=False)
     assert early.as_of <= BEGAN + AFTER
     assert all(isinstance(value, int) and value < outcome_at for value in early.attributes.values())
+
+
+def test_a_fast_clock_that_tells_two_changes_at_once_tells_which_was_first() -> None:
+    ahead, now = timedelta(minutes=4), timedelta()
+    lead = folded(change(ahead, now, a=1), change(ahead + timedelta(seconds=1), now, outcome="won", a=9))
+    assert lead.early == Early({"a": 1}, BEGAN, imported=False)

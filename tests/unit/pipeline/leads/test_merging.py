@@ -5,10 +5,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.leads.merging import CONTACT, LONG_AGO, SHARED, Lead, LeadDiff
+from pipeline.leads.merging import AHEAD, CONTACT, LONG_AGO, SHARED, Lead, LeadDiff
 from schemas.lead import OPEN, LeadChange, Outcome
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -66,7 +67,7 @@ def test_any_order_and_repetition_ends_in_the_same_lead(data: st.DataObject, tol
 @given(changes())
 def test_each_value_is_the_newest_that_was_told(told: list[LeadChange]) -> None:
     lead = folded(told)
-    in_order = sorted(told, key=lambda c: (min(c.occurred_at, NOW), c.delivery_id))
+    in_order = sorted(told, key=lambda c: (c.occurred_at, c.delivery_id))
     for name in ("stage", "owner", "outcome"):
         told_last = next((v for c in reversed(in_order) if (v := getattr(c, name))), None)
         assert getattr(lead, name) == (None if told_last == OPEN else told_last)
@@ -83,11 +84,57 @@ def test_each_value_is_the_newest_that_was_told(told: list[LeadChange]) -> None:
     assert lead.active_at == max(active, default=LONG_AGO)
 
 
-def test_a_time_in_the_future_counts_as_now() -> None:
+@given(st.data(), changes(), st.integers(0, 290), st.integers(0, 30))
+@settings(max_examples=100)
+def test_any_order_ends_alike_where_the_vendors_clock_is_ahead(
+    data: st.DataObject, told: list[LeadChange], ahead_s: int, late_s: int
+) -> None:
+    """They come in one after another, each at a time of its own by our clock."""
+    ahead = [one._replace(occurred_at=one.occurred_at + timedelta(seconds=ahead_s)) for one in told]
+    again = data.draw(st.lists(st.sampled_from(ahead), max_size=3))
+
+    def ended(arrivals: Sequence[LeadChange]) -> list[object]:
+        lead = Lead("standard", "L1")
+        for n, one in enumerate(arrivals):
+            received_at = NOW + timedelta(seconds=late_s * n / len(arrivals))
+            lead.fold(one, received_at)
+            assert lead.active_at <= received_at
+            assert lead.outcome_at is None or lead.outcome_at <= received_at
+        return [lead.attributes, lead.contacts, lead.stage, lead.owner, lead.outcome]
+
+    assert ended(data.draw(st.permutations(ahead + again))) == ended(ahead)
+
+
+@pytest.mark.parametrize("ahead_s", [1, 60, 290])
+def test_an_older_value_of_a_fast_clock_that_comes_late_does_not_win(ahead_s: int) -> None:
+    older, newer = NOW + timedelta(seconds=ahead_s - 1), NOW + timedelta(seconds=ahead_s)
+    lead = folded([change("d1", newer, attributes={"a": 2}, stage="talks", outcome=Outcome.WON)])
+    told = {"attributes": {"a": 1}, "stage": "new", "outcome": OPEN}
+    lead.fold(change("d2", older, **told), NOW + timedelta(seconds=1))
+    assert (lead.attributes, lead.stage, lead.outcome) == ({"a": 2}, "talks", Outcome.WON)
+    assert lead.outcome_at == NOW
+
+
+def test_a_clock_that_is_wrong_holds_a_value_for_five_minutes_and_not_for_ever() -> None:
     lead = folded([change("d1", NOW + timedelta(days=400), attributes={"a": 1}, outcome=Outcome.WON)])
     assert lead.active_at == lead.outcome_at == NOW
-    assert lead.fold(change("d2", NOW, attributes={"a": 2}), NOW + timedelta(seconds=1))
-    assert lead.attributes == {"a": 2}
+    held = NOW + AHEAD - timedelta(seconds=1)
+    lead.fold(change("d2", held, attributes={"a": 2}), held)
+    assert lead.attributes == {"a": 1}
+    after = NOW + AHEAD + timedelta(seconds=1)
+    assert lead.fold(change("d3", after, attributes={"a": 3}), after)
+    assert lead.attributes == {"a": 3}
+
+
+def test_what_says_the_same_again_is_no_news() -> None:
+    told = {"attributes": {"a": 1}, "contacts": {"email": "x"}, "stage": "new", "owner": "ann", "outcome": "won"}
+    lead = folded([change("d1", **told)])
+    for again in (change("d2", **told), change("d3", NOW + timedelta(seconds=1), **told), change("d4", forgets=True)):
+        news = lead.fold(again, NOW + timedelta(seconds=1))
+        assert news is None or news.is_empty
+    other = lead.fold(change("d5", NOW + timedelta(seconds=1), attributes={"a": None}), NOW + timedelta(seconds=1))
+    assert other is not None
+    assert not other.is_empty
 
 
 def test_what_is_not_newer_is_not_accepted() -> None:

@@ -40,7 +40,13 @@ class Disk:
 
 @asynccontextmanager
 async def running(
-    disk: Disk, enqueued: list[int], *, requests: int = 100, size: int = 10_000, group: int = 500
+    disk: Disk,
+    enqueued: list[int],
+    *,
+    requests: int = 100,
+    size: int = 10_000,
+    group: int = 500,
+    answer_s: float = 20,
 ) -> AsyncIterator[Intake]:
     intake = Intake(
         disk.save,
@@ -49,6 +55,7 @@ async def running(
         queue_bytes=size,
         group_size=group,
         pace_s=0,
+        answer_s=answer_s,
         metrics=Metrics(CollectorRegistry()),
     )
     await intake.start()
@@ -227,5 +234,22 @@ def test_a_stop_saves_and_answers_what_was_accepted() -> None:
         assert await answers(waiting) == [None, None]
         await first
         assert enqueued == [0, 1, 2]
+
+    ran(test)
+
+
+def test_what_is_not_saved_in_time_is_told_to_come_again_and_makes_room() -> None:
+    """The first may be saved yet; those behind it are forgotten, because their senders send them again."""
+
+    async def test() -> None:
+        disk = Disk()
+        async with running(disk, [], requests=3, answer_s=0.5) as intake:
+            first = await holding(disk, intake)
+            for _ in range(3):
+                told = await answers([first, *await submitted(intake, ["1", "2", "3"])])
+                assert [type(answer) for answer in told] == [TryAgain] * 4
+            disk.free.set()
+            await intake.submit(change("4"), 1)
+        assert disk.groups == [["0"], ["4"]]
 
     ran(test)
