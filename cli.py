@@ -15,7 +15,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 from pydantic import ValidationError
 
-from pipeline.errors import Malformed, Misconfigured, Service6Error, TryAgain
+from pipeline.errors import GiveUp, Malformed, Misconfigured, Service6Error, TryAgain
 from schemas.access import Role
 from schemas.run import AttributeComparison, LeadFilter, Run, RunAction, RunRequest, RunState
 from schemas.score import Tier
@@ -191,7 +191,10 @@ def token(
     if (role == Role.AGENT) != bool(owners):
         raise click.UsageError("an agent needs --owner, and no other role takes it: the others see everybody's leads")
     settings = _settings(state_dir)
-    minted = token_lifetime.token(settings, Role(role), owners=owners, sub=sub, expires=expires)
+    try:
+        minted = token_lifetime.token(settings, Role(role), owners=owners, sub=sub, expires=expires)
+    except GiveUp as error:
+        raise click.UsageError(str(error)) from None
     click.echo(token_lifetime.sign_in_link(settings, minted) if link else minted)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from pipeline.security.tokens import mint
+from pipeline.security.tokens import LONGEST, mint
 from pipeline.settings.loader import Settings
 from pipeline.wiring import DEFAULT_SOURCE
 from schemas.access import Role
@@ -13,7 +13,6 @@ from workers.supervisor.api_address import api_url
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LIFETIME = re.compile(r"(\d{1,7})([smhd])")
-LONGEST = timedelta(days=3650)
 
 
 def token_lifetime(text: str) -> timedelta:
