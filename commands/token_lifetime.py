@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from pipeline.errors import GiveUp
-from pipeline.security.tokens import mint
+from pipeline.security.tokens import LONGEST, mint
 from pipeline.settings.loader import Settings
 from pipeline.settings.sources import DEFAULT_SOURCE
 from schemas.access import Role
@@ -15,7 +15,6 @@ from workers.supervisor.api_address import api_url
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LIFETIME = re.compile(r"(\d{1,7})([smhd])")
-LONGEST = timedelta(days=3650)
 ANSWER_S = 2.0
 
 

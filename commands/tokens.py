@@ -7,6 +7,7 @@ import click
 
 from commands.options import Expiry, settings, state_dir_option
 from commands.output import echo
+from pipeline.errors import GiveUp
 from schemas.access import Role
 
 
@@ -33,5 +34,8 @@ def token(
     if (role == Role.AGENT) != bool(owners):
         raise click.UsageError("an agent needs --owner, and no other role takes it: the others see everybody's leads")
     configured = settings(state_dir)
-    minted = token_lifetime.token(configured, Role(role), owners=owners, sub=sub, expires=expires)
+    try:
+        minted = token_lifetime.token(configured, Role(role), owners=owners, sub=sub, expires=expires)
+    except GiveUp as error:
+        raise click.UsageError(str(error)) from None
     echo(token_lifetime.sign_in_link(configured, minted) if link else minted)

@@ -88,6 +88,8 @@ class Metrics:
         self.relay_conflated = counter("relay_conflated", "Events replaced by a newer one before they were sent")
         self.relay_resets = counter("relay_resets", "Subscriptions that had to fetch a snapshot")
         self.relay_slow_closes = counter("relay_slow_closes", "Sockets closed because they read too slowly")
+        self.relay_delayed = counter("relay_delayed", "Messages of clients that came too soon and had to wait")
+        self.relay_crowded_out = counter("relay_crowded_out", "Sockets that made room before they said who they are")
         self.relay_lag_seconds = seconds("relay_lag", "From the event's time to its frame")
 
     @staticmethod

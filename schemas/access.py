@@ -2,8 +2,14 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from schemas.frozen import Frozen
+
+NAME_LIMIT = 200  # characters of whom a token is for, and of an owner
+MOST_OWNERS = 500
 
 
 class Role(StrEnum):
@@ -27,13 +33,20 @@ class Role(StrEnum):
         return self is Role.AGENT
 
 
+def _printable(name: str) -> str:
+    """It stands in logs, in the audit and on terminals: nothing in it may steer them, or hide."""
+    if not name.isprintable():
+        raise ValueError("holds characters that cannot be printed")
+    return name
+
+
 class Claims(Frozen):
     """What an access token says of its bearer; `owners` are those whose leads an agent sees."""
 
-    sub: str
+    sub: Annotated[str, Field(min_length=1, max_length=NAME_LIMIT), AfterValidator(_printable)]
     role: Role
-    owners: tuple[str, ...] = ()
-    sid: str
+    owners: tuple[Annotated[str, Field(min_length=1, max_length=NAME_LIMIT)], ...] = Field((), max_length=MOST_OWNERS)
+    sid: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
     expires_at: datetime
 
     def may_see_lead_of(self, owner: str | None) -> bool:

@@ -1,5 +1,6 @@
 """Access tokens: signed claims that say who asks and what they may see (JWT, HS256)."""
 
+import math
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,13 +9,19 @@ from typing import Any
 import jwt
 from pydantic import ValidationError
 
-from pipeline.errors import Misconfigured, Refused
+from pipeline.errors import GiveUp, Misconfigured, Refused
 from pipeline.security import keys
 from schemas.access import Claims, Role
 
 ALGORITHM = "HS256"
 AUDIENCE = "service6"
 REQUIRED = ["sub", "role", "owners", "sid", "aud", "iat", "exp"]
+# Of a header nothing else is understood, so nothing else is taken: not `zip`, `crit`, `b64`, nor a key that it brings.
+HEADER = frozenset({"alg", "typ", "kid"})
+TYPE = "JWT"
+LEEWAY = timedelta(seconds=60)  # by which the clock of another of our machines may be ahead
+LONGEST = timedelta(days=3650)
+TOKEN_LIMIT = 8192  # characters; servers and proxies take no longer header
 
 
 class Expired(Refused):
@@ -32,31 +39,52 @@ def mint(
 ) -> str:
     """A token good from `now` for `lifetime`, in a session of its own; Misconfigured without a secret key."""
     key_id, key = next(iter(_signing_keys(secret_key).items()))
+    session = secrets.token_hex(16)
+    try:
+        Claims(sub=sub, role=role, owners=tuple(owners), sid=session, expires_at=now + lifetime)
+    except ValidationError as error:
+        raise GiveUp(f"no token can be made: {_first(error)}") from None
     claims = {
         "sub": sub,
         "role": role.value,
         "owners": list(owners),
-        "sid": secrets.token_hex(16),
+        "sid": session,
         "aud": AUDIENCE,
         "iat": now,
         "exp": now + lifetime,
     }
-    return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": key_id})
+    token = jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": key_id})
+    if len(token) > TOKEN_LIMIT:
+        raise GiveUp("no token can be made: it would be too long for a header; name fewer owners")
+    return token
 
 
 def verify(secret_key: str, token: str, *, now: datetime | None = None) -> Claims:
     """What the token says. Raises Expired, or Refused if this deployment did not sign it for access."""
-    claims = _claims(_signed(_signing_keys(secret_key), token))
-    if (now or datetime.now(UTC)) >= claims.expires_at:
+    now = now or datetime.now(UTC)
+    if len(token) > TOKEN_LIMIT:
+        raise Refused(f"an access token has at most {TOKEN_LIMIT} characters")
+    signed = _signed(_signing_keys(secret_key), token)
+    begins = [_moment(signed, name) for name in ("iat", "nbf") if name in signed]
+    ends = _moment(signed, "exp")
+    claims = _claims(signed, ends)
+    if max(begins) > now + LEEWAY:
+        raise Refused("the access token is of the future; set the clock of the machine that made it")
+    if ends - begins[0] > LONGEST:
+        raise Refused(f"an access token lives {LONGEST.days} days at most")
+    if now >= ends:
         raise Expired("the access token has expired; sign in again")
     return claims
 
 
 def _signed(signing_keys: Mapping[str, bytes], token: str) -> dict[str, Any]:
     try:
-        key = signing_keys.get(jwt.get_unverified_header(token).get("kid", ""))
+        header = jwt.get_unverified_header(token)
+        key = signing_keys.get(header.get("kid", ""))
         if key is None:
             raise Refused("the access token was signed with a key that is not ours")
+        if not header.keys() <= HEADER or header.get("typ", TYPE) != TYPE:
+            raise Refused("the access token has a header that is not ours")
         # The clock is ours to read (tests turn it), so PyJWT leaves the times alone.
         return jwt.decode(
             token,
@@ -74,7 +102,18 @@ def _signed(signing_keys: Mapping[str, bytes], token: str) -> dict[str, Any]:
         raise Refused("the access token is forged or damaged") from None
 
 
-def _claims(signed: dict[str, Any]) -> Claims:
+def _moment(signed: Mapping[str, Any], name: str) -> datetime:
+    """Seconds since 1970, as RFC 7519 has it, and nothing else that a parser might take for a time."""
+    told = signed[name]
+    if isinstance(told, bool) or not isinstance(told, int | float) or not math.isfinite(told):
+        raise Refused(f"the access token's {name} is no time")
+    try:
+        return datetime.fromtimestamp(told, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise Refused(f"the access token's {name} is no time") from None
+
+
+def _claims(signed: dict[str, Any], ends: datetime) -> Claims:
     try:
         return Claims.model_validate(
             {
@@ -82,11 +121,16 @@ def _claims(signed: dict[str, Any]) -> Claims:
                 "role": signed["role"],
                 "owners": signed["owners"],
                 "sid": signed["sid"],
-                "expires_at": signed["exp"],
+                "expires_at": ends,
             }
         )
     except ValidationError:
         raise Refused("the access token holds claims that make no sense") from None
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def _signing_keys(secret_key: str) -> dict[str, bytes]:

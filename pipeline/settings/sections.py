@@ -92,9 +92,15 @@ class RelaySettings(Section):
     buffer_limit: int
     slow_after_s: float
     pending_limit: int
-    sockets: int
-    sockets_per_user: int
-    sockets_before_auth: int
+    sockets: int = Field(ge=1)
+    sockets_per_user: int = Field(ge=1)
+    sockets_before_auth: int = Field(ge=1)
+    messages_s: float = Field(gt=0)
+    messages_burst: float = Field(ge=1)
+    user_messages_s: float = Field(gt=0)
+    user_messages_burst: float = Field(ge=1)
+    user_replays_s: float = Field(gt=0)
+    user_replays_burst: float = Field(ge=1)
     drain_s: float
 
 

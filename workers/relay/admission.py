@@ -1,58 +1,81 @@
 """How many sockets may be open: in all, before they say who they are, and per user; and from which pages."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from pipeline.settings.sections import RelaySettings
 
 
-class Admission:
-    def __init__(self, settings: RelaySettings) -> None:
-        self._settings = settings
-        self._sockets = 0
-        self._strangers = 0
-        self._per_user: Counter[str] = Counter()
-
-    @property
-    def full(self) -> bool:
-        return self._sockets >= self._settings.sockets or self._strangers >= self._settings.sockets_before_auth
-
-    @contextmanager
-    def visit(self) -> "Iterator[ConnectionSlot]":
-        """Counts one socket as long as the context lasts."""
-        visit = ConnectionSlot(self)
-        self._sockets += 1
-        self._strangers += 1
-        try:
-            yield visit
-        finally:
-            self._sockets -= 1
-            if visit.user is None:
-                self._strangers -= 1
-            else:
-                self._per_user -= Counter([visit.user])
-
-    def identify(self, visit: "ConnectionSlot", user: str) -> bool:
-        if self._per_user[user] >= self._settings.sockets_per_user:
-            return False
-        visit.user = user
-        self._strangers -= 1
-        self._per_user[user] += 1
-        return True
-
-
 class ConnectionSlot:
-    """One socket; `user` once it has said who it is."""
+    """One socket; a stranger until it has said who it is. `leave` sends it away."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: "Admission", address: str) -> None:
         self._admission = admission
+        self.address = address
         self.user: str | None = None
+        self.is_sent_away = False
+        self.leave: Callable[[], None] | None = None
 
     def identify(self, user: str) -> bool:
         """False if that user has as many sockets as one may have."""
         return self._admission.identify(self, user)
+
+    def send_away(self) -> None:
+        """At once, or as soon as there is somebody to tell it to."""
+        self.is_sent_away = True
+        if self.leave is not None:
+            self.leave()
+
+
+class Admission:
+    def __init__(self, settings: RelaySettings) -> None:
+        self._settings = settings
+        self._sockets = 0
+        self._strangers: dict[ConnectionSlot, None] = {}  # the oldest first
+        self._per_user: Counter[str] = Counter()
+
+    def make_room(self, *, stranger: bool) -> bool:
+        """Whether one more may come in, if need be in place of a stranger that has not said who it is until now."""
+        crowded = stranger and len(self._strangers) >= self._settings.sockets_before_auth
+        if not crowded and self._sockets < self._settings.sockets:
+            return True
+        return self._send_a_stranger_away()
+
+    @contextmanager
+    def visit(self, address: str, *, stranger: bool) -> Iterator[ConnectionSlot]:
+        """Counts one socket as long as the context lasts, or until it is sent away."""
+        visit = ConnectionSlot(self, address)
+        self._sockets += 1
+        if stranger:
+            self._strangers[visit] = None
+        try:
+            yield visit
+        finally:
+            self._strangers.pop(visit, None)
+            self._sockets -= not visit.is_sent_away
+            if visit.user is not None:
+                self._per_user -= Counter([visit.user])
+
+    def identify(self, visit: ConnectionSlot, user: str) -> bool:
+        if self._per_user[user] >= self._settings.sockets_per_user:
+            return False
+        visit.user = user
+        self._strangers.pop(visit, None)
+        self._per_user[user] += 1
+        return True
+
+    def _send_a_stranger_away(self) -> bool:
+        """The oldest of the address that has most of them: who floods crowds out itself before others."""
+        if not self._strangers:
+            return False
+        most, _ = Counter(visit.address for visit in self._strangers).most_common(1)[0]
+        oldest = next(visit for visit in self._strangers if visit.address == most)
+        del self._strangers[oldest]
+        self._sockets -= 1
+        oldest.send_away()
+        return True
 
 
 def origin_allowed(origin: str | None, host: str | None, listed: Collection[str]) -> bool:

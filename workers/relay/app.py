@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import random
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -28,7 +28,8 @@ from workers.exposition import exposition
 from workers.relay.admission import Admission, origin_allowed
 from workers.relay.frames import sink_of
 from workers.relay.hub import Hub
-from workers.relay.socket_session import Ended, Parts, Session
+from workers.relay.message_rate import UserPaces
+from workers.relay.socket_session import Ended, Parts, Session, spread_s
 from workers.relay.stream_consumer import StreamConsumer
 from workers.server import server_options
 
@@ -38,7 +39,6 @@ TICK_S = 1.0
 FIRST_READING_S = 2.0
 CANCEL_AGAIN_S = 0.5
 DRAIN_PACE_S = 0.01  # at least this long between two goodbyes, unless drain_s is too short for it
-EARLIEST_RETURN_S, LATEST_RETURN_S = 1.0, 3.0
 
 
 class Relay:
@@ -53,7 +53,8 @@ class Relay:
         self._redis = redis_client.connect_async(settings.redis_url)
         hub = Hub(settings.relay, metrics)
         tail = StreamConsumer(ChangeStreamReader(self._redis, settings.stream.key), hub, settings.relay)
-        self._parts = Parts(settings.relay, settings.secret_key.get_secret_value(), metrics, hub, tail)
+        secret_key = settings.secret_key.get_secret_value()
+        self._parts = Parts(settings.relay, secret_key, metrics, hub, tail, UserPaces(settings.relay))
         self._admission = Admission(settings.relay)
         self._sessions: set[Session] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,10 +82,12 @@ class Relay:
         if not origin_allowed(headers.get("origin"), headers.get("host"), self._origins):
             await websocket.close(CloseCode.FORBIDDEN)
             return
-        if self._draining or self._admission.full:
+        stranger = not self._is_known(websocket)
+        if self._draining or not self._admission.make_room(stranger=stranger):
             await _turn_away(websocket)
             return
-        with self._admission.visit() as visit:
+        address = websocket.client.host if websocket.client else ""
+        with self._admission.visit(address, stranger=stranger) as visit:
             await websocket.accept()
             sink = sink_of(websocket)
             session = Session(websocket, sink, visit, self._parts)
@@ -99,6 +102,17 @@ class Relay:
             finally:
                 self._sessions.discard(session)
 
+    def _is_known(self, websocket: WebSocket) -> bool:
+        """Whether a good token came with the request. One that is not good is told so like a stranger's."""
+        token = bearer_token(websocket.headers)
+        if token is None:
+            return False
+        try:
+            tokens.verify(self._parts.secret_key, token)
+        except Refused:
+            return False
+        return True
+
     def _begin_drain(self) -> None:
         if self._draining is None:
             self._draining = asyncio.create_task(self._dismiss_all())
@@ -107,8 +121,7 @@ class Relay:
         leaving = list(self._sessions)
         pause_s = min(DRAIN_PACE_S, self._settings.drain_s / max(1, len(leaving)))
         for session in leaving:
-            back_s = random.uniform(EARLIEST_RETURN_S, LATEST_RETURN_S)  # noqa: S311 - spreads load
-            session.end(Ended(CloseCode.RESTART, "restart", "the relay is restarting", retry_after_s=round(back_s, 1)))
+            session.end(Ended(CloseCode.RESTART, "restart", "the relay is restarting", retry_after_s=spread_s()))
             await asyncio.sleep(pause_s)
 
     async def _tick(self) -> None:
@@ -167,7 +180,7 @@ async def _live(_: Request) -> Response:
 
 async def _turn_away(websocket: WebSocket) -> None:
     if "websocket.http.response" in websocket.scope.get("extensions", {}):
-        refusal = PlainTextResponse("too many sockets", 503, {"Retry-After": f"{LATEST_RETURN_S:.0f}"})
+        refusal = PlainTextResponse("too many sockets", 503, {"Retry-After": f"{math.ceil(spread_s())}"})
         await websocket.send_denial_response(refusal)
     else:
         await websocket.close(CloseCode.RESTART)

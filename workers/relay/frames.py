@@ -15,8 +15,9 @@ from typing import Any, Protocol, cast
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Opcode
+
+from workers.relay.message_reader import PartialReading
 
 EXTENSION = "service6.frames"
 CLOSE_S = 2.0  # a peer that does not answer the close frame by then is cut off
@@ -59,7 +60,7 @@ def sink_of(websocket: WebSocket) -> Sink:
     return cast(Sink, offered["sink"]) if offered else PlainSink(websocket)
 
 
-class FrameProtocol(WebSocketsSansIOProtocol):
+class FrameProtocol(PartialReading):
     """Give it to uvicorn as `ws`."""
 
     _on_writable: Callable[[], None] | None = None
@@ -88,9 +89,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         self.conn.send_close(code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
+        self.read_on()  # for the answer
         self.close_timer = self.loop.call_later(CLOSE_S, self.transport.abort)
 
     async def ended(self) -> None:

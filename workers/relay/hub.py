@@ -1,5 +1,6 @@
 """Hands out what comes from the stream: the changes of one flush, once projected, to all whom they concern."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -16,9 +17,15 @@ from workers.relay.slice_changes import SliceChange
 from workers.relay.subscriber import Subscriber, Waiting, batches, count_frames, dismiss
 from workers.relay.subscriber_index import Group, SubscriberIndex
 
+PART = 250  # ordinary changes (see Change.weight) that a socket hears at once of what it missed
+PASSES = 5  # over what came in meanwhile; a feed that outruns them is better read from a snapshot
+
 
 class Hub:
-    """For one event loop, and it never waits. Times are of a monotonic clock, in seconds."""
+    """For one event loop; `join` and `watch` alone wait, so that others have their turn.
+
+    Times are of a monotonic clock, in seconds.
+    """
 
     def __init__(self, settings: RelaySettings, metrics: Metrics) -> None:
         self._settings = settings
@@ -52,15 +59,15 @@ class Hub:
         self._unflushed += changes
         self._read = until
 
-    def join(self, subscriber: Subscriber, after: Position | None, now: float) -> tuple[Position, bool]:
+    async def join(self, subscriber: Subscriber, after: Position | None, now: float) -> tuple[Position, bool]:
         """From where it goes on, and whether that is where it left off: resume is whole or refused.
 
         Raises TryAgain before the stream's first reading.
         """
+        resumed = after is not None and await self._resume(subscriber, after)
         here = self.position
         if here is None:
             raise TryAgain("the feed has not been read yet")
-        resumed = after is not None and self._resume(subscriber, after, here)
         if not resumed:
             subscriber.start(here.order)
             self._metrics.relay_resets.inc()
@@ -71,12 +78,18 @@ class Hub:
     def leave(self, subscriber: Subscriber) -> None:
         self._subscriber_index.discard(subscriber)
 
-    def watch(self, subscriber: Subscriber, leads: Sequence[str], now: float) -> None:
-        """What runs changed lately is told too: a lead may have changed between its being read and being watched."""
+    async def watch(self, subscriber: Subscriber, leads: Sequence[str]) -> None:
+        """What runs changed lately waits for it too: a lead may have changed between its reading and this."""
         self._subscriber_index.discard(subscriber)
-        subscriber.watch(leads, self._replay_buffer.slices())
+        fresh = subscriber.watch(leads)
         self._subscriber_index.add(subscriber)
-        self.catch_up(subscriber, now)
+        subscriber.open = False  # or a position would go out that is past what it is still to hear
+        for change in reversed(
+            self._replay_buffer.slices()
+        ):  # what an older one told of the same lead need not be made
+            subscriber.hear_of(fresh, change)
+            await asyncio.sleep(0)
+        subscriber.open = True
 
     def flush(self, now: float) -> None:
         """Hands out what was taken since the last flush."""
@@ -116,12 +129,25 @@ class Hub:
             place = position(self._epoch, subscriber.safe(self._flushed))
         return Frame(Heartbeat(position=place, away_s=away_s).model_dump_json(exclude_none=True).encode())
 
-    def _resume(self, subscriber: Subscriber, after: Position, here: Position) -> bool:
-        missed = self._replay_buffer.after(after.order) if after.epoch == here.epoch else None
-        if missed is None:
-            return False
-        subscriber.start(after.order, missed)
-        return not subscriber.overfull
+    async def _resume(self, subscriber: Subscriber, after: Position) -> bool:
+        """In parts; what came in meanwhile, or was lost from the ring, is looked for after each pass."""
+        subscriber.start(after.order)
+        heard = after.order
+        for _ in range(PASSES):
+            missed = self._replay_buffer.after(heard) if after.epoch == self._epoch else None
+            if missed is None:
+                return False
+            *parts, last = _parts(missed)
+            for part in parts:
+                subscriber.hear(part)
+                if subscriber.overfull:
+                    return False
+                await asyncio.sleep(0)
+            subscriber.hear(last)
+            if not parts:
+                return not subscriber.overfull
+            heard = missed[-1].order
+        return False
 
     def _route(self, changes: Sequence[FeedChange]) -> set[Subscriber]:
         touched = set()
@@ -170,3 +196,16 @@ class Hub:
         self._metrics.relay_slow_closes.inc()
         self.leave(subscriber)
         dismiss(subscriber.sink, CloseCode.TOO_SLOW, "too_slow", "this socket does not read as fast as the feed")
+
+
+def _parts(changes: Sequence[FeedChange]) -> list[list[FeedChange]]:
+    """One at least, and the last may be empty."""
+    parts: list[list[FeedChange]] = [[]]
+    weight = 0
+    for change in changes:
+        if weight >= PART:
+            parts.append([])
+            weight = 0
+        parts[-1].append(change)
+        weight += change.weight
+    return parts

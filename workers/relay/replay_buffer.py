@@ -15,12 +15,15 @@ class ReplayBuffer:
         self._size = size
         self._floor = floor
         self._changes: deque[FeedChange] = deque()
+        self._slices: deque[SliceChange] = deque()  # those of the changes that are one
         self._weight = 0
         for change in changes:
             self.add(change)
 
     def add(self, change: FeedChange) -> None:
         self._changes.append(change)
+        if isinstance(change, SliceChange):
+            self._slices.append(change)
         self._weight += change.weight
         while self._weight > self._size:
             self._drop()
@@ -38,10 +41,13 @@ class ReplayBuffer:
 
     def slices(self) -> list[SliceChange]:
         """What runs changed, oldest first."""
-        return [change for change in self._changes if isinstance(change, SliceChange)]
+        return list(self._slices)
 
     def _drop(self) -> None:
         """The oldest entry, with all that it told."""
         self._floor = self._changes[0].order
         while self._changes and self._changes[0].order == self._floor:
-            self._weight -= self._changes.popleft().weight
+            gone = self._changes.popleft()
+            self._weight -= gone.weight
+            if isinstance(gone, SliceChange):
+                self._slices.popleft()

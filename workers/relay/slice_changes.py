@@ -50,15 +50,16 @@ class SliceChange(FeedChange):
 
     def frames_for(self, wish: Subscription) -> Iterator[tuple[FeedChange, bytes]]:
         if Topic.LEADS in wish.topics:
-            yield from self.of(wish.watched, wish.claims)
+            for change in self.of(wish.watched):
+                seen = change.seen_by(wish.claims)
+                if seen is not None:
+                    yield change, seen
 
-    def of(self, leads: frozenset[int], claims: Claims) -> Iterator[tuple[FeedChange, bytes]]:
-        """What it tells that reader of these leads."""
-        for lead in self.among(np.fromiter(leads, np.int64, len(leads))).tolist():
-            change = RescoredChange(self, self._leads, int(np.searchsorted(self._leads.ids, lead)))
-            seen = change.seen_by(claims)
-            if seen is not None:
-                yield change, seen
+    def of(self, leads: frozenset[int]) -> Iterator[FeedChange]:
+        """What it tells of these leads."""
+        ids = np.fromiter(leads, np.int64, len(leads))
+        for place in np.searchsorted(self._leads.ids, self.among(ids)).tolist():
+            yield RescoredChange(self, self._leads, place)
 
     def through(self, view: View) -> None:
         return None
@@ -71,23 +72,27 @@ class SliceChange(FeedChange):
 
 
 class RescoredChange(FeedChange):
-    """One lead of a slice."""
+    """One lead of a slice; its bytes are made when somebody wants them."""
 
-    __slots__ = ()
+    __slots__ = ("_leads", "_place")
 
     def __init__(self, of: SliceChange, leads: ChangedLeads, place: int) -> None:
-        lead = str(leads.ids[place])
         self.order, self.at, self.topic = of.order, of.at, Topic.LEADS
-        self.key, self.rev = f"lead:{lead}", int(leads.revs[place])
+        self.key, self.rev = f"lead:{leads.ids[place]}", int(leads.revs[place])
         self.owner = self.previous_owner = leads.names[leads.owners[place]]
+        self._leads = leads
+        self._place = place
+
+    def seen_by(self, claims: Claims) -> bytes | None:
+        return self._event() if claims.may_see_lead_of(self.owner) else None
+
+    def _event(self) -> bytes:
+        leads, place = self._leads, self._place
         body = {
-            "id": lead,
+            "id": str(leads.ids[place]),
             "score": round(float(leads.scores[place]), 4),
             "previous_score": round(float(leads.previous[place]), 4),
             "tier": leads.tiers[place].decode(),
         }
         event = {"kind": "rescored", "key": self.key, "rev": self.rev, "at": self.at, "v": EVENT_VERSION, "body": body}
-        self.whole = orjson.dumps(event, option=orjson.OPT_UTC_Z)
-
-    def seen_by(self, claims: Claims) -> bytes | None:
-        return self.whole if claims.may_see_lead_of(self.owner) else None
+        return orjson.dumps(event, option=orjson.OPT_UTC_Z)

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import random
 from asyncio import TimerHandle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -19,10 +20,12 @@ from workers.bearer import bearer_token
 from workers.relay.admission import ConnectionSlot
 from workers.relay.frames import Sink
 from workers.relay.hub import Hub
+from workers.relay.message_rate import Pace, UserPaces
 from workers.relay.stream_consumer import StreamConsumer
 from workers.relay.subscriber import Subscriber, dismiss
 
-RETRY_AFTER_S = 2.0
+HASTY_RETRY_S = 30.0  # for a client that sends without end
+EARLIEST_RETURN_S, LATEST_RETURN_S = 1.0, 3.0
 
 messages: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
 logger = logging.getLogger(__name__)
@@ -37,6 +40,9 @@ class Parts:
     metrics: Metrics
     hub: Hub
     tail: StreamConsumer
+    paces: UserPaces
+    # One socket at a time hears what it missed: the event loop is never held for longer than a part of that.
+    replaying: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Ended(Exception):
@@ -55,16 +61,21 @@ class Session:
         self._sink = sink
         self._visit = visit
         self._parts = parts
+        visit.leave = self._make_room
         self._claims: Claims  # once it is introduced
+        self._pace: Pace
         self._subscriber: Subscriber | None = None
         self._expiry: TimerHandle | None = None
 
     async def run(self) -> None:
         """Until either side ends it."""
         try:
+            if self._visit.is_sent_away:  # while it was let in
+                self._make_room()
             await self._introduce()
             while True:
-                await self._answer(await self._receive())
+                if message := await self._next():
+                    await self._answer(message)
         except Ended as ended:
             self.end(ended)
             await self._sink.ended()
@@ -81,12 +92,18 @@ class Session:
         if self._subscriber:
             self._parts.hub.catch_up(self._subscriber, _now())
 
+    def _make_room(self) -> None:
+        detail = "others want to come in, and this socket has not said who it is"
+        self._parts.metrics.relay_crowded_out.inc()
+        self.end(Ended(CloseCode.RESTART, "crowded_out", detail, retry_after_s=spread_s()))
+
     async def _introduce(self) -> None:
         token = bearer_token(self._websocket.headers) or await self._first_message()
         claims = self._verified(token)
         if not self._visit.identify(claims.sub):
             raise Ended(CloseCode.FORBIDDEN, "too_many_sockets", "this user has too many sockets open")
         self._claims = claims
+        self._pace = Pace(self._parts.settings, self._parts.paces.of(claims.sub, _now()))
         self._parts.metrics.relay_sockets.labels(claims.role).inc()
         await self._welcome(claims)
 
@@ -100,17 +117,51 @@ class Session:
             raise Ended(CloseCode.PROTOCOL, "auth_expected", "the first message must be an auth message")
         return first.token
 
+    async def _next(self, until: float | None = None) -> ClientMessage | None:
+        """The next message, no sooner than this socket may send one: before, nothing more of it is read.
+
+        None if none comes `until` then.
+        """
+        try:
+            async with asyncio.timeout_at(until):
+                message = await self._receive()
+        except TimeoutError:
+            return None
+        now = _now()
+        wait_s = self._pace.message_wait_s(now)
+        if self._pace.is_lost(now):
+            detail = "this socket goes on sending more messages than it may"
+            raise Ended(CloseCode.PROTOCOL, "too_many_messages", detail, retry_after_s=HASTY_RETRY_S)
+        if wait_s:
+            self._parts.metrics.relay_delayed.inc()
+            await asyncio.sleep(wait_s)
+        return message
+
     async def _answer(self, message: ClientMessage) -> None:
         match message:
             case Authenticate():
                 await self._refresh(message.token)
-            case Subscribe():
-                await self._subscribe(message)
-            case Watch():
-                self._watch(message)
             case Ping():
                 beat = self._parts.hub.heartbeat(self._subscriber, self._parts.tail.away_s)
                 await self._websocket.send_text(beat.payload.decode())
+            case _:
+                await self._serve(message)
+
+    async def _serve(self, wish: Subscribe | Watch) -> None:
+        """When it is the user's turn; of the wishes that come until then the newest alone is served."""
+        now = _now()
+        turn = now + self._pace.replay_wait_s(now)
+        while _now() < turn:
+            match await self._next(until=turn):
+                case Subscribe() | Watch() as newer:
+                    wish = _newer(wish, newer)
+                case Authenticate() | Ping() as other:
+                    await self._answer(other)
+        match wish:
+            case Subscribe():
+                await self._subscribe(wish)
+            case Watch():
+                await self._watch(wish)
 
     async def _refresh(self, token: str) -> None:
         claims, first = self._verified(token), self._claims
@@ -138,15 +189,17 @@ class Session:
         try:
             subscriber, confirmed = await self._joined(wish)
         except TryAgain as error:
-            raise Ended(CloseCode.RESTART, "feed_away", str(error), retry_after_s=RETRY_AFTER_S) from None
+            raise Ended(CloseCode.RESTART, "feed_away", str(error), retry_after_s=spread_s()) from None
         await self._say(confirmed)
         subscriber.open = True
         self._parts.hub.catch_up(subscriber, _now())
 
-    def _watch(self, wish: Watch) -> None:
+    async def _watch(self, wish: Watch) -> None:
         if self._subscriber is None:
             raise Ended(CloseCode.PROTOCOL, "not_subscribed", "subscribe first, then say what you watch")
-        self._parts.hub.watch(self._subscriber, wish.leads, _now())
+        async with self._parts.replaying:
+            await self._parts.hub.watch(self._subscriber, wish.leads)
+        self._parts.hub.catch_up(self._subscriber, _now())
 
     async def _joined(self, wish: Subscribe) -> tuple[Subscriber, Subscribed]:
         hub, after = self._parts.hub, wish.position
@@ -165,7 +218,8 @@ class Session:
             watch=wish.watch,
             pending_limit=self._parts.settings.pending_limit,
         )
-        position, resumed = hub.join(self._subscriber, after, _now())
+        async with self._parts.replaying:
+            position, resumed = await hub.join(self._subscriber, after, _now())
         return self._subscriber, Subscribed(position=position, resumed=resumed)
 
     def _verified(self, token: str) -> Claims:
@@ -195,6 +249,18 @@ class Session:
             self._parts.hub.leave(self._subscriber)
         if self._visit.user is not None:
             self._parts.metrics.relay_sockets.labels(self._claims.role).dec()
+
+
+def spread_s() -> float:
+    """When to come back; each is told another time, so that not all come in the same instant."""
+    return round(random.uniform(EARLIEST_RETURN_S, LATEST_RETURN_S), 1)  # noqa: S311 - spreads load
+
+
+def _newer(older: Subscribe | Watch, newer: Subscribe | Watch) -> Subscribe | Watch:
+    """The wish that stands for both, as if the older one had been served first."""
+    if isinstance(older, Subscribe) and isinstance(newer, Watch):
+        return older.model_copy(update={"watch": newer.leads})
+    return newer
 
 
 def _reader(claims: Claims) -> tuple[str, Role, frozenset[str]]:

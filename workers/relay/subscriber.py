@@ -67,13 +67,21 @@ class Subscriber:
     def overfull(self) -> bool:
         return len(self._pending) > self._pending_limit
 
-    def watch(self, leads: Iterable[str], lately: Iterable[SliceChange]) -> None:
-        """Looks at these leads from now on, and hears what changed `lately` of those that it did not look at before."""
+    def watch(self, leads: Iterable[str]) -> frozenset[int]:
+        """Looks at these leads from now on; returns those that it did not look at before."""
         before = self.watched
         self.watched = self._named | frozenset(map(int, leads))
-        for change in lately:
-            for part, event in change.of(self.watched - before, self.claims):
-                self.keep(Waiting(part, event))
+        return self.watched - before
+
+    def hear_of(self, leads: frozenset[int], change: SliceChange) -> None:
+        """What it told of these leads, although they were not looked at then."""
+        for part in change.of(leads):
+            held = self._pending.get(part.key)
+            if held is not None and held.change.rev >= part.rev:
+                continue
+            seen = part.seen_by(self.claims)
+            if seen is not None:
+                self.keep(Waiting(part, seen))
 
     def hear(self, changes: Iterable[FeedChange]) -> bool:
         """Keeps what of them it wants and may see; whether there was anything."""
@@ -84,11 +92,10 @@ class Subscriber:
                 heard = True
         return heard
 
-    def start(self, after: StreamOrder, missed: Iterable[FeedChange] = ()) -> None:
-        """Goes on after that position, of which it missed these changes."""
+    def start(self, after: StreamOrder) -> None:
+        """Goes on after that position."""
         self._safe = after
         self._pending.clear()
-        self.hear(missed)
 
     def keep(self, waiting: Waiting) -> None:
         held = self._pending.get(waiting.change.key)

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -147,14 +148,60 @@ def test_sockets_are_capped(relays: StartRelay) -> None:
         eventually(lambda: _comes_in(relay))
 
 
-def test_strangers_are_capped_and_readers_are_none(relays: StartRelay) -> None:
+def header(relay: RelayServer, **claims: Any) -> dict[str, Any]:
+    return {"additional_headers": {"Authorization": f"Bearer {relay.token(**claims)}"}}
+
+
+def test_the_oldest_stranger_makes_room_and_readers_are_none(relays: StartRelay) -> None:
     relay = relays(sockets_before_auth=2)
     with ExitStack() as stack:
         for number in range(3):
             stack.enter_context(relay.reader(sub=f"user{number}"))
-        for _ in range(2):
-            stack.enter_context(relay.stranger())
+        first, second = (stack.enter_context(relay.stranger()) for _ in range(2))
+        third = stack.enter_context(relay.stranger())
+        assert ending(first) == (1012, "crowded_out")
+        for patient in (second, third):
+            patient.say(t="auth", token=relay.token(sub="late"))
+            patient.next("ready")
+
+
+def test_a_good_token_in_the_header_is_no_stranger(relays: StartRelay) -> None:
+    relay = relays(sockets_before_auth=2)
+    with ExitStack() as stack:
+        strangers = [stack.enter_context(relay.stranger()) for _ in range(2)]
+        for number in range(3):
+            known = stack.enter_context(relay.stranger(**header(relay, sub=f"user{number}")))
+            known.next("ready")
+        strangers[0].say(t="auth", token=relay.token())
+        strangers[0].next("ready")
+
+
+@pytest.mark.parametrize("seconds", [600, -1])
+def test_a_token_in_the_header_that_is_no_good_is_a_stranger(relays: StartRelay, seconds: float) -> None:
+    relay = relays(sockets_before_auth=1)
+    with relay.stranger() as silent:
+        token = relay.token(seconds=seconds)[: None if seconds < 0 else -4]
+        with relay.stranger(additional_headers={"Authorization": f"Bearer {token}"}) as bad:
+            assert ending(bad)[0] in (4001, 4003)
+        assert ending(silent) == (1012, "crowded_out")
+
+
+def test_readers_never_make_room(relays: StartRelay) -> None:
+    relay = relays(sockets=2, sockets_before_auth=2)
+    with relay.reader() as first, relay.reader(sub="bob"):
         assert refused(relay) == 503
+        assert refused(relay, **header(relay, sub="cid")) == 503
+        first.say(t="ping")
+        first.next("heartbeat")
+
+
+def test_in_a_full_relay_a_stranger_makes_room_for_who_is_known(relays: StartRelay) -> None:
+    relay = relays(sockets=2)
+    with relay.reader(), relay.stranger() as silent:
+        with relay.stranger(**header(relay, sub="bob")) as known:
+            known.next("ready")
+            assert ending(silent) == (1012, "crowded_out")
+        eventually(lambda: _comes_in(relay))
 
 
 def test_sockets_per_user_are_capped(relays: StartRelay) -> None:

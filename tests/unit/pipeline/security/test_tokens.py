@@ -1,14 +1,20 @@
 """Access tokens: what is minted is read back; all else is refused with a reason, without an echo."""
 
 import base64
+import hmac
+import json
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jwt.utils import base64url_encode
 
-from pipeline.errors import Misconfigured, Refused
+from pipeline.errors import GiveUp, Misconfigured, Refused
 from pipeline.security import keys, tokens
-from schemas.access import Role
+from schemas.access import MOST_OWNERS, NAME_LIMIT, Role
 
 SECRET = "the-deployments-secret-key"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -20,9 +26,12 @@ def minted(secret: str = SECRET) -> str:
     return tokens.mint(secret, role=Role.AGENT, sub="ann", owners=["ann", "bo"], lifetime=HOUR, now=NOW)
 
 
-def signed_by_us(claims: dict[str, object], *, kid: str | None = None) -> str:
+def signed_by_us(claims: dict[str, object], **header: object) -> str:
+    """Bytes as JSON and signature have them: PyJWT itself would refuse to write some of these."""
+    head = {"alg": "HS256", "typ": "JWT", "kid": OUR_KEY_ID, **header}
+    parts = b".".join(base64url_encode(json.dumps(part).encode()) for part in (head, claims))
     key = keys.derive(SECRET, "access-token")
-    return jwt.encode(claims, key, algorithm="HS256", headers={"kid": kid or OUR_KEY_ID})
+    return (parts + b"." + base64url_encode(hmac.digest(key, parts, "sha256"))).decode()
 
 
 def claims() -> dict[str, object]:
@@ -94,14 +103,55 @@ def test_a_missing_claim_is_named(claim: str) -> None:
     assert claim in refusal(signed_by_us({k: v for k, v in claims().items() if k != claim}))
 
 
-@pytest.mark.parametrize("wrong", [{"role": "owner"}, {"owners": "ann"}, {"exp": "soon"}])
+WITHOUT_SENSE = [
+    {"role": "owner"},
+    {"role": None},
+    {"role": ["admin"]},
+    {"owners": "ann"},
+    {"owners": {"ann": 1}},
+    {"owners": [1]},
+    {"owners": [""]},
+    {"owners": ["a" * (NAME_LIMIT + 1)]},
+    {"owners": ["a"] * (MOST_OWNERS + 1)},
+    {"sub": 7},
+    {"sub": ""},
+    {"sub": "a" * (NAME_LIMIT + 1)},
+    {"sub": "ann\nroot"},
+    {"sub": "ann\x1b[2J"},
+    {"sub": "ann\u202e"},
+    {"sub": "ann\x00"},
+    {"sub": "\ud800"},
+    {"sid": ""},
+    {"sid": "s" * 65},
+    {"sid": "s\r\n"},
+    {"exp": "soon"},
+    {"exp": "2030-01-01T00:00:00Z"},
+    {"exp": True},
+    {"exp": None},
+    {"exp": []},
+    {"exp": float("nan")},
+    {"exp": float("inf")},
+    {"exp": 1e300},
+    {"exp": -1e300},
+    {"exp": NOW.timestamp() * 1000},
+    {"exp": (NOW + tokens.LONGEST + timedelta(days=1)).timestamp()},
+    {"iat": "now"},
+    {"iat": True},
+    {"iat": float("nan")},
+    {"nbf": "now"},
+    {"nbf": None},
+    {"nbf": float("-inf")},
+]
+
+
+@pytest.mark.parametrize("wrong", WITHOUT_SENSE, ids=lambda wrong: repr(wrong)[:40].encode("unicode_escape").decode())
 def test_claims_without_sense_are_refused(wrong: dict[str, object]) -> None:
     refusal(signed_by_us({**claims(), **wrong}))
 
 
 @pytest.mark.parametrize(
     "token",
-    ["", "a", "a.b.c", "ü.ü.ü", "\ud800", base64.urlsafe_b64encode(b"[" * 9000).decode() + ".e30.e30"],
+    ["", "a", "a.b.c", "ü.ü.ü", "\ud800", base64.urlsafe_b64encode(b"[" * 6000).decode() + ".e30.e30"],
 )
 def test_garbage_is_refused(token: str) -> None:
     assert "forged or damaged" in refusal(token)
@@ -119,3 +169,90 @@ def test_without_a_secret_key_nothing_is_minted_or_verified() -> None:
         minted("")
     with pytest.raises(Misconfigured, match="SERVICE6_SECRET_KEY"):
         tokens.verify("", minted(), now=NOW)
+
+
+# Of the future, and with headers that ask for more than a signature.
+
+MINUTE = 60
+
+
+@pytest.mark.parametrize("name", ["iat", "nbf"])
+@pytest.mark.parametrize("ahead_s", [MINUTE + 1, 3600, 86_400 * 3650])
+def test_a_token_of_the_future_is_refused(name: str, ahead_s: float) -> None:
+    assert "of the future" in refusal(signed_by_us({**claims(), name: NOW.timestamp() + ahead_s}))
+
+
+@pytest.mark.parametrize("name", ["iat", "nbf"])
+@pytest.mark.parametrize("ahead_s", [-3600, 0, 59.5, MINUTE])
+def test_another_machines_clock_may_be_a_little_ahead(name: str, ahead_s: float) -> None:
+    assert tokens.verify(SECRET, signed_by_us({**claims(), name: NOW.timestamp() + ahead_s}), now=NOW).sub == "ann"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"zip": "DEF"},
+        {"zip": None},
+        {"crit": ["exp"]},
+        {"crit": []},
+        {"b64": False},
+        {"b64": True},
+        {"jwk": {"kty": "oct", "k": "AA"}},
+        {"jku": "https://evil.example/keys"},
+        {"x5u": "https://evil.example/cert"},
+        {"x5c": ["AA"]},
+        {"x5t": "AA"},
+        {"cty": "JWT"},
+        {"enc": "A256GCM"},
+        {"epk": {}},
+        {"typ": "at+jwt"},
+        {"typ": "JOSE"},
+        {"typ": 7},
+        {"typ": None},
+        {"kid": ["a"]},
+        {"kid": None},
+        {"alg": "hs256"},
+        {"alg": ["HS256"]},
+        {"alg": None},
+        {"unheard of": 1},
+    ],
+    ids=repr,
+)
+def test_a_header_that_asks_for_more_is_refused(header: dict[str, object]) -> None:
+    refusal(signed_by_us(claims(), **header))
+
+
+def test_a_header_without_a_type_is_ours() -> None:
+    key = keys.derive(SECRET, "access-token")
+    token = jwt.encode(claims(), key, algorithm="HS256", headers={"kid": OUR_KEY_ID, "typ": ""})
+    assert tokens.verify(SECRET, token, now=NOW).sub == "ann"
+
+
+def test_a_token_has_a_bounded_length() -> None:
+    many = signed_by_us({**claims(), "owners": ["o" * 100] * 100})
+    assert f"at most {tokens.TOKEN_LIMIT}" in refusal(many)
+    assert "at most" in refusal("a" * 10_000_000)
+
+
+@given(st.text(max_size=NAME_LIMIT + 20))
+def test_whom_a_token_is_for_is_the_same_at_both_ends(sub: str) -> None:
+    fit = 1 <= len(sub) <= NAME_LIMIT and not any(
+        unicodedata.category(letter)[0] == "C" or (unicodedata.category(letter)[0] == "Z" and letter != " ")
+        for letter in sub
+    )
+    try:
+        minted_for = tokens.mint(SECRET, role=Role.ADMIN, sub=sub, lifetime=HOUR, now=NOW)
+    except GiveUp:
+        assert not fit
+        refusal(signed_by_us({**claims(), "sub": sub}))
+    else:
+        assert fit
+        assert tokens.verify(SECRET, minted_for, now=NOW).sub == sub
+
+
+@pytest.mark.parametrize(
+    "owners", [["a" * (NAME_LIMIT + 1)], ["a"] * (MOST_OWNERS + 1), [""], [f"{number:0>150}" for number in range(80)]]
+)
+def test_no_token_is_made_that_would_be_refused(owners: list[str]) -> None:
+    with pytest.raises(GiveUp, match="no token can be made"):
+        tokens.mint(SECRET, role=Role.AGENT, sub="ann", owners=owners, lifetime=HOUR, now=NOW)

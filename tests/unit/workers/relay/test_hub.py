@@ -1,10 +1,12 @@
 """Who gets which change, in which order, and what waits for a socket without room."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import orjson
 import pytest
 from prometheus_client import CollectorRegistry
@@ -12,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from pipeline.errors import TryAgain
 from pipeline.metrics import Metrics
 from pipeline.redis_store.change_stream import START, StreamArrival, position
+from pipeline.redis_store.changed_leads import ChangedLeads, pack
 from pipeline.settings.sections import RelaySettings
 from schemas.access import Claims, Role
 from schemas.feed import Topic
@@ -19,7 +22,8 @@ from tests.support.feed import scored
 from workers import publisher
 from workers.relay.feed_changes import FeedChange, ScoreChange
 from workers.relay.frames import Frame
-from workers.relay.hub import Hub
+from workers.relay.hub import PART, Hub
+from workers.relay.slice_changes import SliceChange
 from workers.relay.subscriber import FRAME_BYTES, Subscriber
 
 EPOCH = "e"
@@ -70,6 +74,12 @@ def hub(metrics: Metrics) -> Hub:
         sockets=1,
         sockets_per_user=1,
         sockets_before_auth=1,
+        messages_s=1,
+        messages_burst=1,
+        user_messages_s=1,
+        user_messages_burst=1,
+        user_replays_s=1,
+        user_replays_burst=1,
         drain_s=1,
     )
     hub = Hub(settings, metrics)
@@ -88,7 +98,7 @@ def join(hub: Hub, metrics: Metrics) -> Join:
         paper = Paper()
         claims = Claims(sub="ann", role=role, owners=owners, sid="s", expires_at=datetime.now(UTC) + timedelta(hours=1))
         subscriber = Subscriber(paper, claims, metrics, topics=[Topic.LEADS], leads=leads, pending_limit=50)
-        hub.join(subscriber, None, 0.0)
+        asyncio.run(hub.join(subscriber, None, 0.0))
         subscriber.open = True
         return paper, subscriber
 
@@ -215,4 +225,159 @@ def test_slow_is_who_took_nothing_for_that_long(hub: Hub, join: Join) -> None:
 def test_before_the_first_reading_nobody_can_join(metrics: Metrics, hub: Hub, join: Join) -> None:
     _, subscriber = join()
     with pytest.raises(TryAgain):
-        Hub(hub._settings, metrics).join(subscriber, None, 0.0)
+        asyncio.run(Hub(hub._settings, metrics).join(subscriber, None, 0.0))
+
+
+# A socket that missed much hears of it in parts, and the others have their turn between them.
+
+T = TypeVar("T")
+
+
+def beside(work: Coroutine[Any, Any, T], each_turn: Callable[[int], None] = lambda _: None) -> tuple[T, int]:
+    """What the work returns, and how many turns another task had meanwhile."""
+
+    async def both() -> tuple[T, int]:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                each_turn(turns)
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(other())
+        await asyncio.sleep(0)
+        began = turns
+        result = await work
+        task.cancel()
+        return result, turns - began
+
+    return asyncio.run(both())
+
+
+@pytest.fixture
+def wide(hub: Hub, metrics: Metrics) -> Hub:
+    """A hub whose ring holds much."""
+    settings = hub._settings.model_copy(update={"ring": 40 * PART})
+    wide = Hub(settings, metrics)
+    wide.begin(position(EPOCH, START), START, ())
+    return wide
+
+
+def newcomer(metrics: Metrics, pending_limit: int = 50) -> tuple[Paper, Subscriber]:
+    paper = Paper()
+    claims = Claims(sub="ann", role=Role.ADMIN, sid="s", expires_at=datetime.now(UTC) + timedelta(hours=1))
+    subscriber = Subscriber(paper, claims, metrics, topics=[Topic.LEADS], leads=None, pending_limit=pending_limit)
+    return paper, subscriber
+
+
+def test_a_resume_gives_the_others_a_turn_after_each_part(wide: Hub, metrics: Metrics) -> None:
+    tell(wide, *(change(number % 10, number) for number in range(20 * PART)))
+    paper, subscriber = newcomer(metrics)
+    (_, resumed), turns = beside(wide.join(subscriber, position(EPOCH, START), 0.0))
+    assert resumed
+    assert turns >= 19
+    subscriber.open = True
+    wide.catch_up(subscriber, 0.0)
+    assert sorted(rev for _, rev in paper.revisions) == list(range(20 * PART - 10, 20 * PART))
+
+
+def test_what_comes_during_a_resume_is_not_lost(wide: Hub, metrics: Metrics) -> None:
+    tell(wide, *(change(1, number) for number in range(10 * PART)))
+    paper, subscriber = newcomer(metrics)
+
+    def more(turn: int) -> None:
+        tell(wide, change(100 + turn % 20, turn))
+
+    (_, resumed), turns = beside(wide.join(subscriber, position(EPOCH, START), 0.0), more)
+    assert resumed
+    subscriber.open = True
+    wide.catch_up(subscriber, 0.0)
+    assert dict(paper.revisions)["lead:1"] == 10 * PART - 1
+    assert max(rev for key, rev in paper.revisions if key != "lead:1") >= turns - 1
+
+
+def test_a_resume_that_the_feed_outruns_is_refused_and_ends(wide: Hub, metrics: Metrics) -> None:
+    tell(wide, *(change(1, number) for number in range(2 * PART)))
+
+    def flood(turn: int) -> None:
+        tell(wide, *(change(1, number) for number in range(2 * PART)))
+
+    _, subscriber = newcomer(metrics)
+    (here, resumed), _ = beside(wide.join(subscriber, position(EPOCH, START), 0.0), flood)
+    assert not resumed
+    assert here == wide.position
+
+
+@pytest.mark.parametrize("loss", ["trimmed", "begun anew"])
+def test_a_resume_whose_past_is_lost_meanwhile_is_refused(wide: Hub, metrics: Metrics, loss: str) -> None:
+    tell(wide, *(change(1, number) for number in range(10 * PART)))
+
+    def lose(turn: int) -> None:
+        if turn == 3 and loss == "begun anew":
+            wide.begin(position("another", START), START, ())
+        elif turn == 3:
+            tell(wide, *(change(1, number) for number in range(41 * PART)))
+
+    _, subscriber = newcomer(metrics)
+    (_, resumed), _ = beside(wide.join(subscriber, position(EPOCH, START), 0.0), lose)
+    assert not resumed
+
+
+def test_a_resume_of_too_many_keys_stops_early(wide: Hub, metrics: Metrics) -> None:
+    tell(wide, *(change(number) for number in range(20 * PART)))
+    _, subscriber = newcomer(metrics)
+    (_, resumed), turns = beside(wide.join(subscriber, position(EPOCH, START), 0.0))
+    assert not resumed
+    assert turns <= 1
+
+
+def rescored(leads: range, rev: int) -> SliceChange:
+    count = len(leads)
+    told = pack(
+        ChangedLeads(
+            ids=np.array(leads, np.int64),
+            revs=np.full(count, rev),
+            scores=np.full(count, 50.0, np.float32),
+            previous=np.full(count, 40.0, np.float32),
+            tiers=np.full(count, b"A"),
+            owners=np.zeros(count, np.uint16),
+            names=(None,),
+        )
+    )
+    event = {"key": "run:1", "rev": rev, "at": datetime.now(UTC).isoformat(), "body": {"leads": told}}
+    return SliceChange(StreamArrival((next(_orders), 0), EPOCH, b"", b""), event)
+
+
+def test_who_begins_to_watch_gives_the_others_a_turn_after_each_slice(wide: Hub, metrics: Metrics) -> None:
+    tell(wide, *(rescored(range(1, 1001), rev) for rev in range(1, 31)))
+    paper, subscriber = newcomer(metrics, pending_limit=2000)
+    asyncio.run(wide.join(subscriber, None, 0.0))
+    subscriber.open = True
+    heard = []
+
+    def look(turn: int) -> None:
+        wide.tick(1000.0, None)  # a heartbeat would tell a position past what it is still to hear
+        heard.append(len(paper.messages))
+
+    _, turns = beside(wide.watch(subscriber, [str(lead) for lead in range(1, 1001)]), look)
+    assert turns >= 30
+    assert set(heard[2:]) == {heard[1]}
+    wide.catch_up(subscriber, 0.0)
+    assert dict(paper.revisions) == {f"lead:{lead}": 30 for lead in range(1, 1001)}
+
+
+def test_a_run_that_goes_on_while_somebody_begins_to_watch_is_told(wide: Hub, metrics: Metrics) -> None:
+    tell(wide, *(rescored(range(1, 11), rev) for rev in range(1, 31)))
+    paper, subscriber = newcomer(metrics)
+    asyncio.run(wide.join(subscriber, None, 0.0))
+    subscriber.open = True
+
+    def go_on(turn: int) -> None:
+        if turn == 10:
+            tell(wide, rescored(range(1, 6), 31))
+
+    beside(wide.watch(subscriber, [str(lead) for lead in range(1, 11)]), go_on)
+    wide.catch_up(subscriber, 0.0)
+    assert dict(paper.revisions) == {f"lead:{lead}": 31 if lead < 6 else 30 for lead in range(1, 11)}
