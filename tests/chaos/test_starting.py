@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
+from tests.chaos.faults import flush, go_on, stop
 from tests.chaos.hurt import STARTED_S, Stack, scene
 from tests.chaos.place import Place, answer
 from tests.support.directories import directory
@@ -109,3 +110,21 @@ def test_killed_on_a_later_start(fresh: Stack, moment: str) -> None:
     fresh.stop()
     killed(fresh, moment)
     fresh.start()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["beat.dat", "beat.dir", "beat.bak"])
+def test_a_damaged_schedule_does_not_end_upkeep(fresh: Stack, name: str) -> None:
+    """As a full disk or a power cut leaves it. Messages that are lost come back only where beat ticks."""
+    fresh.start()
+    fresh.stop()
+    (fresh.place.state_dir / name).write_bytes(b"")
+    fresh.start()
+    with scene(fresh) as all_of_it:
+        stop("scoring", fresh)
+        all_of_it.hurts_for(40)
+        flush(fresh)
+        go_on("scoring", fresh)
+        all_of_it.settle()
+        assert all_of_it.verdict() == []
+    assert not any("beat ended" in line for line in fresh.shown.lines)
