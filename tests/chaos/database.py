@@ -31,7 +31,7 @@ LEADS = """
 LEFT = {
     "leads that wait for a score": "SELECT count(*) FROM unscored",
     "changes that are not announced": "SELECT count(*) FROM outbox",
-    "calls to CRMs that are owed": "SELECT count(*) FROM outreach WHERE due IS NOT NULL",
+    "calls to CRMs that are owed": "SELECT count(*) FROM outbound_work WHERE due IS NOT NULL",
     "dead letters": "SELECT count(*) FROM dead_letters",
     "runs that have not ended well": "SELECT count(*) FROM rescore_runs WHERE state NOT IN ('done', 'cancelled')",
 }

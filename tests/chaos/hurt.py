@@ -44,7 +44,7 @@ WORDS = {
     "scoring": ("worker", "-Q scoring"),
     "upkeep": ("worker", "-Q upkeep"),
     "rescoring": ("worker", "-Q rescoring"),
-    "outreach": ("worker", "-Q outreach"),
+    "outbound": ("worker", "-Q outbound"),
     "beat": ("workers.broker", "beat"),
     "valkey": ("valkey-server",),
     "postgres": ("bin/postgres",),

@@ -45,8 +45,8 @@ def test_every_task_is_counted(celery: Services, settings: Settings) -> None:
         "scoring.score_leads": ([1],),
         "rescoring.rescore": (1,),
         "learning.train_model": (1,),
-        "outreach.write_back": ("standard", "webhook"),
-        "outreach.fetch_back": ("standard",),
+        "outbound.write_back": ("standard", "webhook"),
+        "outbound.fetch_back": ("standard",),
     }
     ours = sorted(name for name in app.tasks if not name.startswith("celery."))
     assert len(ours) >= 11
@@ -59,7 +59,7 @@ def test_every_task_is_counted(celery: Services, settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("running")
-@pytest.mark.parametrize("name", ["scoring.score_leads", "rescoring.rescore", "outreach.write_back"])
+@pytest.mark.parametrize("name", ["scoring.score_leads", "rescoring.rescore", "outbound.write_back"])
 def test_one_that_raises_is_counted(celery: Services, settings: Settings, name: str) -> None:
     app.send_task(name, kwargs={"no": "such argument"})
     eventually(lambda: figures(settings, "task_failures_total") == {name: 1}, within_s=60)
