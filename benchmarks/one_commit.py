@@ -1,4 +1,4 @@
-"""What intake is compared with: the same door, the same SQL, publishing off the request path, one commit a request."""
+"""What intake is compared with: the same receiver, the same SQL, publishing off the request path, one commit a request."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,20 +12,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline import log
+from pipeline.services.ingest import lead_saver
 from pipeline.settings import loader
 from pipeline.vendors.signed_request import SignedRequest
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tasks.app import connect
-from workers.api.app import doors, make_enqueuer, make_saver
+from workers.api.app import make_enqueuer
+from workers.webhooks.receiver import receivers
 
 
 def main() -> None:
     log.configure("one-commit")
     services = Services(loader.load())
     connect(services.settings)
-    door = doors(services)["standard"]
-    saver = make_saver(services)
+    receiver = receivers(services)["standard"]
+    saver = lead_saver(services)
     enqueuer = make_enqueuer(services)
 
     def save(changes: Sequence[LeadChange]) -> None:
@@ -35,7 +37,7 @@ def main() -> None:
 
     async def receive(request: Request) -> Response:
         signed = SignedRequest(request.method, request.url.path, await request.body(), request.headers)
-        changes, _ = door.read(signed, datetime.now(UTC))
+        changes, _ = receiver.read(signed, datetime.now(UTC))
         await run_in_threadpool(save, changes)
         return Response(b"{}", 202)
 

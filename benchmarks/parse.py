@@ -33,31 +33,34 @@ def main() -> None:
         services = Services(load(Path(state)), Metrics(CollectorRegistry()))
         record(
             "parse",
-            {"target_us": TARGET_US, **{name: _figures(name, door) for name, door in receivers(services).items()}},
+            {
+                "target_us": TARGET_US,
+                **{name: _figures(name, receiver) for name, receiver in receivers(services).items()},
+            },
         )
 
 
-def _figures(name: str, door: WebhookReceiver) -> dict[str, object]:
+def _figures(name: str, receiver: WebhookReceiver) -> dict[str, object]:
     now = datetime.now(UTC)
     sender = crm.sample_vendor(name)
     asked = []
     for body in crm.sequence(name):
         headers = {header.lower(): value for header, value in sender.signed(body, now).items()}
         asked.append(SignedRequest("POST", sender.uri, body, headers))
-    rounds = [_microseconds(door, asked, now) for _ in range(ROUNDS)]
+    rounds = [_microseconds(receiver, asked, now) for _ in range(ROUNDS)]
     return {
         "us_a_request": round(statistics.median(rounds), 1),
         "worst_round": round(max(rounds), 1),
         "bytes": round(statistics.mean(len(one.body) for one in asked)),
-        "changes": statistics.mean(len(door.read(one, now)[0]) for one in asked),
+        "changes": statistics.mean(len(receiver.read(one, now)[0]) for one in asked),
     }
 
 
-def _microseconds(door: WebhookReceiver, asked: list[SignedRequest], now: datetime) -> float:
+def _microseconds(receiver: WebhookReceiver, asked: list[SignedRequest], now: datetime) -> float:
     began = time.perf_counter()
     for _ in range(REPEATS):
         for one in asked:
-            door.read(one, now)
+            receiver.read(one, now)
     return (time.perf_counter() - began) / (REPEATS * len(asked)) * 1e6
 
 
