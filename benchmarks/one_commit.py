@@ -1,4 +1,4 @@
-"""What intake is compared with: the same receiver, the same SQL, publishing off the request path, one commit a request."""
+"""What intake is compared with: the same receiver and SQL, publishing off the request path, one commit a request."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
