@@ -1,5 +1,6 @@
 /** The page: puts session, view, leads and feed together, and draws. */
 import { Alarms } from './core/alarm_store.js';
+import { Backoff } from './core/backoff.js';
 import { startClocks } from './core/clock.js';
 import { Page } from './core/page.js';
 import { SignIn } from './account/sign_in.js';
@@ -124,9 +125,15 @@ effect(() => {
   // A page of leads for each letter typed would be read for nobody.
   reading = setTimeout(() => token.peek() && leads.read().catch(() => null), typing ? SETTLED_MS : 0);
 });
+const again = new Backoff();
 effect(() => {
-  // What could not be read while the server was away is read now that it is back.
-  if (connection.value?.state.value === 'live' && leads.trouble.peek()) leads.read().catch(() => null);
+  // What could not be read while the server was away is read now that it is back. A socket may outlive a network that
+  // was away for a moment, so the first request after it may fail as well.
+  if (connection.value?.state.value !== 'live' || leads.loading.value) return;
+  if (leads.trouble.value === null) return again.reset();
+  if (leads.refused) return; // it would be refused again
+  const timer = setTimeout(() => leads.read().catch(() => null), again.next(Math.random()));
+  return () => clearTimeout(timer);
 });
 document.querySelector('#app').replaceChildren();
 render(html`<${App} />`, document.querySelector('#app'));

@@ -16,10 +16,11 @@ export function lazy(load) {
   };
   function Lazy(props) {
     const [, redraw] = useState(0);
+    const drawn = Known; // it may be fetched ahead before the effect runs
     useEffect(() => {
-      if (!Known) warm().then(() => (Known ? redraw(1) : say('The server cannot be reached.')));
+      if (!drawn) warm().then(() => (Known ? redraw(1) : say('The server cannot be reached.')));
     }, []);
-    return Known && html`<${Known} ...${props} />`;
+    return drawn && html`<${drawn} ...${props} />`;
   }
   return Object.assign(Lazy, { warm });
 }

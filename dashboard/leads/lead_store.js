@@ -33,6 +33,8 @@ export class Leads {
   loading = signal(true);
   /** The sentence that says why the last reading failed, or null. */
   trouble = signal(null);
+  /** Whether it failed because the API takes no such view: asked again, it would fail again. */
+  refused = false;
   /** The lead whose panel is open: it stays current even where it leaves the list. */
   open = signal(null);
   /** When the list was paused, in ms since the epoch; null while changes are applied. */
@@ -233,7 +235,10 @@ export class Leads {
       if (reading === this.#reading) this.#take(page, cursor, looked);
       return page;
     } catch (problem) {
-      if (reading === this.#reading) this.trouble.value = problem.message;
+      if (reading === this.#reading) {
+        this.refused = REFUSALS.includes(problem.status);
+        this.trouble.value = problem.message;
+      }
       throw problem;
     } finally {
       if (reading === this.#reading) {

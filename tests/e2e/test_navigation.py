@@ -202,13 +202,13 @@ def test_the_way_back_closes_a_dialog_and_nothing_else(stack: Stack, open_page: 
         page.keyboard.press("m")
     stays = {"list": row(page, lead), "panel": shown(page, lead), "models": page.get_by_role("heading", name="Models")}
     expect(stays[under]).to_be_visible()
-    before, address = entries(page), page.url
+    before, address = entries(page), page.evaluate("location.href")
     page.keyboard.press(DIALOGS[kind])
     expect(dialog(page)).to_be_visible()
     page.go_back()
     expect(page.locator("dialog")).to_have_count(0)
     expect(stays[under]).to_be_visible()
-    assert page.url == address
+    assert page.evaluate("location.href") == address  # `page.url` is told later
     page.go_forward()
     expect(dialog(page)).to_be_visible()
     page.keyboard.press("Escape")
@@ -220,6 +220,46 @@ def test_the_way_back_closes_a_dialog_and_nothing_else(stack: Stack, open_page: 
     expect(stays[under]).to_be_visible()
     eventually(lambda: page.evaluate("history.state.here.dialog") is None)
     assert entries(page) == before + 1
+
+
+def test_a_dialog_that_was_left_does_not_close_the_next_one(stack: Stack, open_page: Open) -> None:
+    """The browser tells of a closed dialog in a task of its own: here the next one is open by then."""
+    page, _ = listed(stack, open_page)
+    page.keyboard.press("?")
+    expect(dialog(page)).to_be_visible()
+    page.evaluate(
+        """async () => {
+          const root = document.querySelector('script[type=module]').src;
+          const { dialog } = await import(new URL('core/dialogs.js', root));
+          window.old = document.querySelector('dialog');
+          dialog.value = null;
+          const all = { childList: true, subtree: true };
+          // In a microtask after it is gone, so that the event still waits.
+          while (old.isConnected) await new Promise((change) => new MutationObserver(change).observe(document, all));
+          dialog.value = 'help';
+        }"""
+    )
+    page.wait_for_function("history.state.here.dialog === 'help'")
+    page.evaluate("old.dispatchEvent(new Event('close'))")  # in case the browser has told before
+    expect(dialog(page)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+
+
+def test_a_part_that_is_fetched_ahead_while_it_is_opened_is_drawn(stack: Stack, open_page: Open) -> None:
+    page = open_page(stack.url)
+    page.evaluate(
+        """async () => {
+          const at = (name) => import(new URL(name, document.querySelector('script[type=module]').src));
+          const [{ lazy }, { html }, { render }] = await Promise.all(
+            ['core/lazy.js', 'core/html.js', 'vendor/preact.js'].map(at)
+          );
+          const Part = lazy(async () => () => html`<p id="part">here</p>`);
+          render(html`<${Part} />`, document.body.appendChild(document.createElement('div')));
+          await Part.warm(); // before the browser has painted, and effects run
+        }"""
+    )
+    expect(page.locator("#part")).to_have_text("here")
 
 
 @pytest.mark.parametrize("part", PLACES)

@@ -32,7 +32,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become som
 HOLDER = """
 import sys, signal
 from pathlib import Path
-from workers.supervision import servers
+from workers.supervisor import postgres_and_valkey as servers
 server = getattr(servers, sys.argv[1])(Path(sys.argv[2]))
 server.start()
 print(server.run.pid, flush=True)

@@ -248,13 +248,13 @@ def test_the_last_two_slices_that_end_at_once_end_the_run(services: Services, be
 def test_a_worker_whose_lease_was_lost_writes_neither_scores_nor_history(celery: Services, begin: Begin) -> None:
     leads_with_scores(celery, 10)
     run = begin(slice_ids=1000)
-    brief = tasks_rescoring._brief(celery, int(run.id))
+    brief = tasks_rescoring._run_spec(celery, int(run.id))
     slow = taken(celery, run, "slow", until=datetime.now(UTC) - timedelta(seconds=1))
     assert brief
     assert slow
     assert taken(celery, run, "quick", until=soon())
-    with pytest.raises(tasks_rescoring.Overtaken):
-        tasks_rescoring.Job(celery, brief, slow, "slow").run()
+    with pytest.raises(tasks_rescoring.LeaseLost):
+        tasks_rescoring.SliceJob(celery, brief, slow, "slow").run()
     assert value(celery, "SELECT count(*) FROM score_history") == 0
     assert value(celery, "SELECT max(rev) FROM scores") == 1
 
@@ -263,15 +263,15 @@ def test_a_worker_whose_lease_was_lost_writes_neither_scores_nor_history(celery:
 def test_a_step_of_a_run_that_has_ended_meanwhile_is_not_kept(celery: Services, begin: Begin, state: str) -> None:
     leads_with_scores(celery, 10)
     run = begin(slice_ids=1000)
-    brief, work = tasks_rescoring._brief(celery, int(run.id)), tasks_rescoring._take(celery, int(run.id))
+    brief, work = tasks_rescoring._run_spec(celery, int(run.id)), tasks_rescoring._claim(celery, int(run.id))
     assert brief
     assert work
     with celery.session() as operator:
         operator.execute(text("UPDATE rescore_runs SET state = :state, error = 'why'"), {"state": state})
 
         def step() -> None:
-            with pytest.raises(tasks_rescoring.Overtaken):
-                tasks_rescoring.Job(celery, brief, *work).run()
+            with pytest.raises(tasks_rescoring.LeaseLost):
+                tasks_rescoring.SliceJob(celery, brief, *work).run()
 
         with aside(step) as stepping:
             blocked(celery.engine)
