@@ -26,11 +26,11 @@ def connect(url: str) -> Redis:
     )
 
 
-def connect_async(url: str) -> redis.asyncio.Redis:
+def connect_async(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> redis.asyncio.Redis:
     return redis.asyncio.Redis.from_url(
         url,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_timeout=ANSWER_TIMEOUT_S,
+        socket_timeout=answer_timeout_s,
         socket_keepalive=True,
         retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
     )
