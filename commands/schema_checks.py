@@ -1,9 +1,14 @@
 """Migrations on request of an operator."""
 
+from collections.abc import Callable
+from functools import partial
+
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.errors import GiveUp, TryAgain
+from pipeline.leads.source_mapping import hidden_delivery
+from pipeline.security.vault import Vault
 from pipeline.settings.loader import Settings
 from pipeline.settings.server_urls import without_secrets
 from pipeline.storage.platform import migrate
@@ -12,13 +17,18 @@ from pipeline.storage.platform import migrate
 def upgrade(settings: Settings) -> list[str]:
     """The revisions applied, oldest first. Raises TryAgain if PostgreSQL is away, GiveUp if a migration fails."""
     try:
-        return migrate.upgrade(settings.database_url)
+        return migrate.upgrade(settings.database_url, hide=_hide(settings))
     except CommandError as error:
         raise GiveUp(f"the database was migrated by another version of Service 6: {error}") from error
     except DBAPIError as error:
         if error.connection_invalidated or getattr(error.orig, "pgcode", None) is None:
             raise TryAgain(f"PostgreSQL does not answer at {_where(settings)}") from error
         raise GiveUp(f"PostgreSQL refused the migration: {str(error.orig).strip().splitlines()[0]}") from error
+
+
+def _hide(settings: Settings) -> Callable[[str], str] | None:
+    keys = settings.secret_key.get_secret_value().split()
+    return partial(hidden_delivery, Vault(keys)) if keys else None
 
 
 def _where(settings: Settings) -> str:

@@ -32,13 +32,13 @@ from pipeline.storage.outbound import outbound_work
 from pipeline.storage.platform.engine import engine, statements
 from schemas.event import EVENT_VERSION
 
-# Their transactions do not wait for the disk; what dashboards have seen must not be lost with a server.
-ASYNC_COMMIT_KINDS = frozenset({"run", "slice"})
-KINDS = ASYNC_COMMIT_KINDS | {"alarm"}  # beside scores
+SCORE = "score"
 DECIDED = "outcome"  # for those who learn; no dashboard is told
+# Their transactions wait for the disk. Others may not, and what dashboards have seen must not be lost with a server.
+DURABLE = frozenset({SCORE, DECIDED, "alarm"})
 STANDBY_S = 1.0  # how often a standby tries for the lead
 FIRST_BACKOFF_S = 0.2
-LONGEST_BACKOFF_S = 5.0
+LONGEST_BACKOFF_S = 2.0  # dashboards see nothing move until then
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Publisher:
         """Appends one batch of the oldest rows and discards them; returns how many there were."""
         with statements(self._connections) as db:
             rows = outbox.oldest(db, self._settings.batch)
-            if any(row.kind in ASYNC_COMMIT_KINDS for row in rows):
+            if any(row.kind not in DURABLE for row in rows):
                 outbox.make_durable(db)
         if not rows:
             return 0
@@ -140,20 +140,31 @@ def _entries(rows: Iterable[OutboxRow]) -> Iterator[StreamEntry]:
 
 
 def entry(row: OutboxRow) -> StreamEntry:
-    """The row as schemas.event.Event and schemas.event.Routing; GiveUp if it is none we know."""
+    """The row as schemas.event.Event and schemas.event.Routing; GiveUp if it is none.
+
+    Of a kind that a newer version writes the body is passed on as it is: relays of that version know what it means.
+    """
     at = row.at.astimezone(UTC)
     try:
-        body = orjson.loads(row.body)
-        if row.kind == "score":
-            body["previous_score"] = row.previous_score
-            body["score"].update(rev=row.rev, updated_at=at)
-        elif row.kind not in KINDS:
-            raise GiveUp("there is no such kind of event")
+        body = _body(row, at)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise GiveUp(f"its body is none of kind {row.kind}") from None
     event = {"kind": row.kind, "key": row.key, "rev": row.rev, "at": at, "v": EVENT_VERSION, "body": body}
     routing = {"owner": row.owner, "previous_owner": row.previous_owner}
     return StreamEntry(orjson.dumps(event, option=orjson.OPT_UTC_Z), orjson.dumps(routing))
+
+
+def _body(row: OutboxRow, at: datetime) -> object:
+    """With what only the guarded write knew."""
+    body = orjson.loads(row.body)
+    if row.kind == SCORE:
+        body["previous_score"] = row.previous_score
+        body["score"].update(rev=row.rev, updated_at=at)
+    elif row.previous_score is None:
+        return orjson.Fragment(row.body)
+    elif isinstance(body, dict):
+        body.setdefault("previous_score", row.previous_score)
+    return body
 
 
 def main() -> None:

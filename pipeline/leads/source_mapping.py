@@ -4,6 +4,7 @@ owner and outcome are recognised.
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from pipeline.leads.attributes import canonical
@@ -67,7 +68,7 @@ class SourceMap:
             return MappedValue("owner", name, None if owner is None else self.owner(owner))
         if meaning in self._outcome:
             return MappedValue("outcome", name, self._recognise(value))
-        if "@" in name and looks_personal(name):
+        if _is_personal_name(name):
             return MappedValue("contact", self._vault.pseudonym(name), value)
         personal = is_personal(name, value) if field.personal is None else field.personal
         return MappedValue("contact" if personal else "attribute", name, value)
@@ -103,8 +104,23 @@ class SourceMap:
         """The owner as it is stored: a pseudonym where it looks like an e-mail or a phone number."""
         return self._vault.pseudonym(name) if looks_personal(name) else name
 
+    def delivery(self, delivery_id: str) -> str:
+        """A delivery's id as it is stored."""
+        return hidden_delivery(self._vault, delivery_id)
+
     def _recognise(self, value: Value) -> str | None:
         return None if value is None else self._outcomes.get(str(value).strip().casefold())
+
+
+def hidden_delivery(vault: Vault, delivery_id: str) -> str:
+    """A pseudonym where it looks like an e-mail address or a telephone number; it has to equal itself, no more."""
+    return vault.delivery(delivery_id) if looks_personal(delivery_id) else delivery_id
+
+
+@lru_cache(maxsize=8192)
+def _is_personal_name(name: str) -> bool:
+    """Whether the name of a field is itself an address; the same names come with every delivery."""
+    return looks_personal(name)
 
 
 def _plain(names: Collection[str]) -> frozenset[str]:

@@ -22,8 +22,9 @@ def connect(url: str) -> Redis:
     return Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_limits(url))
 
 
-def connect_async(url: str) -> redis.asyncio.Redis:
-    return redis.asyncio.Redis.from_url(url, retry=redis.asyncio.retry.Retry(NoBackoff(), 0), **_limits(url))
+def connect_async(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> redis.asyncio.Redis:
+    limits = _limits(url) | {"socket_timeout": answer_timeout_s}
+    return redis.asyncio.Redis.from_url(url, retry=redis.asyncio.retry.Retry(NoBackoff(), 0), **limits)
 
 
 def _limits(url: str) -> dict[str, Any]:

@@ -69,6 +69,10 @@ class Vault:
         """A stable stand-in for a vendor's id that is itself an e-mail or a phone number."""
         return f"p_{self._index('id', identifier.strip().casefold()).hex()[:PSEUDONYM_CHARACTERS]}"
 
+    def delivery(self, identifier: str) -> str:
+        """The same for a delivery's id. Its case counts: a delivery that is taken for another one is lost."""
+        return f"p_{self._index('delivery', identifier).hex()[:PSEUDONYM_CHARACTERS]}"
+
     def _index(self, purpose: str, text: str) -> bytes:
         # Its key is taken in once: each time anew costs more than the text does.
         found = self._keyed.copy()

@@ -143,6 +143,16 @@ def test_a_key_sent_again_gets_the_first_answer_again(served: Api, services: Ser
     assert keyed(served, f"{PATH}/{second}/replay", "k2")[0] == 200
 
 
+@pytest.mark.parametrize("key", ["planted@example.com", "+49-151-98765432", "+1(555)765-4321"])
+def test_a_key_that_is_an_address_works_and_is_not_stored(served: Api, services: Services, key: str) -> None:
+    _, [letter] = buried(services)
+    answers = [keyed(served, f"{PATH}/{letter}/replay", key) for _ in range(2)]
+    assert answers == [(200, f'{{"id":"{letter}","outcome":"enqueued"}}')] * 2
+    assert len(audited(services)) == 1
+    stored = str(value(services, "SELECT string_agg(k::text, ' ') FROM idempotency_keys k"))
+    assert not [part for part in ("planted", "98765432", "765-4321") if part in stored]
+
+
 def test_a_failure_uses_up_no_key(served: Api, services: Services) -> None:
     _, [letter] = buried(services)
     assert keyed(served, f"{PATH}/{letter + 1}/replay", "k")[0] == 404

@@ -223,6 +223,10 @@ def test_personal_data_is_nowhere_but_sealed(settings: Settings) -> None:
     with api(settings) as served, open_services(settings) as services:
         body = delivery("planted.id@example.com", budget=80_000, source="referral", **PLANTED)
         assert served.send(body).status_code == 202
+        for number, named in enumerate(("planted.delivery@example.com", "+49 151 98765432", "call (555) 765-4321")):
+            for budget in (81_000 + number, 1):  # the second is the same delivery again, and tells nothing
+                told = delivery("planted.id@example.com", budget=budget)
+                assert served.send(told, **served.signed(told, delivery_id=named)).status_code == 202
         assert served.tell("planted.id@example.com", budget="planted@example.com", x=float("inf")).status_code == 400
         eventually(lambda: b"score_leads" in _redis(settings))
         assert not _found(_redis(settings))  # the message
@@ -236,6 +240,8 @@ def test_personal_data_is_nowhere_but_sealed(settings: Settings) -> None:
         assert not _found(served.get("/api/v1/leads").content)
         assert not _found(served.get("/api/v1/leads/1").content)
         [lead_id] = [row["id"] for row in rows(services, "SELECT id FROM leads")]
+        assert value(services, "SELECT attributes ->> 'budget' FROM leads") == "81002"
+        assert value(services, "SELECT count(*) FROM deliveries WHERE delivery_id LIKE 'p!_%' ESCAPE '!'") == 3
         assert "Plantedname" in str(opened(services, lead_id))  # not lost
     for name in ("api", "worker"):
         assert not _found(log_of(settings, name).read_bytes())

@@ -1,13 +1,20 @@
 """Alembic is the only source of schema truth."""
 
+import json
 import multiprocessing
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from multiprocessing.synchronize import Barrier
 
 import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, text
+from sqlalchemy.orm import Session
 
+from pipeline.errors import Misconfigured
+from pipeline.leads.source_mapping import hidden_delivery
+from pipeline.security.vault import Vault
+from pipeline.storage.leads.deliveries import first_seen
 from pipeline.storage.platform import migrate
 from pipeline.storage.scores.partitions import ensure_months
 
@@ -110,3 +117,83 @@ def test_the_first_migration_makes_last_month_this_one_and_three_ahead(database:
     with engine.begin() as connection:
         assert ensure_months(connection, last_month, 5) == []
         assert len(ensure_months(connection, last_month, 6)) == 1
+
+
+# Delivery ids that were stored as they came.
+
+SECRET = "a secret key"
+HIDE = partial(hidden_delivery, Vault([SECRET]))
+PLANTED = ["planted@example.com", "Planted@example.com", "+49 151 98765432", "call (555) 765-4321"]
+PLAIN = ["msg_1", "0b8f5c1e-7d3a-4c1e-9a77-52d1c0a4b6f3", "run:000000017", "1795348800"]
+RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def _as_before(url: str, engine: Engine) -> None:
+    migrate.upgrade(url)
+    migrate.downgrade(url, "0010")
+    many = [f"planted{number}@example.com" for number in range(2500)]  # more than a batch
+    with engine.begin() as connection:
+        for source in ("standard", "zoho"):
+            rows = [{"source": source, "id": each, "at": RECEIVED} for each in PLANTED + PLAIN + many]
+            connection.execute(
+                text("INSERT INTO deliveries (source, delivery_id, received_at) VALUES (:source, :id, :at)"), rows
+            )
+        leads = [
+            {"id": f"L{number}", "times": json.dumps({"*": [number, each], "budget": [number + 1, "msg_2"]})}
+            for number, each in enumerate(PLANTED + PLAIN + many)
+        ]
+        connection.execute(
+            text(
+                "INSERT INTO leads (source, external_id, attributes, attribute_times, active_at)"
+                " VALUES ('standard', :id, '{}', CAST(:times AS jsonb), now())"
+            ),
+            leads,
+        )
+
+
+def test_delivery_ids_that_are_addresses_are_hidden_and_still_recognised(empty_database: str, engine: Engine) -> None:
+    _as_before(empty_database, engine)
+    assert migrate.upgrade(empty_database, hide=HIDE) == ["0011"]
+    with engine.begin() as connection:
+        for query in (
+            "SELECT string_agg(d::text, ' ') FROM deliveries d",
+            "SELECT string_agg(l::text, ' ') FROM leads l",
+        ):
+            content = str(connection.execute(text(query)).scalar_one())
+            assert not [part for part in ("lanted", "98765432", "765-4321") if part in content]
+        stored = connection.execute(text("SELECT source, delivery_id, received_at FROM deliveries")).all()
+        assert len(stored) == 2 * (2500 + len(PLANTED + PLAIN))
+        assert {row.received_at for row in stored} == {RECEIVED}
+        assert set(PLAIN) <= {row.delivery_id for row in stored}
+        again = [("standard", HIDE(each)) for each in [*PLANTED, *PLAIN, "planted2499@example.com"]]
+        assert first_seen(Session(connection), again) == set()
+        times = connection.execute(text("SELECT attribute_times FROM leads ORDER BY id")).scalars().all()
+        assert times[2] == {"*": [2, HIDE(PLANTED[2])], "budget": [3, "msg_2"]}
+        assert times[len(PLANTED)] == {"*": [len(PLANTED), PLAIN[0]], "budget": [len(PLANTED) + 1, "msg_2"]}
+
+
+def test_without_a_key_ids_that_need_one_are_refused_and_nothing_is_changed(
+    empty_database: str, engine: Engine
+) -> None:
+    _as_before(empty_database, engine)
+    with pytest.raises(Misconfigured, match="SERVICE6_SECRET_KEY"):
+        migrate.upgrade(empty_database)
+    assert migrate.current(empty_database) == "0010"
+
+
+def test_an_id_that_a_newer_process_has_hidden_already_is_one_delivery(empty_database: str, engine: Engine) -> None:
+    _as_before(empty_database, engine)
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO deliveries (source, delivery_id) VALUES ('standard', :id)"), {"id": HIDE(PLANTED[0])}
+        )
+    assert migrate.upgrade(empty_database, hide=HIDE) == ["0011"]
+
+
+def test_nothing_is_left_of_it_after_a_way_back_and_forth(empty_database: str, engine: Engine) -> None:
+    _as_before(empty_database, engine)
+    migrate.upgrade(empty_database, hide=HIDE)
+    migrate.downgrade(empty_database, "0010")
+    assert migrate.upgrade(empty_database, hide=HIDE) == ["0011"]
+    with engine.begin() as connection:
+        assert first_seen(Session(connection), [("zoho", HIDE(each)) for each in PLANTED]) == set()

@@ -30,7 +30,7 @@ from workers.relay.frames import sink_of
 from workers.relay.hub import Hub
 from workers.relay.message_rate import UserPaces
 from workers.relay.socket_session import Ended, Parts, Session, spread_s
-from workers.relay.stream_consumer import StreamConsumer
+from workers.relay.stream_consumer import ANSWER_S, StreamConsumer
 from workers.server import server_options
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Relay:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings.relay
         self._origins = settings.api.origins
-        self._redis = redis_client.connect_async(settings.redis_url)
+        self._redis = redis_client.connect_async(settings.redis_url, answer_timeout_s=ANSWER_S)
         hub = Hub(settings.relay, metrics)
         tail = StreamConsumer(ChangeStreamReader(self._redis, settings.stream.key), hub, settings.relay)
         secret_key = settings.secret_key.get_secret_value()

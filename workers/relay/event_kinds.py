@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -19,6 +20,9 @@ KINDS: dict[str, tuple[Callable[[StreamArrival, dict[str, Any]], FeedChange], ..
     EventKind.SLICE: (RunChange, SliceChange),
 }
 
+SHOWN_OF_A_KIND = 40  # characters
+MOST_WARNINGS = 100  # that are remembered
+
 logger = logging.getLogger(__name__)
 
 
@@ -28,7 +32,21 @@ def read(arrivals: Iterable[StreamArrival]) -> list[FeedChange]:
     for arrival in arrivals:
         try:
             event = orjson.loads(arrival.event)
-            changes += [kind(arrival, event) for kind in KINDS[event["kind"]]]
+        except ValueError:
+            _warn("no JSON")
+            continue
+        kind = event.get("kind") if isinstance(event, dict) else None
+        if not isinstance(kind, str) or kind not in KINDS:
+            _warn(f"of kind {str(kind)[:SHOWN_OF_A_KIND]!r}, which is not known here")
+            continue
+        try:
+            changes += [make(arrival, event) for make in KINDS[kind]]
         except (ValueError, KeyError, TypeError):
-            logger.warning("stream entry %d-%d is of no known kind", *arrival.order)
+            _warn(f"of kind {kind!r}, and cannot be read")
     return changes
+
+
+@lru_cache(maxsize=MOST_WARNINGS)
+def _warn(what: str) -> None:
+    """Once each: during an update a newer publisher may send thousands a second."""
+    logger.warning("entries of the stream are left out: they are %s", what)

@@ -36,6 +36,7 @@ class Hub:
         self._flushed: StreamOrder = START
         self._replay_buffer = ReplayBuffer(settings.ring, START)
         self._unflushed: list[FeedChange] = []
+        self._away = False
 
     @property
     def position(self) -> Position | None:
@@ -113,12 +114,16 @@ class Hub:
             self._dismiss_slow(subscriber)
 
     def tick(self, now: float, away_s: float | None) -> None:
-        """Heartbeats that are due, and the end of sockets that were slow for too long."""
+        """Heartbeats that are due, and the end of sockets that were slow for too long.
+
+        That the feed is away, or there again, is told at once.
+        """
+        turned, self._away = self._away != (away_s is not None), away_s is not None
         for subscriber in self._subscriber_index:
             since = subscriber.stalled_since
             if since is not None and now - since >= self._settings.slow_after_s:
                 self._dismiss_slow(subscriber)
-            elif now >= subscriber.beat_at and subscriber.open:
+            elif (turned or now >= subscriber.beat_at) and subscriber.open:
                 subscriber.beat_at = now + self._settings.heartbeat_s
                 subscriber.sink.write(self.heartbeat(subscriber, away_s))
 

@@ -13,6 +13,7 @@ from workers.relay.hub import Hub
 
 READ_COUNT = 500  # entries a read
 CHECK_S = 1.0  # how often, while nothing comes, it makes sure that the stream is still whole
+ANSWER_S = CHECK_S + 2  # a Redis that takes longer to answer hangs
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 2.0
 
@@ -24,24 +25,24 @@ class StreamConsumer:
         self._reader = reader
         self._hub = hub
         self._settings = settings
-        self._away_since: float | None = None
+        self._away = False
+        self._heard_at = 0.0
         self._first_reading = asyncio.Event()
 
     @property
     def away_s(self) -> float | None:
-        """How long the stream has been out of reach; None while it is not."""
-        if self._away_since is None:
-            return None
-        return round(asyncio.get_running_loop().time() - self._away_since, 1)
+        """How long the stream has been out of reach: since its last answer; None while it is not."""
+        return round(asyncio.get_running_loop().time() - self._heard_at, 1) if self._away else None
 
     async def run(self) -> None:
         """Goes on until it is cancelled, across any absence of Redis."""
         clock = asyncio.get_running_loop().time
         backoff_s = FIRST_BACKOFF_S
+        self._heard_at = clock()
         while True:
             try:
                 await self._settle()
-                self._away_since = None
+                self._away = False
                 backoff_s = FIRST_BACKOFF_S
                 await self._follow()
             except TryAgain as error:
@@ -49,7 +50,7 @@ class StreamConsumer:
             except Exception:
                 # Dashboards that see nothing move are worse than a fault that repeats in the log.
                 logger.exception("the feed is interrupted")
-            self._away_since = self._away_since or clock()
+            self._away = True
             await asyncio.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
 
@@ -62,8 +63,13 @@ class StreamConsumer:
     async def gap_after(self, known: Position) -> str | None:
         return (await self._reader.state()).gap_after(known)
 
-    async def _settle(self) -> None:
+    async def _state(self) -> StreamState:
         state = await self._reader.state()
+        self._heard_at = asyncio.get_running_loop().time()
+        return state
+
+    async def _settle(self) -> None:
+        state = await self._state()
         known = self._hub.position
         if known is None:
             await self._begin(state)
@@ -75,7 +81,7 @@ class StreamConsumer:
         while known := self._hub.position:
             arrivals = await self._reader.read(known.order, count=READ_COUNT, block_ms=int(CHECK_S * 1000))
             # Looked at after the reading: what was trimmed or begun anew before it shows now.
-            state = await self._reader.state()
+            state = await self._state()
             if gap := state.gap_after(known):
                 await self._reset(state, gap)
             elif arrivals:

@@ -89,7 +89,8 @@ class BodyParser:
             cut=not self.vendor.strict,
         )
         occurred_at = event.occurred_at or received_at
-        change = self._source.change(event.external_id, delivery_id, occurred_at, attributes)
+        stored_id = self._source.delivery(delivery_id)
+        change = self._source.change(event.external_id, stored_id, occurred_at, attributes)
         return change._replace(forgets=event.forgets)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,10 +20,14 @@ SCRIPTS = Path(__file__).parents[3] / "migrations"
 ADVISORY_LOCK = 6_100_001
 
 
-def upgrade(url: str) -> list[str]:
-    """The revisions applied, oldest first. Of two at once the second waits, and finds nothing to do."""
+def upgrade(url: str, *, hide: Callable[[str], str] | None = None) -> list[str]:
+    """The revisions applied, oldest first. Of two at once the second waits, and finds nothing to do.
+
+    `hide` makes a pseudonym of a delivery's id where it needs one.
+    """
     with _exclusively(url) as connection:
         config = _config(connection)
+        config.attributes["hide"] = hide
         before = _revision(connection)
         command.upgrade(config, "head")
         applied = ScriptDirectory.from_config(config).iterate_revisions("head", before or "base")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import orjson
 import psutil
+import pytest
 from sqlalchemy import insert, text
 
 from pipeline.redis_store import redis_client
@@ -16,9 +18,11 @@ from pipeline.redis_store.change_stream import ChangeStream
 from pipeline.settings.loader import Settings
 from pipeline.storage.platform.tables import outbox
 from schemas.event import ScoreChanged
-from tests.integration.feed.conftest import Published, Start
+from tests.integration.feed.conftest import Publish, Published, RelayServer, Start
 from tests.integration.feed.publishing import LEADER, OTHERS, Database, leader_of, save
+from tests.support.feed import scored
 from tests.support.waiting import eventually
+from workers import publisher
 
 END_THE_DELETE = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -134,13 +138,49 @@ def test_a_row_that_is_no_event_does_not_hold_up_the_others(
     db: Database, publishers: Start, published: Published, state_dir: Path
 ) -> None:
     with db.session() as connection:
-        for kind, body in (("score", "no json"), ("score", "[]"), ("unknown", "{}")):
+        for kind, body in (("score", "no json"), ("score", "[]"), ("run", "{")):
             connection.execute(insert(outbox), {"kind": kind, "key": "lead:0", "rev": 1, "body": body})
         save(connection, (1, 1))
     publishers()
     eventually(lambda: published() == [("lead:1", 1)])
     eventually(lambda: db.waiting == 0)
     assert (state_dir / "publisher.log").read_text().count("is dropped") == 3
+
+
+@pytest.mark.parametrize("kind", ["call", "rollup", "insight.ready"])
+def test_a_kind_that_a_newer_version_writes_arrives_whole(
+    db: Database, publishers: Start, published: Published, settings: Settings, kind: str
+) -> None:
+    body = {"call": "17", "parts": [1, 2.5, None, {"deep": "ü"}]}
+    row = {"kind": kind, "key": f"{kind}:17", "rev": 3, "body": json.dumps(body), "owner": "ann"}
+    publishers()
+    with db.session() as connection:
+        connection.execute(insert(outbox), row)
+        save(connection, (1, 1))
+    eventually(lambda: db.waiting == 0)
+    assert published() == [(f"{kind}:17", 3), ("lead:1", 1)]
+    with redis_client.connect(settings.redis_url) as client:
+        (_, fields), _ = client.xrange(settings.stream.key)
+    event = orjson.loads(fields[b"event"])
+    assert event.pop("at").endswith("Z")
+    assert event == {"kind": kind, "key": f"{kind}:17", "rev": 3, "v": 1, "body": body}
+    assert orjson.loads(fields[b"routing"]) == {"owner": "ann", "previous_owner": None}
+
+
+def test_an_older_relay_passes_over_newer_kinds_with_one_warning_each(
+    relay: RelayServer, feed: ChangeStream, publish: Publish, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = [
+        scored(1)._replace(kind=kind, key=f"{kind}:1", body="{}") for kind in ("newer", "newest") for _ in range(9)
+    ]
+    with relay.reader() as reader:
+        reader.subscribe(topics=("leads", "runs", "calls", "metrics"))
+        feed.append([publisher.entry(row) for row in newer])
+        publish({"lead": 2})
+        (batch,) = reader.changes_until("lead:2", 1)
+    assert [event["key"] for event in batch["events"]] == ["lead:2"]
+    warnings = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+    assert sorted("newest" in warning for warning in warnings) == [False, True]
 
 
 def test_it_goes_on_when_redis_comes_back(

@@ -41,3 +41,13 @@ def test_a_drain_does_not_last_longer_than_it_may(relays: StartRelay) -> None:
         relay.ask_to_stop()
         assert {reader.closing()[0] for reader in readers} == {1012}
         assert time.monotonic() - began < 2
+
+
+def test_no_two_come_back_in_step(relays: StartRelay) -> None:
+    relay = relays(drain_s=0.2)
+    with ExitStack() as stack:
+        readers = [stack.enter_context(relay.reader(sub=f"user{number}")) for number in range(40)]
+        relay.ask_to_stop()
+        told = [reader.closing()[1].rpartition("=")[2] for reader in readers]
+    assert all(1 <= float(each) <= 3 for each in told)
+    assert len(set(told)) > 8  # of 21 that there are

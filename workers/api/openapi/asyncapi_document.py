@@ -38,14 +38,32 @@ EVENTS: tuple[type[BaseModel], ...] = get_args(get_args(Event)[0])
 
 CLOSE_CODES = {
     feed.CloseCode.TOO_BIG: "a message was too large",
-    feed.CloseCode.RESTART: "the relay restarts, or cannot reach the feed; the reason bears `retry-after`",
-    feed.CloseCode.PROTOCOL: "a message that is not part of the protocol, or no token in time",
+    feed.CloseCode.RESTART: "the relay restarts, cannot reach the feed, or had too many sockets that had not sent a "
+    "token; the reason bears `retry-after`",
+    feed.CloseCode.PROTOCOL: "a message that is not part of the protocol, no token in time, or too many messages for "
+    "too long (then the reason bears `retry-after`)",
     feed.CloseCode.EXPIRED: "the access token has expired",
     feed.CloseCode.FORBIDDEN: "forged token, another reader, or too many sockets; do not come again by yourself",
     feed.CloseCode.TOO_SLOW: "the client read too slowly",
     feed.CloseCode.REVOKED: "the session was revoked",
     feed.CloseCode.RESET: "the feed began anew: fetch a snapshot",
 }
+
+CONDUCT = """\
+Connecting again: where the reason bears `retry-after`, after so many seconds, which differ from socket to socket.
+After any other end, also one without a close frame, with exponential backoff and full jitter: a random time below a
+bound that begins at half a second and doubles up to 8 s. Only a connection that lasted resets the backoff: one that
+ends within 5 s of `subscribed` is the next failure of a series. An end with `retry-after` is no failure, so several
+restarts in a row leave the backoff as it is.
+
+Messages: a socket may send `relay.messages_burst` messages at once and `relay.messages_s` a second, all sockets of a
+user together `relay.user_messages_burst` and `relay.user_messages_s`. What comes sooner is read later. `subscribe` and
+`watch` have a budget of their own for each user (`relay.user_replays_burst`, `relay.user_replays_s`): while one waits
+for it, a newer one replaces it, and the older one is not answered. A socket that is over its budget for
+`relay.slow_after_s` is closed with 4000. A message has at most `relay.message_limit` bytes.
+
+A heartbeat with `away_s` says that the relay cannot read the feed, and for how long. It is sent as soon as the relay
+knows, with each heartbeat until it ends, and once without `away_s` when it has ended."""
 
 
 def document() -> Json:
@@ -74,7 +92,7 @@ def _feed() -> Json:
     closes = "\n".join(f"- {code.value}: {why}" for code, why in CLOSE_CODES.items())
     return {
         "address": feed.PATH,
-        "description": f"Close codes:\n{closes}",
+        "description": f"Close codes:\n{closes}\n\n{CONDUCT}",
         "servers": [{"$ref": "#/servers/relay"}],
         "messages": {name: _ref("messages", name) for name in (*CLIENT_MESSAGES, *RELAY_MESSAGES)},
         "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},

@@ -126,3 +126,36 @@ def test_a_name_that_is_an_address_is_stored_nowhere_open() -> None:
     change = told(**{"ann@example.com": "clicked"})
     assert change.attributes == {}
     assert change.contacts == {VAULT.pseudonym("ann@example.com"): "clicked"}
+
+
+# Delivery ids.
+
+ADDRESSES = ["ann@example.com", "Re: ann@example.com #7", "+49 151 98765432", "(555) 765-4321", "555 765 4321"]
+
+
+@pytest.mark.parametrize("delivery_id", ADDRESSES)
+def test_a_delivery_id_that_is_an_address_becomes_a_pseudonym_of_its_own(delivery_id: str) -> None:
+    hidden = SOURCE.delivery(delivery_id)
+    assert hidden.startswith("p_")
+    assert hidden == SOURCE.delivery(delivery_id)
+    assert hidden != VAULT.pseudonym(delivery_id)
+    assert len({SOURCE.delivery(each) for each in (delivery_id, delivery_id + " ", "x" + delivery_id)}) == 3
+
+
+def test_the_case_of_a_delivery_id_counts() -> None:
+    assert SOURCE.delivery("Ann@example.com") != SOURCE.delivery("ann@example.com")
+
+
+@pytest.mark.parametrize(
+    "delivery_id",
+    ["", "msg_1", "1795348800", "4915198765432", "0b8f5c1e-7d3a-4c1e-9a77-52d1c0a4b6f3", "run:000000017", "a@b"],
+)
+def test_other_delivery_ids_stay_as_they_are(delivery_id: str) -> None:
+    assert SOURCE.delivery(delivery_id) == delivery_id
+
+
+@pytest.mark.parametrize("name", ["ann@example.com", "+49 151 98765432", "call (555) 765-4321"])
+def test_a_field_that_is_called_by_an_address_is_known_by_a_pseudonym(name: str) -> None:
+    change = told(**{name: "clicked"})
+    assert change.attributes == {}
+    assert change.contacts == {VAULT.pseudonym(name): "clicked"}

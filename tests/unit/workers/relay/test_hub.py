@@ -163,11 +163,12 @@ def test_a_heartbeats_position_is_below_what_waits(hub: Hub, join: Join) -> None
 
 
 def test_a_heartbeat_tells_that_the_feed_is_away(hub: Hub, join: Join) -> None:
+    """At once when that begins and when it ends, and in every heartbeat between."""
     paper, _ = join()
-    hub.tick(19.9, 3.5)
-    assert paper.messages == []
-    hub.tick(20.0, 3.5)
-    assert paper.messages[-1]["away_s"] == 3.5
+    told = [(1.0, None), (2.0, 3.5), (3.0, 4.5), (21.9, 23.4), (22.0, 23.5), (23.0, None), (24.0, None)]
+    for now, away_s in told:
+        hub.tick(now, away_s)
+    assert [message.get("away_s") for message in paper.messages] == [3.5, 23.5, None]
 
 
 def test_nothing_is_sent_before_the_subscription_is_confirmed(hub: Hub, join: Join) -> None:
