@@ -1,5 +1,6 @@
 """What the Redis queues hold, read without disturbing them."""
 
+import base64
 import logging
 import math
 import time
@@ -14,9 +15,20 @@ from tasks import queues
 from tasks.queues import ENQUEUED_AT
 
 UNACKED = "unacked"  # kombu's hash of the messages that a worker has taken and not acknowledged
+UNACKED_INDEX = "unacked_index"  # and when each was taken
 SEARCHED = 1000  # messages at the head of a queue among which one of known age is looked for
 
 logger = logging.getLogger(__name__)
+
+
+class Held(NamedTuple):
+    """A message that a worker has taken: it works on it, or it died, and the broker brings it back much later.
+
+    `taken_at`: seconds since 1970.
+    """
+
+    taken_at: float
+    lead_ids: list[int]
 
 
 class QueueDepth(NamedTuple):
@@ -61,6 +73,21 @@ def enqueued_at(message: bytes) -> float | None:
     except (ValueError, KeyError, TypeError):
         return None
     return float(at) if isinstance(at, int | float) and not isinstance(at, bool) else None
+
+
+def held(connection: "redis.Redis", task: str) -> list[Held]:
+    """The messages of a task about leads that workers hold; there are as many as there are worker slots."""
+    taken: Any = connection.zrange(UNACKED_INDEX, 0, -1, withscores=True)
+    if not taken:
+        return []
+    messages: Any = connection.hmget(UNACKED, [tag for tag, _ in taken])
+    found = []
+    for (_, taken_at), message in zip(taken, messages, strict=True):
+        raw = orjson.loads(message)[0] if message else {}  # message, exchange, queue
+        if raw.get("headers", {}).get("task") == task:
+            arguments, *_ = orjson.loads(base64.b64decode(raw["body"]))
+            found.append(Held(float(taken_at), arguments[0]))
+    return found
 
 
 def running_by_queue(connection: "redis.Redis") -> Counter[str]:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pipeline.errors import ConnectionLost, Disturbed, GiveUp, Misconfigured, Service6Error, TryAgain
 from pipeline.log import trace
@@ -23,11 +23,15 @@ REALTIME = "change"  # the reason in the score's history
 NO_LEADS_FAULT = (TryAgain, Misconfigured)
 
 
-@app.task(name="scoring.score_leads")
-def score_leads(lead_ids: list[int]) -> None:
-    """Scores those that still need it as one matrix and saves them in one transaction."""
+@app.task(name="scoring.score_leads", bind=True)
+def score_leads(self: Any, lead_ids: list[int]) -> None:
+    """Scores those that still need it as one matrix and saves them in one transaction.
+
+    A message that the broker brings back, because its worker died, is late: upkeep has enqueued and counted by then.
+    """
     services = current_services()
-    waiting = _again(lambda: _waiting(services, lead_ids))
+    returned = bool((self.request.delivery_info or {}).get("redelivered"))
+    waiting = _again(lambda: _waiting(services, lead_ids, untried=returned))
     if not waiting:
         return
     try:
@@ -52,9 +56,9 @@ def _again(work: Callable[[], T]) -> T:
         return work()
 
 
-def _waiting(services: Services, lead_ids: Sequence[int]) -> list[UnscoredLead]:
+def _waiting(services: Services, lead_ids: Sequence[int], *, untried: bool) -> list[UnscoredLead]:
     with services.reading() as db:
-        return lead_rows.waiting(db, lead_ids)
+        return lead_rows.waiting(db, lead_ids, untried=untried)
 
 
 def _score(services: Services, waiting: Sequence[UnscoredLead]) -> None:

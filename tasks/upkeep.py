@@ -16,12 +16,11 @@ from pipeline.storage.runs import rescore_runs, run_slices
 from pipeline.storage.scores import partitions, unscored
 from pipeline.wiring import Services
 from schemas.run import RunState
-from tasks import model_monitoring, worker_heartbeat
+from tasks import deaths, model_monitoring, queue_depths, worker_heartbeat
 from tasks.app import app, current_services, enqueue_id, enqueue_leads, enqueue_source
 from tasks.learning import QUEUE as LEARNING
 from tasks.learning import enqueue_training, train_model
 from tasks.outbound import fetch_back, write_back
-from tasks.queue_depths import complete_until
 from tasks.rescoring import rescore
 from tasks.run_messages import enqueue_slices
 from tasks.scoring import score_leads
@@ -36,25 +35,37 @@ def sweep() -> None:
     """Enqueues leads whose message was lost; buries those whose last attempt failed.
 
     A lead counts as stranded once it has waited for the grace period *and* longer than the message that stands first
-    in the queue: what is older than the whole queue is not in it. So a backlog is never mistaken for a loss.
+    in the queue: what is older than the whole queue is not in it. So a backlog is never mistaken for a loss. Nor is
+    what a worker has just taken; what it has held for the grace period was tried: it is slow, or it died with its host.
     """
     services = current_services()
     upkeep = services.settings.upkeep
     now = datetime.now(UTC)
     worker_heartbeat.beat_tick(services.redis)
-    queue_from = complete_until(services.redis, "scoring")
+    queue_from = queue_depths.complete_until(services.redis, "scoring")
+    grace = timedelta(seconds=upkeep.grace_s)
+    held = queue_depths.held(services.redis, score_leads.name)
+    taken_before = (now - grace).timestamp()
+    died = deaths.noted(services.redis)
+    tried = [lead for lead_ids in died for lead in lead_ids]
+    tried += [lead for message in held if message.taken_at <= taken_before for lead in message.lead_ids]
     with services.session() as db:
+        if tried:
+            unscored.note_try(db, tried)
         stranded = unscored.claim_overdue(
             db,
             now=now,
-            before=datetime.fromtimestamp(min(now.timestamp(), queue_from), UTC) - timedelta(seconds=upkeep.grace_s),
+            before=datetime.fromtimestamp(min(now.timestamp(), queue_from), UTC) - grace,
             max_attempts=upkeep.max_attempts,
             backoff=timedelta(seconds=upkeep.backoff_s),
             limit=upkeep.batch,
+            running=[lead for message in held if message.taken_at > taken_before for lead in message.lead_ids],
         )
         dead = [lead.failed_work for lead in stranded if lead.dead]
         if dead:
             dead_letters.add(db, queue="scoring", task=score_leads.name, deaths=dead)
+    if died:
+        deaths.forget(services.redis, len(died))
     for bundle in batches([lead for lead in stranded if not lead.dead]):
         enqueue_leads(score_leads, bundle)
     services.metrics.requeued.inc(len(stranded) - len(dead))
@@ -171,7 +182,7 @@ def _expire(services: Services, now: datetime) -> None:
 
 
 def batches(stranded: Sequence[unscored.OverdueLead]) -> Iterator[list[int]]:
-    """The first time together, since most were just lost; after that alone, so that poison harms nobody else."""
+    """Those that nobody has tried together, since most were just lost; the others alone, as one may be poison."""
     together = [lead.lead_id for lead in stranded if lead.attempts == 1]
     for start in range(0, len(together), BATCH):
         yield together[start : start + BATCH]

@@ -2,16 +2,20 @@
 
 import logging
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import redis
-from celery.signals import heartbeat_sent, setup_logging, worker_process_init
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.signals import heartbeat_sent, setup_logging, task_failure, worker_process_init
 
 from pipeline import log, metric_files
 from pipeline.settings import loader
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from tasks import counting, worker_heartbeat
+from tasks import counting, deaths, worker_heartbeat
+from tasks.scoring import score_leads
 
 MERGED_EVERY_S = 60.0
 
@@ -35,6 +39,14 @@ def _configure_logging(**_: object) -> None:
 def _start_child(**_: object) -> None:
     """Connections open when they are first used, which is after the fork: processes must not share them."""
     tasks_app.serve(_services)
+
+
+@task_failure.connect
+def _note_death(sender: Any, exception: BaseException, args: Any, **_: object) -> None:
+    """In the parent: which leads a process held that died, since it cannot tell itself."""
+    if sender.name == score_leads.name and isinstance(exception, (WorkerLostError, TimeLimitExceeded)):
+        with suppress(redis.RedisError), redis.Redis.from_url(_settings.redis_url, socket_timeout=1) as connection:
+            deaths.note(connection, args[0])
 
 
 class Marker:

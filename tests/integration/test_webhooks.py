@@ -350,6 +350,46 @@ def test_postgresql_away_and_back(settings: Settings) -> None:
             server.stop()
 
 
+@pytest.mark.parametrize("code", ["53100", "53200", "53300", "25006", "57P03", "58030"])
+@pytest.mark.parametrize("table", ["leads", "timeline"])
+def test_a_server_that_cannot_save_is_no_fault_of_the_webhook(
+    served: Api, services: Services, code: str, table: str
+) -> None:
+    """A full disk, no memory, too many sessions, read-only, starting, a disk that fails."""
+    execute(
+        services,
+        f"""
+        CREATE FUNCTION unfit() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'unfit' USING ERRCODE = '{code}'; END $$;
+        CREATE TRIGGER unfit BEFORE INSERT ON {table} EXECUTE FUNCTION unfit()
+        """,
+    )
+    body = delivery("unfit")
+    headers = served.signed(body)
+    try:
+        problem = served.http.post("/webhooks/standard", content=body, headers=headers)
+        refused(problem, 503)
+        assert int(problem.headers["Retry-After"]) >= 1
+        assert stored(services) == 0
+    finally:
+        execute(services, "DROP FUNCTION unfit CASCADE")
+    assert served.http.post("/webhooks/standard", content=body, headers=headers).status_code == 202
+    assert value(services, "SELECT count(*) FROM leads") == 1
+
+
+def test_the_first_of_everything_after_all_sessions_ended_is_as_any_other(settings: Settings) -> None:
+    """Nobody sweeps here, so a score that is lost stays lost."""
+    end_all = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name AND pid <> :own"
+    with open_services(settings) as services, api(settings) as running, worker(settings, "scoring"):
+        for n in range(1, 4):
+            assert running.tell(f"L{n}").status_code == 202
+            eventually(lambda n=n: value(services, "SELECT count(*) FROM scores") == n)
+            assert running.get("/api/v1/leads").json()["total"] == n
+            with services.session() as db:
+                here = db.execute(text("SELECT current_database(), pg_backend_pid()")).one()
+                db.execute(text(end_all), {"name": here[0], "own": here[1]})
+
+
 def test_redis_away_and_back(settings: Settings) -> None:
     impatient = {"SERVICE6_UPKEEP__GRACE_S": "0", "SERVICE6_UPKEEP__TICK_S": "0.5"}
     with directory() as path, open_services(settings) as services:

@@ -59,9 +59,9 @@ def update(db: Session, rows: Sequence[LeadRow]) -> None:
     db.execute(UPDATE, {**_parameters(rows), "ids": [row.id for row in rows]})
 
 
-def waiting(db: Session, lead_ids: Sequence[int]) -> list[UnscoredLead]:
-    """Those of the leads that still need a score, as they are now."""
-    return [UnscoredLead(*row) for row in db.execute(WAITING, {"ids": list(lead_ids)})]
+def waiting(db: Session, lead_ids: Sequence[int], *, untried: bool = False) -> list[UnscoredLead]:
+    """Those of the leads that still need a score, as they are now; with `untried`, if no attempt is counted yet."""
+    return [UnscoredLead(*row) for row in db.execute(WAITING, {"ids": list(lead_ids), "untried": untried})]
 
 
 def known(db: Session, lead_ids: Sequence[int]) -> list[KnownLead]:
@@ -138,6 +138,7 @@ WAITING = text("""
       FROM unscored u
       JOIN leads l ON l.id = u.lead_id
      WHERE u.lead_id = ANY(CAST(:ids AS bigint[])) AND NOT u.dead
+       AND (u.attempts = 0 OR NOT :untried)
      ORDER BY l.id
 """)
 

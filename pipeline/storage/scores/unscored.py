@@ -45,18 +45,35 @@ def insert_parameters(revisions: Sequence[tuple[int, int]], due: datetime) -> di
 
 
 def claim_overdue(
-    db: Session, *, now: datetime, before: datetime, max_attempts: int, backoff: timedelta, limit: int
+    db: Session,
+    *,
+    now: datetime,
+    before: datetime,
+    max_attempts: int,
+    backoff: timedelta,
+    limit: int,
+    running: Sequence[int] = (),
 ) -> list[OverdueLead]:
     """Takes leads that are due, have waited since `before` and were not enqueued since; counts an attempt for each.
 
     The next is due after `backoff`, doubled with each attempt. A lead whose attempts are used up is marked dead. Rows
-    that another upkeep holds are left to it.
+    that another upkeep holds are left to it, and the leads that are `running` to their worker.
     """
     parameters = {"now": now, "before": before, "most": max_attempts, "backoff": backoff, "limit": limit}
+    parameters["running"] = list(running)
     return [OverdueLead(*row) for row in db.execute(CLAIM_OVERDUE, parameters)]
 
 
+def note_try(db: Session, lead_ids: Sequence[int]) -> None:
+    """A worker began with these leads and ended without a word: the next attempt is not their first.
+
+    So each goes alone from now on, and the one that ended the worker has no attempt more than others.
+    """
+    db.execute(NOTE_TRY, {"ids": sorted(lead_ids)})
+
+
 def note_error(db: Session, lead_ids: Sequence[int], error: str) -> None:
+    """These leads were tried, and failed."""
     db.execute(NOTE_ERROR, {"ids": sorted(lead_ids), "error": error})
 
 
@@ -98,6 +115,7 @@ CLAIM_OVERDUE = text("""
         SELECT lead_id FROM unscored
          WHERE due <= :now AND since <= :before AND NOT dead
            -- due less its backoff is when it was enqueued last: that message may still wait
+           AND lead_id <> ALL (CAST(:running AS bigint[]))
            AND (attempts = 0 OR due - :backoff * power(2, attempts - 1) <= :before)
          ORDER BY lead_id LIMIT :limit FOR UPDATE SKIP LOCKED
     )
@@ -110,8 +128,16 @@ CLAIM_OVERDUE = text("""
     RETURNING u.lead_id, u.attempts, u.dead, u.error, u.since
 """)
 
+NOTE_TRY = text("""
+    UPDATE unscored u SET attempts = 1
+      FROM (SELECT lead_id FROM unscored
+             WHERE lead_id = ANY(CAST(:ids AS bigint[])) AND attempts = 0
+             ORDER BY lead_id FOR UPDATE) AS s
+     WHERE u.lead_id = s.lead_id
+""")
+
 NOTE_ERROR = text("""
-    UPDATE unscored u SET error = :error
+    UPDATE unscored u SET error = :error, attempts = GREATEST(u.attempts, 1)
       FROM (SELECT lead_id FROM unscored WHERE lead_id = ANY(CAST(:ids AS bigint[])) ORDER BY lead_id FOR UPDATE) AS s
      WHERE u.lead_id = s.lead_id
 """)
