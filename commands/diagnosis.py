@@ -26,6 +26,7 @@ from pipeline.wiring import Services
 from tasks import worker_heartbeat
 from tasks.app import needed
 from workers.command_services import command_services
+from workers.desk.state_checks import examine_state
 from workers.supervisor.api_address import api_url
 
 OLDEST_PYTHON = (3, 11)
@@ -46,7 +47,7 @@ def examine(state_dir: Path | None) -> list[Finding]:
         return [Finding("configuration", "bad", str(error), "correct it, then run `service6 doctor` again")]
     findings = [Finding("configuration", "ok", f"{settings.env}, state in {settings.state_dir}")]
     with command_services(settings) as services:
-        for look in (_python, _disk, _secret_key, examine_sources, _postgresql, _redis, _api):
+        for look in (_python, _disk, _secret_key, examine_state, examine_sources, _postgresql, _redis, _api):
             findings += look(services)
     return findings
 

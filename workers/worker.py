@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 
 import redis
-from celery.signals import heartbeat_sent, setup_logging, worker_process_init
+from celery.signals import heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
 
 from pipeline import log, metric_files
 from pipeline.settings import loader
 from pipeline.wiring import Services
 from tasks import app as tasks_app
 from tasks import counting, worker_heartbeat
+from workers import deadline
 
 MERGED_EVERY_S = 60.0
 
@@ -35,6 +36,12 @@ def _configure_logging(**_: object) -> None:
 def _start_child(**_: object) -> None:
     """Connections open when they are first used, which is after the fork: processes must not share them."""
     tasks_app.serve(_services)
+
+
+@worker_shutting_down.connect
+def _end_in_time(**_: object) -> None:
+    """Where Redis hangs, Celery waits for each of its answers in turn."""
+    deadline.begin(_settings.workers.stop_s, deadline.kill_children)
 
 
 class Marker:

@@ -27,6 +27,7 @@ from pipeline.settings.sections import (
     FlowerSettings,
     IntakeSettings,
     LearningSettings,
+    LogSettings,
     OutboundSettings,
     PublisherSettings,
     RedisSettings,
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     redis: RedisSettings
     api: ApiSettings
     flower: FlowerSettings
+    logs: LogSettings
     workers: WorkerSettings
     intake: IntakeSettings
     publisher: PublisherSettings
