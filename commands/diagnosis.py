@@ -19,6 +19,7 @@ from sqlalchemy import text
 from commands.finding import Finding, Level
 from commands.secret_checks import examine_sealed, examine_secret_key
 from commands.source_checks import examine_sources
+from commands.state_checks import examine_state
 from pipeline.errors import Service6Error
 from pipeline.printable import printable_lines
 from pipeline.settings.loader import load
@@ -49,7 +50,7 @@ def examine(state_dir: Path | None) -> list[Finding]:
         return [Finding("configuration", "bad", str(error), "correct it, then run `service6 doctor` again")]
     findings = [Finding("configuration", "ok", f"{settings.env}, state in {settings.state_dir}")]
     with command_services(settings) as services:
-        for look in (_python, _disk, examine_secret_key, examine_sources, _postgresql, _redis, _api):
+        for look in (_python, _disk, examine_secret_key, examine_state, examine_sources, _postgresql, _redis, _api):
             findings += look(services)
     return findings
 

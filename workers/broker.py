@@ -8,10 +8,13 @@ from celery.signals import setup_logging
 from pipeline import log
 from pipeline.settings import loader
 from tasks import app as tasks_app
+from workers import deadline
 
 app = tasks_app.app
 app.conf.imports = ()
-tasks_app.connect(loader.load())
+_settings = loader.load()
+tasks_app.connect(_settings)
+deadline.end_within(_settings.workers.stop_s)
 
 
 @setup_logging.connect

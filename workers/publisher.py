@@ -31,6 +31,7 @@ from pipeline.storage.operations.outbox import OutboxRow
 from pipeline.storage.outbound import outbound_work
 from pipeline.storage.platform.engine import engine, statements
 from schemas.event import EVENT_VERSION
+from workers import deadline
 
 SCORE = "score"
 DECIDED = "outcome"  # for those who learn; no dashboard is told
@@ -172,8 +173,9 @@ def main() -> None:
     log.configure("publisher")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    deadline.end_within(settings.workers.stop_s)
     heartbeat = settings.state_dir / "heartbeats" / "publisher"
-    heartbeat.parent.mkdir(parents=True, exist_ok=True)
+    heartbeat.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # One connection, because the lead is a lock of that connection.
     connections = engine(
         settings.database_url,

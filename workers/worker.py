@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
-from celery.signals import heartbeat_sent, setup_logging, task_failure, worker_process_init
+from celery.signals import heartbeat_sent, setup_logging, task_failure, worker_process_init, worker_shutting_down
 
 from pipeline import log, metric_files
 from pipeline.settings import loader
@@ -16,6 +16,7 @@ from pipeline.wiring import Services
 from tasks import app as tasks_app
 from tasks import counting, deaths, worker_heartbeat
 from tasks.scoring import score_leads
+from workers import deadline
 
 MERGED_EVERY_S = 60.0
 
@@ -47,6 +48,12 @@ def _note_death(sender: Any, exception: BaseException, args: Any, **_: object) -
     if sender.name == score_leads.name and isinstance(exception, (WorkerLostError, TimeLimitExceeded)):
         with suppress(redis.RedisError), redis.Redis.from_url(_settings.redis_url, socket_timeout=1) as connection:
             deaths.note(connection, args[0])
+
+
+@worker_shutting_down.connect
+def _end_in_time(**_: object) -> None:
+    """Where Redis hangs, Celery waits for each of its answers in turn."""
+    deadline.begin(_settings.workers.stop_s, deadline.kill_children)
 
 
 class Marker:

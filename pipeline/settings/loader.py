@@ -28,6 +28,7 @@ from pipeline.settings.sections import (
     FlowerSettings,
     IntakeSettings,
     LearningSettings,
+    LogSettings,
     OutboundSettings,
     PublisherSettings,
     RedisSettings,
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     redis: RedisSettings
     api: ApiSettings
     flower: FlowerSettings
+    logs: LogSettings
     workers: WorkerSettings
     intake: IntakeSettings
     publisher: PublisherSettings

@@ -50,12 +50,21 @@ class ApiSettings(Section):
 
 
 class FlowerSettings(Section):
+    host: str
     port: int = Field(ge=0, le=65535)
+    names: tuple[str, ...]
+
+
+class LogSettings(Section):
+    bytes: int = Field(ge=10_000)
+    kept: int = Field(ge=0, le=100)
+    check_s: float = Field(gt=0)
 
 
 class WorkerSettings(Section):
     scoring_processes: int = Field(ge=1, le=64)
     rescoring_processes: int = Field(ge=1, le=64)
+    stop_s: float = Field(gt=0)
 
 
 class IntakeSettings(Section):

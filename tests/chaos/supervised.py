@@ -46,7 +46,7 @@ def main(directory: str, names: list[str]) -> None:
             supervisor.start(*standins)
             supervisor.wait_until_ready(*standins, within_s=10)
             print("ready", flush=True)
-            supervisor.watch()
+            supervisor.watch(lambda: None, 3600)
         except Stopped:
             print("stopping", flush=True)
         finally:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -53,6 +55,24 @@ def test_flower_wants_its_password(running: Terminal, place: Place) -> None:
 def test_secrets_are_private(place: Place) -> None:
     names = ("secret-key", "webhook-secret-standard", "flower-password", "servers.json")
     assert {stat.S_IMODE((place.state_dir / name).stat().st_mode) for name in names} == {0o600}
+
+
+@pytest.mark.usefixtures("running")
+def test_nothing_under_the_state_directory_is_anybody_elses(place: Place) -> None:
+    passed_through = {place.state_dir, place.state_dir / "postgres", place.state_dir / "valkey"}
+    allowed = 0o711 if os.geteuid() == 0 else 0o700  # root's servers run as another account
+    seen = 0
+    for folder, folders, files in os.walk(place.state_dir):
+        folders[:] = [name for name in folders if not name.startswith("binaries-")]
+        mode = stat.S_IMODE(Path(folder).stat().st_mode)
+        assert mode & ~(allowed if Path(folder) in passed_through else 0o700) == 0, folder
+        for name in files:
+            with suppress(FileNotFoundError):  # servers make and remove some all the time
+                assert stat.S_IMODE((Path(folder) / name).stat().st_mode) & 0o077 == 0, f"{folder}/{name}"
+                seen += 1
+    assert seen > 100
+    names = {path.name for path in place.state_dir.iterdir()}
+    assert {"logs", "metrics", "heartbeats", "postgres", "valkey", "lock"} <= names
 
 
 def test_no_secret_is_an_argument(running: Terminal, place: Place) -> None:

@@ -2,6 +2,8 @@
 
 from pipeline.settings.loader import Settings, embedded_servers
 
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104
+
 
 def api_url(settings: Settings) -> str:
     """What `service6 up` left for other commands, else the configured host and port; without a slash at the end."""
@@ -10,5 +12,12 @@ def api_url(settings: Settings) -> str:
 
 def origin(settings: Settings) -> str:
     """The API's address as seen from this machine."""
-    host = "127.0.0.1" if settings.api.host in ("", "0.0.0.0") else settings.api.host  # noqa: S104
-    return f"http://{host}:{settings.api.port}"
+    return _seen_from_here(settings.api.host, settings.api.port)
+
+
+def flower_origin(settings: Settings) -> str:
+    return _seen_from_here(settings.flower.host, settings.flower.port)
+
+
+def _seen_from_here(host: str, port: int) -> str:
+    return f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"

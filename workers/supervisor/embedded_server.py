@@ -48,7 +48,7 @@ class Server(ABC):
         self.account = unprivileged()
         self.port = port or free_port()
         self.run: ProgramRun | None = None
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.account.differs:
             self.directory.chmod(0o711)
             if not _reachable(self.directory):

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.settings.loader import Settings
+from pipeline.settings.sections import FlowerSettings
 from tasks import queues
+from workers.supervisor.logs import log_of
 from workers.supervisor.program import Program
-from workers.supervisor.state_dir import log_of
 
 # Together with those of the queues and the servers 30 s, the longest that Ctrl-C may take. Sockets are sent away within
 # DRAIN_S.
@@ -20,6 +21,7 @@ DRAIN_S = 4
 CELERY = (sys.executable, "-m", "celery", "-A")
 WORKER = (*CELERY, "workers.worker", "worker")
 BROKER = (*CELERY, "workers.broker")
+MONITOR = (*CELERY, "workers.monitor")
 
 
 def stop_order() -> tuple[tuple[str, ...], ...]:
@@ -56,7 +58,7 @@ def applications(
         program("publisher", sys.executable, "-m", "workers.publisher"),
         program("beat", *BROKER, "beat", "--scheduler=celery.beat:Scheduler", "--pidfile="),
         # An argument could be read by every user of the machine.
-        program("flower", *_flower(settings.flower.port), FLOWER_BASIC_AUTH=f"service6:{flower_password}"),
+        program("flower", *_flower(settings.flower), FLOWER_BASIC_AUTH=f"service6:{flower_password}"),
     ]
     if sample:
         programs.append(program("simulator", sys.executable, "-m", "workers.simulator", "--sample"))
@@ -84,6 +86,6 @@ def worker(queue: str, processes: int) -> tuple[str, ...]:
     )
 
 
-def _flower(port: int) -> tuple[str, ...]:
+def _flower(flower: FlowerSettings) -> tuple[str, ...]:
     # Without events: three a task would cost more than scoring a lead does.
-    return (*BROKER, "flower", "--address=127.0.0.1", f"--port={port}", "--enable_events=False")
+    return (*MONITOR, "flower", f"--address={flower.host}", f"--port={flower.port}", "--enable_events=False")

@@ -70,7 +70,7 @@ class Program:
 
         `keep` are file descriptors that stay open in the program and in all that it forks.
         """
-        with self.log.open("ab") as log:
+        with open(self.log, "ab", opener=_private) as log:
             return ProgramRun(
                 self,
                 subprocess.Popen(
@@ -152,6 +152,10 @@ def stop(runs: Sequence[ProgramRun]) -> list[int]:
         run.child.send_signal(run.program.stop_signal)  # to one that has ended it does nothing
         run.child.send_signal(signal.SIGCONT)  # one that is stopped (SIGSTOP) would not hear it
     return [_end(run, asked + run.program.grace_s - time.monotonic()) for run in runs]
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _end(run: ProgramRun, within_s: float) -> int:

@@ -1,4 +1,4 @@
-"""The state directory of `service6 up`: who holds it, its secrets, its logs."""
+"""The state directory of `service6 up`: who holds it, its secrets, its addresses."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from workers.supervisor import orphans
 from workers.supervisor.directory_lock import lock_directory
 
 ORPHANS_S = 15.0  # how long the processes of a killed supervisor may take to end
-LOG_BYTES = 10_000_000
-LOGS_KEPT = 3
 
 
 def make(path: Path) -> None:
-    """With the folders above it that are missing; the servers' unprivileged account may pass through, not look."""
+    """With the folders above it that are missing. As root the servers' account may pass through, not look."""
+    mode = 0o711 if os.geteuid() == 0 else 0o700
     for folder in (*reversed(path.parents), path):
         if not folder.exists():
             folder.mkdir()
-            folder.chmod(0o711)
+            folder.chmod(mode)
 
 
 @contextmanager
@@ -104,20 +103,7 @@ def write_private(path: Path, content: str) -> None:
     unfinished.replace(path)
 
 
-def log_of(state_dir: Path, name: str) -> Path:
-    """The program's log, with what it held before moved aside once it is large."""
-    path = state_dir / "logs" / f"{name}.log"
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        for number in range(LOGS_KEPT, 0, -1):
-            older = path.with_suffix(f".log.{number}")
-            newer = path if number == 1 else path.with_suffix(f".log.{number - 1}")
-            if newer.exists():
-                newer.replace(older)
-    return path
-
-
 def empty_directory(path: Path) -> Path:
     shutil.rmtree(path, ignore_errors=True)
-    path.mkdir()
+    path.mkdir(mode=0o700)
     return path

@@ -109,12 +109,16 @@ class Supervisor:
         if status:
             raise TryAgain(f"{program.name} failed; the end of {program.log} says why")
 
-    def watch(self) -> None:
-        """Returns by Stopped alone."""
+    def watch(self, chore: Callable[[], None], every_s: float) -> None:
+        """Returns by Stopped alone; does the chore again and again meanwhile."""
+        chore_at = time.monotonic()
         while True:
             self._restart_the_dead()
+            if time.monotonic() >= chore_at:
+                chore()
+                chore_at = time.monotonic() + every_s
             due = [one.restart_at for one in self._watched.values() if one.restart_at is not None]
-            self._pause(max(0.0, min(due) - time.monotonic()) if due else None)
+            self._pause(max(0.0, min([chore_at, *due]) - time.monotonic()))
 
     def stop(self) -> None:
         for group in self._order:
@@ -146,7 +150,7 @@ class Supervisor:
             one.restart_at = None
             self._say(f"{one.subject.name} runs again")
 
-    def _pause(self, seconds: float | None) -> None:
+    def _pause(self, seconds: float) -> None:
         """Ends early when a signal comes."""
         if self._asked:
             raise Stopped

@@ -19,9 +19,9 @@ from pipeline.security.tokens import mint
 from pipeline.settings.loader import Settings, embedded_servers, load, secret_variable
 from pipeline.settings.server_urls import without_secrets
 from schemas.access import Role
-from workers.supervisor import running_stack
+from workers.supervisor import logs, privacy, running_stack
 from workers.supervisor import state_dir as state
-from workers.supervisor.api_address import origin
+from workers.supervisor.api_address import flower_origin, origin
 from workers.supervisor.embedded_server import Server
 from workers.supervisor.postgres_and_valkey import Postgres, Valkey
 from workers.supervisor.process_table import applications, migration, stop_order
@@ -47,12 +47,17 @@ def up(
     given = {"SERVICE6_API__HOST": host, "SERVICE6_API__PORT": port, "SERVICE6_FLOWER__PORT": flower_port}
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     supervisor = Supervisor(stop_order(), _say)
+    # Whatever anybody makes from here on is private.
+    os.umask(0o077)
     state.make(state_dir)
     with state.held(state_dir, origin(load(state_dir))) as claim, supervisor.signals():
         try:
+            privacy.tighten(state_dir)
+            limits = load(state_dir).logs
+            logs.bound(state_dir, limits)
             overview = _start(state_dir, supervisor, claim, sample=sample)
             _say(overview.after(time.monotonic() - began))
-            supervisor.watch()
+            supervisor.watch(partial(logs.bound, state_dir, limits), limits.check_s)
         except Stopped:
             _say("stopping; a second Ctrl-C kills")
         finally:
@@ -64,7 +69,7 @@ def up(
 def _start(state_dir: Path, supervisor: Supervisor, claim: int, *, sample: bool) -> StartupSummary:
     configured = load(state_dir)
     _require_free(configured.api.host, configured.api.port, "--port")
-    _require_free("127.0.0.1", configured.flower.port, "--flower-port")
+    _require_free(configured.flower.host, configured.flower.port, "--flower-port")
     flower_password, is_new = _secrets(state_dir, configured)
     servers = _embedded(state_dir, configured)
     addresses = {variable: server.url for variable, server in servers.items()}
@@ -95,7 +100,7 @@ def _overview(
         webhook_secret=_place_of_secret(settings),
         token=token,
         token_hours=settings.tokens.access_minutes / 60,
-        flower=f"http://127.0.0.1:{settings.flower.port}",
+        flower=flower_origin(settings),
         flower_password=flower_password,
         database=_shown(settings.database_url, "DATABASE_URL" in servers),
         redis=_shown(settings.redis_url, "REDIS_URL" in servers),
@@ -123,9 +128,9 @@ def _embedded(state_dir: Path, configured: Settings) -> dict[str, Server]:
     left = embedded_servers(state_dir)
     servers: dict[str, Server] = {}
     if configured.database.url.get_secret_value() in ("", left.get("DATABASE_URL")):
-        servers["DATABASE_URL"] = Postgres(state_dir / "postgres", log=state.log_of(state_dir, "postgres"))
+        servers["DATABASE_URL"] = Postgres(state_dir / "postgres", log=logs.log_of(state_dir, "postgres"))
     if configured.redis.url.get_secret_value() in ("", left.get("REDIS_URL")):
-        servers["REDIS_URL"] = Valkey(state_dir / "valkey", log=state.log_of(state_dir, "valkey"))
+        servers["REDIS_URL"] = Valkey(state_dir / "valkey", log=logs.log_of(state_dir, "valkey"))
     return servers
 
 

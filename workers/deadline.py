@@ -1,0 +1,51 @@
+"""A process that is asked to end does so in time, whatever server it waits for: nothing is lost when it is killed.
+
+A server that hangs (stopped, not dead) holds whoever waits for its answer, sometimes in C, where no handler runs.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import billiard
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_within(seconds: float) -> None:
+    """From the main thread: the time runs from the first signal on for which Python has a handler.
+
+    Not for a process that forks, whose children would tell of their own signals.
+    """
+    bell, rope = os.pipe()
+    os.set_blocking(rope, False)
+    signal.set_wakeup_fd(rope, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        while True:
+            if os.read(bell, 1)[0] in STOP_SIGNALS:
+                begin(seconds)
+
+    threading.Thread(target=wait, name="deadline", daemon=True).start()
+
+
+def begin(seconds: float, last: Callable[[], None] = lambda: None) -> None:
+    """The process ends within that time, and does this last; it has no say any more."""
+
+    def end() -> None:
+        try:
+            last()
+        finally:
+            os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+def kill_children() -> None:
+    for child in billiard.active_children():
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGKILL)

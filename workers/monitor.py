@@ -1,0 +1,58 @@
+"""Flower, as `celery -A workers.monitor flower`: it answers to its own names only, and wants its password everywhere.
+
+Flower itself asks for no password at `/metrics`, and answers whatever name a browser was made to believe is this
+machine's (DNS rebinding).
+"""
+
+from ipaddress import ip_address
+from typing import Any
+
+from flower import command
+from flower.app import Flower
+from flower.views.monitor import Metrics
+from tornado.httputil import HTTPServerRequest
+from tornado.web import RequestHandler, authenticated
+
+from pipeline.settings import loader
+from workers.broker import app
+
+__all__ = ["app"]
+
+MISDIRECTED = 421
+OWN_NAMES = frozenset({"localhost"})
+
+
+class Misdirected(RequestHandler):
+    def prepare(self) -> None:
+        self.set_status(MISDIRECTED)
+        self.set_header("Content-Type", "text/plain")
+        self.finish("Flower does not answer to this name; SERVICE6_FLOWER__NAMES says to which it does.\n")
+
+
+class PrivateMetrics(Metrics):  # type: ignore[misc]
+    @authenticated
+    async def get(self) -> None:
+        await super().get()
+
+
+class GuardedFlower(Flower):  # type: ignore[misc]
+    names = OWN_NAMES
+
+    def find_handler(self, request: HTTPServerRequest, **more: Any) -> Any:
+        if not self.answers_to(request.host_name):
+            return self.get_handler_delegate(request, Misdirected)
+        if request.path.rstrip("/").endswith("/metrics"):
+            return self.get_handler_delegate(request, PrivateMetrics)
+        return super().find_handler(request, **more)
+
+    def answers_to(self, name: str) -> bool:
+        """An address needs no look-up, which could lead here from anybody's name."""
+        try:
+            ip_address(name.strip("[]"))
+        except ValueError:
+            return name.lower() in self.names
+        return True
+
+
+GuardedFlower.names = OWN_NAMES | {name.lower() for name in loader.load().flower.names}
+command.Flower = GuardedFlower  # which the command `flower` runs
