@@ -14,6 +14,7 @@ from workers.supervisor.api_address import api_url
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LIFETIME = re.compile(r"(\d{1,7})([smhd])")
 LONGEST = timedelta(days=3650)
+MONITOR_LIFETIME = LONGEST  # nobody is there to sign in again
 
 
 def token_lifetime(text: str) -> timedelta:
@@ -29,6 +30,7 @@ def token_lifetime(text: str) -> timedelta:
 
 def token(settings: Settings, role: Role, *, owners: Sequence[str], sub: str, expires: timedelta | None) -> str:
     """`owners` as the CRM writes them: an e-mail address becomes the pseudonym that its leads carry."""
+    usual = MONITOR_LIFETIME if role.is_machine else timedelta(minutes=settings.tokens.access_minutes)
     with command_services(settings) as services:
         stored = [services.source_map(DEFAULT_SOURCE).owner(owner) for owner in owners]
     return mint(
@@ -36,7 +38,7 @@ def token(settings: Settings, role: Role, *, owners: Sequence[str], sub: str, ex
         role=role,
         sub=sub,
         owners=stored,
-        lifetime=expires or timedelta(minutes=settings.tokens.access_minutes),
+        lifetime=expires or usual,
         now=datetime.now(UTC),
     )
 

@@ -44,11 +44,16 @@ def mint(
     return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": key_id})
 
 
-def verify(secret_key: str, token: str, *, now: datetime | None = None) -> Claims:
-    """What the token says. Raises Expired, or Refused if this deployment did not sign it for access."""
+def verify(secret_key: str, token: str, *, now: datetime | None = None, machines: bool = False) -> Claims:
+    """What the token says. Raises Expired, or Refused if this deployment did not sign it for access.
+
+    A machine's token opens only what asks for it with `machines`.
+    """
     claims = _claims(_signed(_signing_keys(secret_key), token))
     if (now or datetime.now(UTC)) >= claims.expires_at:
         raise Expired("the access token has expired; sign in again")
+    if claims.role.is_machine and not machines:
+        raise Refused("a monitor's token opens /health, /health/ready and /metrics only")
     return claims
 
 

@@ -3,7 +3,7 @@
 from datetime import time
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr
 
 from schemas.run import LeadFilter
 
@@ -30,6 +30,13 @@ class ApiSettings(Section):
     score_leads_a_minute: int = Field(ge=1)
     request_s: float = Field(gt=0)
     connections: int = Field(ge=1)
+    connections_per_address: int = Field(ge=1)
+    url_limit: int = Field(ge=1024)
+    head_limit: int = Field(ge=1024)
+    header_limit: int = Field(ge=16)
+    request_bytes: int = Field(ge=1)
+    request_bytes_per_address: int = Field(ge=1)
+    trusted_proxies: tuple[IPvAnyNetwork, ...]
 
 
 class FlowerSettings(Section):
