@@ -16,6 +16,7 @@ from workers.supervisor.api_address import api_url
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LIFETIME = re.compile(r"(\d{1,7})([smhd])")
 ANSWER_S = 2.0
+MONITOR_LIFETIME = LONGEST  # nobody is there to sign in again
 
 
 def token_lifetime(text: str) -> timedelta:
@@ -31,12 +32,13 @@ def token_lifetime(text: str) -> timedelta:
 
 def token(settings: Settings, role: Role, *, owners: Sequence[str], sub: str, expires: timedelta | None) -> str:
     """`owners` as the CRM writes them: an e-mail address becomes the pseudonym that its leads carry."""
+    usual = MONITOR_LIFETIME if role.is_machine else timedelta(minutes=settings.tokens.access_minutes)
     return mint(
         settings.secret_key.get_secret_value(),
         role=role,
         sub=sub,
         owners=_stored(settings, owners),
-        lifetime=expires or timedelta(minutes=settings.tokens.access_minutes),
+        lifetime=expires or usual,
         now=datetime.now(UTC),
     )
 

@@ -16,7 +16,9 @@ from schemas.access import Role
     "--role", type=click.Choice([role.value for role in Role]), required=True, help="What its bearer may see."
 )
 @click.option("--owner", "owners", multiple=True, help="Whose leads an agent sees, as the CRM names them; repeatable.")
-@click.option("--expires", type=Expiry(), help="How long it is good: 90s, 30m, 12h, 7d.  [default: 12h]")
+@click.option(
+    "--expires", type=Expiry(), help="How long it is good: 90s, 30m, 12h, 7d.  [default: 12h; a monitor's 3650d]"
+)
 @click.option("--sub", default="operator", show_default=True, help="Whom it is for.")
 @click.option("--link", is_flag=True, help="Print the page's address that signs in with it instead.")
 @state_dir_option
@@ -28,11 +30,14 @@ def token(
     \b
     curl -H "Authorization: Bearer $(service6 token --role admin)" http://127.0.0.1:8000/api/v1/leads
     service6 token --role agent --owner "Ada Lovelace" --expires 7d --link
+    service6 token --role monitor  # for Prometheus and probes: /metrics, /health and /health/ready only
     """
     from commands import token_lifetime
 
     if (role == Role.AGENT) != bool(owners):
         raise click.UsageError("an agent needs --owner, and no other role takes it: the others see everybody's leads")
+    if link and Role(role).is_machine:
+        raise click.UsageError("a monitor's token does not open the page: leave out --link")
     configured = settings(state_dir)
     try:
         minted = token_lifetime.token(configured, Role(role), owners=owners, sub=sub, expires=expires)

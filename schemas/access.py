@@ -17,11 +17,17 @@ class Role(StrEnum):
     EXECUTIVE = "executive"
     AGENT = "agent"
     VIEWER = "viewer"
+    MONITOR = "monitor"
+
+    @property
+    def is_machine(self) -> bool:
+        """Prometheus and its like, which live on without a person: they read how the system is, and no lead."""
+        return self is Role.MONITOR
 
     @property
     def sees_attributes(self) -> bool:
         """A viewer learns scores and reasons, not what the lead told us."""
-        return self is not Role.VIEWER
+        return self not in (Role.VIEWER, Role.MONITOR)
 
     @property
     def sees_operations(self) -> bool:
@@ -29,8 +35,13 @@ class Role(StrEnum):
         return self in (Role.ADMIN, Role.EXECUTIVE)
 
     @property
+    def sees_metrics(self) -> bool:
+        """Their totals are of everybody's leads."""
+        return self.sees_operations or self.is_machine
+
+    @property
     def sees_own_leads_only(self) -> bool:
-        return self is Role.AGENT
+        return self in (Role.AGENT, Role.MONITOR)  # a monitor has none
 
 
 def _printable(name: str) -> str:

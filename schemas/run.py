@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, FiniteFloat, StringConstraints
+from pydantic import Field, FiniteFloat, StringConstraints
 
 from schemas.frozen import Frozen
+from schemas.moment import Moment
 from schemas.score import Tier
 
 # PostgreSQL's text holds no NUL.
@@ -43,8 +44,8 @@ class LeadFilter(Frozen):
     tiers: tuple[Tier, ...] = ()
     owners: Words = ()
     stages: Words = ()
-    changed_before: AwareDatetime | None = Field(default=None, description="whose score is older than this")
-    changed_since: AwareDatetime | None = Field(default=None, description="whose score is as young as this")
+    changed_before: Moment | None = Field(default=None, description="whose score is older than this")
+    changed_since: Moment | None = Field(default=None, description="whose score is as young as this")
     other_model: bool = Field(default=False, description="whose score is of another model version than the run's")
     where: Annotated[tuple[AttributeComparison, ...], Field(max_length=20)] = ()
 

@@ -59,8 +59,11 @@ def mint(
     return token
 
 
-def verify(secret_key: str, token: str, *, now: datetime | None = None) -> Claims:
-    """What the token says. Raises Expired, or Refused if this deployment did not sign it for access."""
+def verify(secret_key: str, token: str, *, now: datetime | None = None, machines: bool = False) -> Claims:
+    """What the token says. Raises Expired, or Refused if this deployment did not sign it for access.
+
+    A machine's token opens only what asks for it with `machines`.
+    """
     now = now or datetime.now(UTC)
     if len(token) > TOKEN_LIMIT:
         raise Refused(f"an access token has at most {TOKEN_LIMIT} characters")
@@ -74,6 +77,8 @@ def verify(secret_key: str, token: str, *, now: datetime | None = None) -> Claim
         raise Refused(f"an access token lives {LONGEST.days} days at most")
     if now >= ends:
         raise Expired("the access token has expired; sign in again")
+    if claims.role.is_machine and not machines:
+        raise Refused("a monitor's token opens /health, /health/ready and /metrics only")
     return claims
 
 

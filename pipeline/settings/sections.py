@@ -3,7 +3,7 @@
 from datetime import time
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator
 
 from pipeline.settings import server_urls
 from schemas.run import LeadFilter
@@ -47,6 +47,13 @@ class ApiSettings(Section):
     request_s: float = Field(gt=0)
     answer_s: float = Field(ge=1)
     connections: int = Field(ge=1)
+    connections_per_address: int = Field(ge=1)
+    url_limit: int = Field(ge=1024)
+    head_limit: int = Field(ge=1024)
+    header_limit: int = Field(ge=16)
+    request_bytes: int = Field(ge=1)
+    request_bytes_per_address: int = Field(ge=1)
+    trusted_proxies: tuple[IPvAnyNetwork, ...]
 
 
 class FlowerSettings(Section):

@@ -6,9 +6,11 @@ import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from pipeline.vendors.report import UnreadableBody
+from pipeline.vendors.report import NODE_LIMIT, UnreadableBody
 
 T = TypeVar("T")
+SHORTEST_NODE = 2  # bytes, as `1,`
+QUOTES = 4  # at most, of a node: a key and a text
 
 
 class Body(BaseModel):
@@ -24,11 +26,28 @@ class CamelBody(Body):
 
 
 def parse(body: bytes) -> Any:
-    """Raises Unreadable for what is no JSON; orjson itself ends at 1,024 levels."""
+    """Raises Unreadable for what is no JSON, or too much of it; orjson itself ends at 1,024 levels."""
+    if len(body) > SHORTEST_NODE * NODE_LIMIT and _nodes(body) > NODE_LIMIT:
+        raise UnreadableBody(f"more than {NODE_LIMIT:,} values")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise UnreadableBody(f"not JSON: {error.msg} at byte {error.pos}") from None
+
+
+def _nodes(body: bytes) -> int:
+    """How many values it holds, or up to twice as many: before they are made, since a million take a second to make."""
+    nodes = _separators(body)
+    if nodes <= NODE_LIMIT:
+        return nodes
+    # Only what stands outside of texts counts.
+    bare = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    quotes = bare.count(b'"')
+    return quotes // QUOTES if quotes > QUOTES * (NODE_LIMIT + 1) else _separators(b"".join(bare.split(b'"')[::2]))
+
+
+def _separators(text: bytes) -> int:
+    return text.count(b",") + text.count(b"{") + text.count(b"[")
 
 
 def validated(adapter: TypeAdapter[T], parsed: object, at: str = "") -> T:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from pipeline.vendors.report import UnreadableBody
+from pipeline.vendors.report import NODE_LIMIT, UnreadableBody
 
 DEPTH_LIMIT = 12  # elements within elements
-ELEMENT_LIMIT = 100_000
+TAGS = 2  # of an element
+TOO_MUCH = f"more than {DEPTH_LIMIT} levels or {NODE_LIMIT:,} elements and attributes"
 
 
 @dataclass
@@ -35,6 +36,9 @@ class Element:
 
 def parse(body: bytes) -> Element:
     """The root. Raises Unreadable for what is no XML in UTF-8, or not plain enough."""
+    # The parser itself would read all attributes of an element before it tells of them.
+    if body.count(b"<") > TAGS * (NODE_LIMIT + 1) or body.count(b"=") > NODE_LIMIT:
+        raise UnreadableBody(TOO_MUCH)
     tree = _Tree()
     # A given encoding counts more than a declared one.
     parser = expat.ParserCreate("UTF-8", namespace_separator=" ")
@@ -54,12 +58,12 @@ class _Tree:
     def __init__(self) -> None:
         self.root = Element("", {})
         self._open = [self.root]
-        self._elements = 0
+        self._nodes = 0  # elements and attributes
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        self._elements += 1
-        if len(self._open) > DEPTH_LIMIT or self._elements > ELEMENT_LIMIT:
-            raise UnreadableBody(f"more than {DEPTH_LIMIT} levels or {ELEMENT_LIMIT} elements")
+        self._nodes += 1 + len(attributes)
+        if len(self._open) > DEPTH_LIMIT or self._nodes > NODE_LIMIT:
+            raise UnreadableBody(TOO_MUCH)
         element = Element(_local(name), {_local(key): value for key, value in attributes.items()})
         self._open[-1].children.append(element)
         self._open.append(element)

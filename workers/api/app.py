@@ -1,8 +1,8 @@
 """`python -m workers.api`: HTTP API, webhooks, page and live feed on one port."""
 
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -29,7 +29,15 @@ from schemas.lead import LeadChange
 from tasks import app as tasks_app
 from workers.api.dashboard_files import ALWAYS_ASK, POLICY, Dashboard
 from workers.api.errors import error_response, http_exception_problem
-from workers.api.middleware import API, AnswerDeadline, BodyLimitMiddleware, MetricsMiddleware, WebhookSplit
+from workers.api.middleware import (
+    API,
+    AnswerDeadline,
+    BodyLimitMiddleware,
+    Compressed,
+    MetricsMiddleware,
+    WebhookSplit,
+    without_strange_sockets,
+)
 from workers.api.openapi import docs_routes
 from workers.api.routes import (
     dead_letter_routes,
@@ -40,8 +48,9 @@ from workers.api.routes import (
     run_routes,
     training_routes,
 )
+from workers.readiness import Readiness
 from workers.relay.app import Relay
-from workers.server import server_options
+from workers.server import allow_connections, server_options
 from workers.webhooks.endpoint import WebhookEndpoint
 from workers.webhooks.enqueuer import Enqueuer
 from workers.webhooks.intake import Intake
@@ -69,7 +78,8 @@ CORS: dict[str, Any] = {
 def create_app(services: Services) -> WebhookSplit:
     services.scorer  # noqa: B018 - a scorecard that makes no sense must stop the start, not lead after lead
     enqueuer = make_enqueuer(services)
-    intake = make_intake(services, enqueuer)
+    readiness = Readiness(services)
+    intake = make_intake(services, enqueuer, readiness.saving)
     relay = Relay(services.settings, services.metrics)
 
     @asynccontextmanager
@@ -83,6 +93,7 @@ def create_app(services: Services) -> WebhookSplit:
             await relay.drain()
             await intake.stop()
             enqueuer.stop()
+            readiness.close()
 
     app = FastAPI(
         title="Service 6",
@@ -94,6 +105,7 @@ def create_app(services: Services) -> WebhookSplit:
         exception_handlers=HANDLERS,
     )
     app.state.services = services
+    app.state.readiness = readiness
     webhooks = WebhookEndpoint(
         receivers(services),
         intake,
@@ -106,6 +118,8 @@ def create_app(services: Services) -> WebhookSplit:
         app.include_router(router)
     app.router.routes.extend(docs_routes.routes({**POLICY, **ALWAYS_ASK}))
     app.router.routes.append(DashboardMount("/", Dashboard()))
+    app.router.default = without_strange_sockets(app.router.default)
+    app.add_middleware(Compressed)
     app.add_middleware(BodyLimitMiddleware, limit=lead_list_routes.BODY_LIMIT)
     app.add_middleware(AnswerDeadline, answer_s=services.settings.api.answer_s)
     app.add_middleware(MetricsMiddleware, metrics=services.metrics)
@@ -118,7 +132,8 @@ class DashboardMount(Mount):
     """All that is no address of the API: there a wrong method is told as such, and not as a page that is missing."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return (Match.NONE, {}) if scope["path"].startswith(API) else super().matches(scope)
+        elsewhere = scope["type"] != "http" or scope["path"].startswith(API)
+        return (Match.NONE, {}) if elsewhere else super().matches(scope)
 
 
 def make_enqueuer(services: Services) -> Enqueuer:
@@ -126,12 +141,15 @@ def make_enqueuer(services: Services) -> Enqueuer:
     return Enqueuer(linger_s=limits.linger_ms / 1000, message_leads=limits.message_leads, metrics=services.metrics)
 
 
-def make_intake(services: Services, enqueuer: Enqueuer) -> Intake:
+def make_intake(
+    services: Services, enqueuer: Enqueuer, saving: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Intake:
+    """`saving` stands around each transaction."""
     limits = services.settings.intake
     saver = lead_saver(services)
 
     def save_group(changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
-        with transaction(services.intake) as db:
+        with saving(), transaction(services.intake) as db:
             return saver.save(db, changes, received_at)
 
     return Intake(
@@ -188,6 +206,7 @@ def main() -> None:
     # Three threads take turns: by default one that computes keeps the others from their answers for 5 ms.
     sys.setswitchinterval(SWITCH_S)
     loaded = loader.load()
+    allow_connections(loaded)
     tasks_app.connect(loaded)
     uvicorn.run(
         create_app(Services(loaded, answer_s=loaded.api.answer_s)),

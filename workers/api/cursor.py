@@ -4,11 +4,12 @@ import base64
 from datetime import datetime
 from typing import NoReturn, Self
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from pipeline.errors import Malformed
 from pipeline.storage.leads.lead_list import ListedLead, Sort
 from schemas.frozen import Frozen
+from schemas.moment import Moment
 
 Value = float | datetime
 
@@ -38,7 +39,7 @@ class Cursor(Place):
     sort: Sort
     lead_id: int = Field(ge=1, le=2**63 - 1)
     score: float | None = Field(default=None, ge=0, le=100)
-    updated_at: AwareDatetime | None = None
+    updated_at: Moment | None = None
 
     @classmethod
     def after(cls, last: ListedLead, sort: Sort) -> Self:

@@ -17,6 +17,14 @@ class TooLarge(GiveUp):
     """The body exceeds the limit."""
 
 
+class UrlTooLong(GiveUp):
+    """The address, with its query, exceeds the limit."""
+
+
+class HeadTooLarge(GiveUp):
+    """The headers are too many, or too long."""
+
+
 class NotFound(GiveUp):
     """There is no such thing, or not for this reader."""
 
@@ -33,9 +41,13 @@ class OverBudget(TryAgain):
     """This user asks more often than one may."""
 
 
+NO_METRICS = "metrics are for admins, executives and monitors; `service6 token --role monitor` makes a token for one"
+
 # The most particular first.
 STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (TooLarge, 413, "Content Too Large"),
+    (UrlTooLong, 414, "URI Too Long"),
+    (HeadTooLarge, 431, "Request Header Fields Too Large"),
     (NotFound, 404, "Not Found"),
     (Malformed, 400, "Bad Request"),
     (Conflict, 409, "Conflict"),

@@ -22,7 +22,8 @@ from pipeline.redis_store.change_stream import ChangeStreamReader
 from pipeline.security import tokens
 from pipeline.settings.loader import Settings, load
 from schemas.feed import PATH, CloseCode
-from workers.api.errors import error_response
+from workers.api.errors import NO_METRICS, Forbidden, error_response
+from workers.api.middleware import without_strange_sockets
 from workers.bearer import MISSING, bearer_token
 from workers.exposition import exposition
 from workers.relay.admission import Admission, origin_allowed
@@ -31,7 +32,7 @@ from workers.relay.hub import Hub
 from workers.relay.message_rate import UserPaces
 from workers.relay.socket_session import Ended, Parts, Session, spread_s
 from workers.relay.stream_consumer import ANSWER_S, StreamConsumer
-from workers.server import server_options
+from workers.server import allow_connections, server_options
 
 logger = logging.getLogger(__name__)
 
@@ -149,16 +150,20 @@ def create_relay(settings: Settings, metrics: Metrics | None = None) -> Starlett
         token = bearer_token(request.headers)
         if token is None:
             raise Refused(MISSING)
-        tokens.verify(settings.secret_key.get_secret_value(), token)
+        if not tokens.verify(settings.secret_key.get_secret_value(), token, machines=True).role.sees_metrics:
+            raise Forbidden(NO_METRICS)
         return Response(exposition(settings.metrics_dir), media_type=CONTENT_TYPE_LATEST)
 
     routes = [*relay.routes(), Route("/health/live", _live), Route("/metrics", figures)]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={Service6Error: error_response})
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={Service6Error: error_response})
+    app.router.default = without_strange_sockets(app.router.default)
+    return app
 
 
 def main() -> None:
     settings = load()
     log.configure("relay")
+    allow_connections(settings)
     uvicorn.run(
         create_relay(settings),
         host=settings.api.host,

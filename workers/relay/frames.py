@@ -119,6 +119,8 @@ class FrameProtocol(PartialReading):
         if self.close_sent:
             raise ClientDisconnected
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # uvicorn would log an error for each client that was refused
 
 
 class PlainSink:

@@ -5,12 +5,14 @@ https://marketplace.gohighlevel.com/docs/webhook/WebhookIntegrationGuide
 """
 
 from collections import Counter
+from typing import Annotated
 
-from pydantic import AwareDatetime, ConfigDict, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from pipeline.vendors import json_body
 from pipeline.vendors.json_body import CamelBody
 from pipeline.vendors.report import ExternalId, IgnoredReason, LeadEvent, WebhookReport, Word, digest
+from schemas.moment import VendorMoment
 
 CONTACTS = frozenset({"ContactCreate", "ContactUpdate", "ContactDndUpdate", "ContactTagUpdate"})
 OPPORTUNITIES = frozenset(
@@ -24,6 +26,7 @@ OPPORTUNITIES = frozenset(
     }
 )
 DELETED = frozenset({"ContactDelete", "OpportunityDelete"})
+FIELD_LIMIT = 1000  # custom fields of one contact
 ENVELOPE = frozenset({"appId", "versionId", "companyId"})
 
 
@@ -45,8 +48,8 @@ class Contact(CamelBody):
     id: ExternalId
     location_id: ExternalId
     webhook_id: Word | None = None
-    timestamp: AwareDatetime  # or nobody could tell a body that is sent again years later
-    custom_fields: list[CustomField] | None = None
+    timestamp: VendorMoment  # or nobody could tell a body that is sent again years later
+    custom_fields: Annotated[list[CustomField], Field(max_length=FIELD_LIMIT, fail_fast=True)] | None = None
 
 
 class Opportunity(Contact):

@@ -6,7 +6,7 @@ So a lead's attributes build up event by event. https://developers.hubspot.com/d
 from collections import Counter
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from pipeline.vendors import json_body
 from pipeline.vendors.json_body import CamelBody
@@ -20,6 +20,7 @@ from pipeline.vendors.report import (
     digest,
     why_ignored,
 )
+from schemas.moment import VendorMoment
 
 # Newer subscriptions say `object.propertyChange` and the kind of object by number.
 OBJECT_TYPES = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket", "0-136": "lead"}
@@ -38,7 +39,7 @@ class Change(CamelBody):
     subscription_id: ExternalId
     portal_id: ExternalId
     object_id: ExternalId
-    occurred_at: AwareDatetime  # milliseconds
+    occurred_at: VendorMoment  # milliseconds
     property_name: Word | None = None
     property_value: object = None
 

@@ -3,11 +3,12 @@
 from collections import Counter
 from typing import Literal
 
-from pydantic import AwareDatetime, ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from pipeline.vendors import json_body
 from pipeline.vendors.json_body import Body, plain
 from pipeline.vendors.report import ExternalId, IgnoredReason, LeadEvent, WebhookReport, Word, digest, why_ignored
+from schemas.moment import VendorMoment
 
 CHANGES = frozenset({"create", "change"})
 DELETIONS = {"delete": IgnoredReason.DELETION}
@@ -25,7 +26,7 @@ class Announcement(Body):
 
 class Meta(Body):
     company_id: ExternalId
-    timestamp: AwareDatetime
+    timestamp: VendorMoment
     id: Word | None = None
 
 

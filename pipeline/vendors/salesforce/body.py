@@ -20,6 +20,7 @@ from pipeline.vendors.report import (
     Word,
 )
 from pipeline.vendors.xml_body import Element
+from schemas.moment import nearest_in_utc
 
 EXTERNAL_ID = TypeAdapter(ExternalId)
 WORD = TypeAdapter(Word)
@@ -80,7 +81,7 @@ def _moment(field: Element) -> datetime | None:
         moment = datetime.fromisoformat(field.text.strip())
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return nearest_in_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _text(kind: TypeAdapter[str], parent: Element, name: str, pointer: str) -> str:

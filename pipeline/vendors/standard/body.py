@@ -2,11 +2,12 @@
 
 from collections import Counter
 
-from pydantic import AwareDatetime, ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from pipeline.vendors import json_body
 from pipeline.vendors.json_body import Body
 from pipeline.vendors.report import ExternalId, LeadEvent, WebhookReport, Word
+from schemas.moment import VendorMoment
 
 
 class Data(Body):
@@ -19,7 +20,7 @@ class Data(Body):
 
 class Delivery(Body):
     type: Word
-    timestamp: AwareDatetime
+    timestamp: VendorMoment
     data: Data
 
 

@@ -6,7 +6,7 @@ https://www.zoho.com/crm/developer/docs/api/v8/notifications/overview.html
 from collections import Counter
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from pipeline.vendors import json_body
 from pipeline.vendors.json_body import Body, plain
@@ -20,6 +20,7 @@ from pipeline.vendors.report import (
     digest,
     why_ignored,
 )
+from schemas.moment import VendorMoment
 
 CHANGES = frozenset({"insert", "update"})
 DELETIONS = {"delete": IgnoredReason.DELETION}
@@ -31,7 +32,7 @@ class Affected(Body):
 
 
 class Notification(Body):
-    server_time: AwareDatetime  # milliseconds
+    server_time: VendorMoment  # milliseconds
     module: Word
     operation: Word
     ids: Annotated[list[ExternalId], Field(max_length=EVENT_LIMIT, fail_fast=True)]

@@ -13,8 +13,9 @@ Json = dict[str, Any]
 DESCRIPTION = """\
 Scores CRM leads the moment they arrive, and explains every score.
 
-Every route but the webhooks, `/health/live` and the page needs an access token; `service6 token` makes one. A viewer
-sees scores and reasons but no attributes, an agent own leads only, executives and admins all of them.
+Every route but the webhooks, `/health/live`, the status of `/health/ready` and the page needs an access token;
+`service6 token` makes one. A viewer sees scores and reasons but no attributes, an agent own leads only, executives and
+admins all of them. A monitor, which is a machine, reads `/health`, `/health/ready` and `/metrics` and nothing else.
 
 Errors are problem details (RFC 9457). Ids are strings. Listings continue with `next_cursor`.
 """

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from pipeline.errors import Malformed, Refused, TryAgain
 from pipeline.leads.attributes import flatten
@@ -16,10 +16,12 @@ from pipeline.wiring import Services
 from schemas.access import Claims, Role
 from schemas.api import Choices, ContactLookup, LeadPage, ScoreLeadRequest
 from schemas.event import Position
+from schemas.moment import Moment
 from schemas.score import LeadScore, Tier
 from workers.api import views
 from workers.api.cursor import Cursor
 from workers.api.errors import Forbidden, NotFound, OverBudget
+from workers.api.json_route import JsonRoute
 from workers.api.openapi.problem_responses import problems
 from workers.bearer import MISSING
 
@@ -31,7 +33,7 @@ BODY_LIMIT = 1 << 20  # bytes; a body is read before its token is looked at
 bearer = HTTPBearer(
     scheme_name="accessToken", bearerFormat="JWT", auto_error=False, description="`service6 token` makes one"
 )
-router = APIRouter(prefix="/api/v1", tags=["leads"])
+router = APIRouter(prefix="/api/v1", tags=["leads"], route_class=JsonRoute)
 
 LeadId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 # PostgreSQL's text holds no NUL.
@@ -45,7 +47,7 @@ def _no_number(value: object) -> object:
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_no_number)]
+ChangedSince = Annotated[Moment, BeforeValidator(_no_number)]
 
 
 def current_services(request: Request) -> Services:
@@ -53,16 +55,23 @@ def current_services(request: Request) -> Services:
     return made
 
 
-def current_user(
-    services: Annotated[Services, Depends(current_services)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-) -> Claims:
+CurrentServices = Annotated[Services, Depends(current_services)]
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+def anybody(services: CurrentServices, credentials: Credentials) -> Claims:
+    """A person, or a machine that watches how the system is."""
     if credentials is None:
         raise Refused(MISSING)
-    return tokens.verify(services.settings.secret_key.get_secret_value(), credentials.credentials)
+    return tokens.verify(services.settings.secret_key.get_secret_value(), credentials.credentials, machines=True)
 
 
-CurrentServices = Annotated[Services, Depends(current_services)]
+def current_user(who: Annotated[Claims, Depends(anybody)]) -> Claims:
+    if who.role.is_machine:
+        raise Forbidden("a monitor reads /health, /health/ready and /metrics only")
+    return who
+
+
 CurrentUser = Annotated[Claims, Depends(current_user)]
 
 
@@ -129,7 +138,7 @@ def list_leads(
     stage: Annotated[list[Name], Query(max_length=20)] = [],  # noqa: B006
     id: Annotated[list[LeadId], Query(max_length=PAGE_LIMIT)] = [],  # noqa: B006
     q: Annotated[Name, Query(description="how the external id begins, in upper or lower case")] = "",
-    changed_since: Moment | None = None,
+    changed_since: ChangedSince | None = None,
     sort: lead_list.Sort = "-score",
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,

@@ -23,10 +23,11 @@ from tasks.model_monitoring import accuracy_of
 from workers.api import training_views
 from workers.api.errors import NotFound
 from workers.api.idempotency import IdempotencyKey, idempotent
+from workers.api.json_route import JsonRoute
 from workers.api.openapi.problem_responses import problems
 from workers.api.routes.lead_list_routes import BODY_LIMIT, AdminUser, CurrentServices, OperationsUser
 
-router = APIRouter(prefix="/api/v1/models", tags=["models"])
+router = APIRouter(prefix="/api/v1/models", tags=["models"], route_class=JsonRoute)
 
 Version = Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9-]+$")]
 

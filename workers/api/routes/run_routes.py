@@ -13,10 +13,11 @@ from schemas.run import Preview, Run, RunAction, RunPage, RunRequest
 from workers.api import run_actions
 from workers.api.errors import NotFound
 from workers.api.idempotency import IdempotencyKey, idempotent
+from workers.api.json_route import JsonRoute
 from workers.api.openapi.problem_responses import problems
 from workers.api.routes.lead_list_routes import BODY_LIMIT, PAGE_LIMIT, AdminUser, CurrentServices, OperationsUser
 
-router = APIRouter(prefix="/api/v1/rescore-runs", tags=["rescoring"])
+router = APIRouter(prefix="/api/v1/rescore-runs", tags=["rescoring"], route_class=JsonRoute)
 
 RunId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 

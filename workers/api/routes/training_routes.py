@@ -11,10 +11,11 @@ from tasks.learning import enqueue_training
 from workers.api import training_views
 from workers.api.errors import NotFound
 from workers.api.idempotency import IdempotencyKey, idempotent
+from workers.api.json_route import JsonRoute
 from workers.api.openapi.problem_responses import problems
 from workers.api.routes.lead_list_routes import BODY_LIMIT, PAGE_LIMIT, AdminUser, CurrentServices, OperationsUser
 
-router = APIRouter(prefix="/api/v1/trainings", tags=["models"])
+router = APIRouter(prefix="/api/v1/trainings", tags=["models"], route_class=JsonRoute)
 
 TrainingId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 

@@ -1,5 +1,6 @@
 """Bodies that a vendor sends and no lead comes of: what is left out is counted, of what is wrong the place is told."""
 
+import tracemalloc
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -7,6 +8,7 @@ import orjson
 import pytest
 
 from pipeline.errors import Malformed
+from pipeline.vendors.gohighlevel.body import FIELD_LIMIT
 from pipeline.vendors.report import EVENT_LIMIT, IgnoredReason
 from pipeline.wiring import Services
 from tests.support.crm import SAMPLE_VENDORS, expected, sequence
@@ -19,6 +21,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 HUBSPOT = orjson.loads(sequence("hubspot")[0])[1]
 GHL = orjson.loads(sequence("gohighlevel")[0])
 PIPEDRIVE = orjson.loads(sequence("pipedrive")[0])
+STANDARD = orjson.loads(sequence("standard")[0])
 ZOHO = orjson.loads(sequence("zoho")[0])
 SALESFORCE = sequence("salesforce")[0]
 
@@ -108,7 +111,7 @@ def test_newer_subscriptions_name_the_record_by_number(services: Services) -> No
         ("hubspot", orjson.dumps([{**HUBSPOT, "occurredAt": 10**18}]), "/0/occurredAt"),
         ("hubspot", orjson.dumps([{**HUBSPOT, "occurredAt": "soon"}]), "/0/occurredAt"),
         ("hubspot", orjson.dumps([HUBSPOT] * 10_000), ""),
-        ("hubspot", b"[" + b"{}," * 300_000 + b"{}]", "/0/subscriptionType"),
+        ("hubspot", b"[" + b"{}," * 5_000 + b"{}]", "/0/subscriptionType"),
         ("gohighlevel", orjson.dumps({**GHL, "id": ""}), "/id"),
         ("gohighlevel", orjson.dumps({**GHL, "type": 7}), "/type"),
         ("gohighlevel", orjson.dumps({**GHL, "timestamp": None}), "/timestamp"),
@@ -133,7 +136,8 @@ def test_newer_subscriptions_name_the_record_by_number(services: Services) -> No
         (
             "salesforce",
             SALESFORCE.replace(
-                b"</notifications>", b"<Notification><sObject/></Notification>" * 10_000 + b"</notifications>"
+                b"</notifications>",
+                b"<Notification><sObject/></Notification>" * (EVENT_LIMIT + 1) + b"</notifications>",
             ),
             "/Envelope/Body/notifications",
         ),
@@ -144,6 +148,54 @@ def test_a_wrong_shape_is_told_with_its_place(services: Services, name: str, bod
     with pytest.raises(Malformed) as caught:
         body_parser(services, name).report(body)
     assert caught.value.pointer == pointer
+
+
+VALUES = {
+    "objects": b"[" + b"{}," * 300_000 + b"1]",
+    "lists": b"[" + b"[]," * 300_000 + b"1]",
+    "numbers": b"[" + b"1," * 450_000 + b"1]",
+    "keys": b"{" + b",".join(b'"%x":1' % n for n in range(90_000)) + b"}",
+    "texts": b"[" + b'"",' * 300_000 + b"1]",
+    "open": b'["' + b'\\",' * 300_000,
+}
+
+
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES.keys())
+@pytest.mark.parametrize("name", [name for name in SAMPLE_VENDORS if name != "salesforce"])
+def test_too_many_values_are_refused_before_they_are_made(services: Services, name: str, values: bytes) -> None:
+    body = orjson.dumps({"id": 1}).replace(b"1", values)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Malformed, match=r"more than 20,000 values|not JSON"):
+            body_parser(services, name).report(body)
+        assert tracemalloc.get_traced_memory()[1] < 20 * len(body)  # made, they would be 60 times as much
+    finally:
+        tracemalloc.stop()
+
+
+def test_commas_and_brackets_in_a_text_are_no_values(services: Services) -> None:
+    text = """{"quoted \\", twice"},[""" * 20_000
+    report = body_parser(services, "standard").report(orjson.dumps({**STANDARD, "data": {"id": "1", "notes": text}}))
+    assert [event.attributes for event in report.events] == [{"notes": text}]
+
+
+def test_as_many_custom_fields_as_a_contact_may_have(services: Services) -> None:
+    wrong = orjson.dumps({**GHL, "customFields": [1] * (FIELD_LIMIT + 1)})
+    with pytest.raises(Malformed, match="valid dictionary"):
+        body_parser(services, "gohighlevel").report(wrong)
+    many = orjson.dumps({**GHL, "customFields": [{"id": "a", "value": 1}] * (FIELD_LIMIT + 1)})
+    with pytest.raises(Malformed, match="at most 1000 items"):
+        body_parser(services, "gohighlevel").report(many)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [b"<a/>" * 30_000, b"<a>1</a>" * 30_000, b"<a " + b" ".join(b'x%d="1"' % n for n in range(30_000)) + b"/>"],
+    ids=["elements", "texts", "attributes"],
+)
+def test_too_many_elements_or_attributes_are_refused(services: Services, inside: bytes) -> None:
+    with pytest.raises(Malformed, match="20,000 elements"):
+        body_parser(services, "salesforce").report(SALESFORCE.replace(b"<sf:Company>", inside + b"<sf:Company>"))
 
 
 def test_elements_nested_too_deep(services: Services) -> None:

@@ -12,6 +12,7 @@ from workers.api.openapi.docs_routes import API, EVENTS
 from workers.api.openapi.write import documents
 
 FREE = {"/health/live"}
+OPTIONAL = {"/health/ready"}  # tells more to those who have a token
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,7 @@ def test_every_operation_says_what_it_does_who_may_and_how_it_fails(api: dict[st
         if path.startswith("/webhooks/"):
             continue
         assert bool(operation.get("security")) == (path not in FREE), path
+        assert ({} in operation.get("security", [])) == (path in OPTIONAL), path
         assert ("401" in operation["responses"]) == (path not in FREE), path
     names = [operation["operationId"] for _, operation in operations(api)]
     assert len(names) == len({*names})

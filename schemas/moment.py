@@ -1,0 +1,30 @@
+"""Moments as others give them, in UTC: PostgreSQL refuses offsets of 16 hours and more, which ISO 8601 allows."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime
+
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+LATEST = datetime.max.replace(tzinfo=UTC)
+
+
+def in_utc(value: datetime) -> datetime:
+    """Raises ValueError for the first and last hours of all, which UTC does not have."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a moment must be within the years 1 to 9999 in UTC") from None
+
+
+def nearest_in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        return EARLIEST if value.year == EARLIEST.year else LATEST
+
+
+# As a client of ours asks for it, and can mend it.
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
+# As a vendor tells it: its lead is worth more than the hour.
+VendorMoment = Annotated[AwareDatetime, AfterValidator(nearest_in_utc)]
