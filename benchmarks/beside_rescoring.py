@@ -21,7 +21,7 @@ from pipeline.storage.runs import rescore_runs
 from pipeline.wiring import Services
 from schemas.run import RunState
 from tasks.app import connect
-from tasks.run_messages import enqueue_slices
+from tests.support.runs import dispatch
 from workers.supervisor.process_table import worker
 
 RATE = 100
@@ -41,7 +41,7 @@ class Runs:
         while not self._ended.is_set():
             self.number += 1
             begun = begin(self._services, CLOCK + timedelta(days=60 * (self.number % 2)))
-            enqueue_slices(self._services, int(begun.id))
+            dispatch(self._services, int(begun.id))
             while begun.state == RunState.RUNNING and not self._ended.wait(LOOK_S):
                 with self._services.reading() as db:
                     begun = rescore_runs.find(db, int(begun.id)) or begun

@@ -18,12 +18,13 @@ from datetime import UTC, datetime
 from benchmarks.bench import bench_services, bundles, fill, forget_scores, process, scored, scoring_worker
 from benchmarks.learned import in_charge, learn
 from benchmarks.record import record
+from pipeline import task_calls
+from pipeline.services.score_leads import REALTIME
 from pipeline.settings import loader
 from pipeline.storage.leads import lead_rows
 from pipeline.storage.scores import score_writes
 from pipeline.wiring import Services
-from tasks.app import app, connect, enqueue_leads
-from tasks.scoring import REALTIME, score_leads
+from tasks.app import app, connect, deliver
 
 LEADS = 30_000
 NAIVE_LEADS = 3_000
@@ -68,7 +69,7 @@ def ours(services: Services, ids: Sequence[int]) -> float:
     forget_scores(services)
     app.control.purge()
     for bundle in bundles(ids, BUNDLE):
-        enqueue_leads(score_leads, bundle)
+        deliver(task_calls.score_leads(bundle))
     with scoring_worker(services, PROCESSES):
         return rate(services, len(ids))
 

@@ -29,7 +29,7 @@ from pipeline.storage.scores import packed_scores, run_writes
 from pipeline.wiring import Services
 from schemas.run import LeadFilter, Run, RunState
 from tasks.app import app, connect
-from tasks.run_messages import enqueue_slices
+from tests.support.runs import dispatch
 from workers.supervisor.process_table import worker
 
 LEADS = 1_000_000
@@ -149,7 +149,7 @@ def begin(services: Services, as_of: datetime) -> Run:
 def rescore(services: Services, as_of: datetime | None = None) -> Timed:
     run = begin(services, as_of or CLOCK)
     began = time.perf_counter()
-    enqueue_slices(services, int(run.id))
+    dispatch(services, int(run.id))
     memory = 0
     while run.state == RunState.RUNNING:
         time.sleep(0.02)

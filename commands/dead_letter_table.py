@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
@@ -18,13 +17,10 @@ from schemas.dead_letter import DeadLetter, DeadLetterResolution
 from workers.api.dead_letter_views import dead_letter
 from workers.command_services import command_services
 
-if TYPE_CHECKING:  # a list of them is shown without Celery
-    from tasks.retry_handlers import ReplayResult
-
 BATCH = 500  # letters a transaction
 ERROR_LIMIT = 60  # characters
 
-Settle = Callable[[Services, Session, Sequence[int]], "ReplayResult"]
+Settle = Callable[[Session, Sequence[int]], list[DeadLetterResolution]]
 
 
 def look(settings: Settings, limit: int) -> list[DeadLetter]:
@@ -35,25 +31,26 @@ def look(settings: Settings, limit: int) -> list[DeadLetter]:
 
 def replay(settings: Settings, ids: Sequence[int]) -> list[DeadLetterResolution]:
     """All there are if `ids` is empty. Raises GiveUp, and does nothing, if one of `ids` is not there."""
-    from tasks import app as tasks_app
-    from tasks import retry_handlers
+    from pipeline.services import settle_dead_letters
 
-    def again(services: Services, db: Session, batch: Sequence[int]) -> ReplayResult:
-        grace = timedelta(seconds=services.settings.upkeep.grace_s)
-        return retry_handlers.replay(db, batch, actor=actor(), now=datetime.now(UTC), grace=grace)
+    def again(db: Session, batch: Sequence[int]) -> list[DeadLetterResolution]:
+        return settle_dead_letters.replay(
+            db,
+            batch,
+            actor=actor(),
+            now=datetime.now(UTC),
+            grace=timedelta(seconds=settings.upkeep.grace_s),
+            message_leads=settings.intake.message_leads,
+        )
 
-    tasks_app.connect(settings)
     return _settle(settings, ids, again)
 
 
 def discard(settings: Settings, ids: Sequence[int]) -> list[DeadLetterResolution]:
     """As `replay`."""
-    from tasks import retry_handlers
+    from pipeline.services import settle_dead_letters
 
-    def away(_: Services, db: Session, batch: Sequence[int]) -> ReplayResult:
-        return retry_handlers.ReplayResult(retry_handlers.discard(db, batch, actor=actor()), [])
-
-    return _settle(settings, ids, away)
+    return _settle(settings, ids, lambda db, batch: settle_dead_letters.discard(db, batch, actor=actor()))
 
 
 def text(found: Sequence[DeadLetter]) -> str:
@@ -77,18 +74,15 @@ def summary(settlements: Sequence[DeadLetterResolution]) -> str:
 
 
 def _settle(settings: Settings, ids: Sequence[int], settle: Settle) -> list[DeadLetterResolution]:
-    from tasks.batches import enqueue_batches
-
     with command_services(settings) as services:
         settlements: list[DeadLetterResolution] = []
         for batch in [sorted({*ids})] if ids else _batches(services):
             with services.session() as db:
-                settled = settle(services, db, batch)
-                missing = {*map(str, batch)} - {one.id for one in settled.settlements}
+                settled = settle(db, batch)
+                missing = {*map(str, batch)} - {one.id for one in settled}
                 if ids and missing:
                     raise GiveUp(f"there is no dead letter {min(missing, key=int)}; nothing was done")
-            enqueue_batches(settled.lead_ids, settings.intake.message_leads)
-            settlements += settled.settlements
+            settlements += settled
         return settlements
 
 

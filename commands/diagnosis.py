@@ -22,11 +22,12 @@ from commands.source_checks import examine_sources
 from commands.state_checks import examine_state
 from pipeline.errors import Service6Error
 from pipeline.printable import printable_lines
+from pipeline.redis_store import worker_heartbeat
 from pipeline.settings.loader import load
 from pipeline.storage.platform import migrate
 from pipeline.storage.scores import unscored
 from pipeline.wiring import Services
-from tasks import worker_heartbeat
+from tasks import queues
 from tasks.queues import needed
 from workers.command_services import command_services
 from workers.supervisor.api_address import api_url
@@ -145,7 +146,7 @@ def _redis(services: Services) -> Iterator[Finding]:
         server: Any = services.redis.info()
         persistent = int(server.get("aof_enabled", 0))
         policy = server.get("maxmemory_policy", "unknown")
-        seen = worker_heartbeat.alive_queues(services.redis)
+        seen = worker_heartbeat.alive_queues(services.redis, queues.names())
         ticking = worker_heartbeat.is_ticking(services.redis)
     except (redis.RedisError, Service6Error) as error:
         mend = "start it with `service6 up`, or correct REDIS_URL"

@@ -7,12 +7,13 @@ import redis
 
 from pipeline.errors import TryAgain
 from pipeline.printable import printable_lines
+from pipeline.redis_store import queue_depths
 from pipeline.settings.loader import Settings
 from pipeline.storage.operations import dead_letters
 from pipeline.storage.outbound import outbound_work
 from pipeline.storage.outbound.outbound_work import FETCH, OutboundBacklog
 from pipeline.storage.scores import unscored
-from tasks import queue_depths
+from tasks import queues
 from workers.command_services import command_services
 
 
@@ -49,7 +50,7 @@ def look(settings: Settings) -> WorkState:
     with command_services(settings) as services:
         try:
             running = queue_depths.running_by_queue(services.redis)
-            depths = queue_depths.depths(services.redis)
+            depths = queue_depths.depths(services.redis, queues.names())
         except redis.RedisError as error:
             raise TryAgain(f"Redis does not answer ({type(error).__name__})") from error
         with services.session() as db:

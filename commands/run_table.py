@@ -10,11 +10,11 @@ from redis.exceptions import RedisError
 from commands.actor import actor
 from pipeline.errors import GiveUp, TryAgain
 from pipeline.printable import printable_lines
+from pipeline.redis_store import worker_heartbeat
 from pipeline.settings.loader import Settings
 from pipeline.storage.runs import rescore_runs
 from pipeline.wiring import Services
 from schemas.run import ACTIVE, AttributeComparison, LeadFilter, Preview, Run, RunAction, RunRequest, RunState
-from tasks import worker_heartbeat
 from workers.command_services import command_services
 
 LOOK_S = 0.25
@@ -39,16 +39,13 @@ def comparison(text: str) -> AttributeComparison:
 
 def begin(settings: Settings, asked: RunRequest) -> tuple[Run, bool]:
     """The run, and whether a worker is there to do it."""
-    from tasks import app as tasks_app
-    from workers.api import run_actions
+    from pipeline.services import run_actions
 
     with command_services(settings) as services:
         with services.session() as db:
             run = run_actions.begin_run(services, db, asked, actor())
-        tasks_app.connect(settings)
-        run_actions.notify_workers(services, run)
         with suppress(RedisError):
-            return run, "rescoring" in worker_heartbeat.alive_queues(services.redis)
+            return run, bool(worker_heartbeat.alive_queues(services.redis, ["rescoring"]))
         return run, False
 
 
@@ -87,15 +84,10 @@ def follow(settings: Settings, run_id: int, told: Told) -> Run:
 
 
 def steer(settings: Settings, run_id: int, deed: RunAction) -> Run:
-    from tasks import app as tasks_app
-    from workers.api import run_actions
+    from pipeline.services import run_actions
 
-    with command_services(settings) as services:
-        with services.session() as db:
-            run = run_actions.apply_action(db, run_id, deed, actor())
-        tasks_app.connect(settings)
-        run_actions.notify_workers(services, run)
-        return run
+    with command_services(settings) as services, services.session() as db:
+        return run_actions.apply_action(db, run_id, deed, actor(), window=settings.rescoring.window)
 
 
 def table(found: Sequence[Run]) -> str:

@@ -7,14 +7,15 @@ from contextlib import contextmanager
 import redis
 
 from commands.actor import actor
-from pipeline.errors import Conflict, GiveUp
+from pipeline.errors import GiveUp
 from pipeline.printable import printable_lines
+from pipeline.redis_store import worker_heartbeat
+from pipeline.services.request_training import request_as_person as request_training_as
 from pipeline.settings.loader import Settings
 from pipeline.storage.models import champions, trainings
 from pipeline.wiring import Services
 from schemas.model_card import ModelCard
-from schemas.training import Training, TrainingOptions, TrainingReason, TrainingState
-from tasks import worker_heartbeat
+from schemas.training import Training, TrainingOptions, TrainingState
 from workers.api.training_views import training
 from workers.command_services import command_services
 
@@ -29,17 +30,8 @@ Say = Callable[[str], None]
 
 def request_training(settings: Settings, wishes: TrainingOptions) -> int:
     """Its number. Raises Conflict if another person's training waits with other wishes."""
-    from tasks.app import connect
-    from tasks.learning import enqueue_training
-
-    with command_services(settings) as services:
-        with services.session() as db:
-            asked = trainings.request(db, reason=TrainingReason.ASKED, actor=actor(), wishes=wishes)
-        if asked is None:
-            raise Conflict("a training with other wishes waits already; ask again once it has begun")
-        connect(settings)
-        enqueue_training(asked.id)
-    return asked.id
+    with command_services(settings) as services, services.session() as db:
+        return request_training_as(db, wishes, actor=actor())
 
 
 def follow(settings: Settings, training_id: int, say: Say) -> Training:
@@ -113,6 +105,6 @@ def _look(services: Services, training_id: int) -> Training:
 
 def _is_seen(services: Services) -> bool:
     try:
-        return QUEUE in worker_heartbeat.alive_queues(services.redis)
+        return bool(worker_heartbeat.alive_queues(services.redis, [QUEUE]))
     except redis.RedisError:
         return False

@@ -25,6 +25,10 @@ class GiveUp(Service6Error):
     """It will never work with this input."""
 
 
+class NotFound(GiveUp):
+    """There is no such thing, or the caller may not see it."""
+
+
 class Conflict(GiveUp):
     """It does not fit how things are now."""
 

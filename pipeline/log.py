@@ -4,6 +4,8 @@ import sys
 import traceback
 from logging.config import dictConfig
 
+from pipeline.errors import Service6Error
+
 # Whoever else is at work tells warnings and errors: libraries tell of every step. One training of a model was 98 %
 # InterpretML's, and Celery's two lines a task cost a third of its speed.
 OWN_LOGGERS = ("__main__", "benchmarks", "cli", "commands", "pipeline", "tasks", "workers")
@@ -38,3 +40,10 @@ def trace(error: Exception) -> str:
     """What kind of error, and where; without its text, which may quote a lead's value."""
     frames = traceback.format_list(traceback.extract_tb(error.__traceback__)[-FRAMES:])
     return f"{type(error).__name__}\n{''.join(frames)}"
+
+
+def error_text(error: Exception) -> str:
+    """What a row keeps of an error: its kind, where it happened, and its text if it is one of ours."""
+    kind, _, frames = trace(error).partition("\n")
+    reason = str(error) if isinstance(error, Service6Error) else ""
+    return f"{kind}: {reason}\n{frames}"

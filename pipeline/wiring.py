@@ -6,7 +6,7 @@ Libraries that not every process needs are imported with the service that needs 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -20,7 +20,9 @@ from pipeline.errors import GiveUp
 from pipeline.metrics import Metrics
 from pipeline.settings.loader import Settings
 from pipeline.settings.sources import DEFAULT_SOURCE
+from pipeline.storage.platform import after_commit
 from pipeline.storage.platform.engine import engine, statements, transaction
+from pipeline.task_calls import TaskCall
 from schemas.score import Engine as ModelEngine
 from schemas.scorecard import ScorecardConfig
 
@@ -52,14 +54,27 @@ class Champion:
     model_id: int
 
 
+def _leave_to_upkeep(_: TaskCall) -> bool:
+    return False
+
+
 class Services:
     """Everything is made when it is first asked for, so a process pays for what it uses.
 
     `answer_s`: in which an error is told to those who wait for an answer; without it statements have their usual time.
+    `send` enqueues a task, and returns False where it cannot; without it upkeep enqueues what there is to do.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics | None = None, *, answer_s: float | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics | None = None,
+        *,
+        answer_s: float | None = None,
+        send: Callable[[TaskCall], bool] = _leave_to_upkeep,
+    ) -> None:
         self.settings = settings
+        self.send = send
         self._answer_s = answer_s
         self.metrics = metrics or Metrics()
         self._closing = ExitStack()
@@ -84,8 +99,15 @@ class Services:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
+        """One transaction; after its commit the publisher is woken if it appended events, and its tasks are sent."""
         with transaction(self.engine) as db:
             yield db
+        follows = after_commit.consequences(db)
+        if follows.events:
+            self.stream.hint()
+        for call in follows.calls:
+            if not self.send(call):
+                return  # the next would wait for Redis as long
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from celery.signals import before_task_publish
 from kombu.entity import Queue
+from kombu.exceptions import OperationalError
 
 from pipeline.settings.loader import Settings
 from pipeline.settings.server_urls import broker_url
+from pipeline.task_calls import ENQUEUED_AT, TaskCall
 from tasks import queues
-from tasks.queues import ENQUEUED_AT
 
 if TYPE_CHECKING:  # beat, Flower and the supervisor need no more than the app
     from pipeline.wiring import Services
 
+logger = logging.getLogger(__name__)
 
 app = Celery("service6")
 app.config_from_object("celeryconfig")
@@ -60,9 +62,9 @@ def connect(settings: Settings) -> None:
         }
 
 
-def serve(made: Services) -> None:
+def serve(services: Services) -> None:
     """Gives this process's tasks their services."""
-    _services[:] = [made]
+    _services[:] = [services]
 
 
 def current_services() -> Services:
@@ -71,20 +73,16 @@ def current_services() -> Services:
     return _services[0]
 
 
-def enqueue_leads(task: Any, lead_ids: Sequence[int]) -> None:
-    _send(task, (lead_ids,), f"({len(lead_ids)} leads)")
+def deliver(call: TaskCall) -> None:
+    """Sends one message, without a retry. Raises what Celery raises where Redis is away."""
+    app.send_task(call.task, args=call.arguments, argsrepr=call.shown, retry=False)
 
 
-def enqueue_source(task: Any, source: str, *more: str) -> None:
-    """That there is something to be done at a source."""
-    _send(task, (source, *more), f"({', '.join((source, *more))})")
-
-
-def enqueue_id(task: Any, what: str, row_id: int) -> None:
-    """That there is something to be done about a row of that kind."""
-    _send(task, (row_id,), f"({what} {row_id})")
-
-
-def _send(task: Any, arguments: tuple[Any, ...], shown: str) -> None:
-    """One message, now or never: no retry, because the rows that it hints at are safe."""
-    task.apply_async(args=arguments, argsrepr=shown, retry=False)
+def send(call: TaskCall) -> bool:
+    """Sends one message, or returns False where Redis is away: the row that it hints at is safe, upkeep finds it."""
+    try:
+        deliver(call)
+    except (OperationalError, OSError) as error:
+        logger.warning("Redis takes no message; upkeep will enqueue %s: %s", call.task, type(error).__name__)
+        return False
+    return True

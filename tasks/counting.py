@@ -7,7 +7,7 @@ from celery import Task
 from celery.signals import task_failure, task_postrun, task_prerun
 
 from pipeline.metrics import Metrics
-from tasks.queues import ENQUEUED_AT
+from pipeline.task_calls import ENQUEUED_AT
 
 
 def count_with(metrics: Metrics) -> None:

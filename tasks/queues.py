@@ -9,8 +9,6 @@ from importlib.util import find_spec
 
 from pipeline.settings.loader import Settings
 
-# When a message was enqueued, in seconds since 1970: how old a queue is, and what it cannot hold any more.
-ENQUEUED_AT = "enqueued_at"
 TRAINING_LIBRARIES = ("interpret", "sklearn")  # of the extra `training`
 
 

@@ -11,11 +11,12 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.signals import heartbeat_sent, setup_logging, task_failure, worker_process_init, worker_shutting_down
 
 from pipeline import log, metric_files
+from pipeline.redis_store import lost_batches, worker_heartbeat
 from pipeline.settings import loader
+from pipeline.task_calls import SCORE_LEADS
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from tasks import counting, deaths, worker_heartbeat
-from tasks.scoring import score_leads
+from tasks import counting
 from workers import deadline
 
 MERGED_EVERY_S = 60.0
@@ -26,7 +27,7 @@ app = tasks_app.app
 # An entry point, not a library: importing it is starting the process.
 _settings = loader.load()
 tasks_app.connect(_settings)
-_services = Services(_settings)
+_services = Services(_settings, send=tasks_app.send)
 counting.count_with(_services.metrics)
 _services.scorer  # noqa: B018 - a scorecard that makes no sense must stop the start, not lead after lead
 
@@ -45,9 +46,9 @@ def _start_child(**_: object) -> None:
 @task_failure.connect
 def _note_death(sender: Any, exception: BaseException, args: Any, **_: object) -> None:
     """In the parent: which leads a process held that died, since it cannot tell itself."""
-    if sender.name == score_leads.name and isinstance(exception, (WorkerLostError, TimeLimitExceeded)):
+    if sender.name == SCORE_LEADS and isinstance(exception, (WorkerLostError, TimeLimitExceeded)):
         with suppress(redis.RedisError), redis.Redis.from_url(_settings.redis_url, socket_timeout=1) as connection:
-            deaths.note(connection, args[0])
+            lost_batches.note(connection, args[0])
 
 
 @worker_shutting_down.connect

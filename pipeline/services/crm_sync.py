@@ -1,4 +1,4 @@
-"""One errand at a CRM: what is due is taken under a lease, done a bundle at a time, and settled by verdict."""
+"""What is due at a CRM is claimed under a lease, sent or fetched a batch at a time, and saved by its result."""
 
 import logging
 import random
@@ -19,13 +19,12 @@ from pipeline.storage.operations import dead_letters
 from pipeline.storage.operations.dead_letters import FailedWork
 from pipeline.storage.outbound import outbound_work
 from pipeline.storage.outbound.outbound_work import FETCH, RescheduledWork
+from pipeline.task_calls import FETCH_BACK, WRITE_BACK
 from pipeline.wiring import Services
 from schemas.outbound import WriteBack
 
 logger = logging.getLogger(__name__)
 
-QUEUE = "outbound"
-WRITE_BACK, FETCH_BACK = "outbound.write_back", "outbound.fetch_back"
 ROUND_S = 40.0  # of work a message; with one call more it is less than Celery's soft limit
 TOKEN_COOLDOWN_S = 900.0  # for a person to look at a token that was refused
 
@@ -37,7 +36,7 @@ def add_dead_letters(db: Session, deaths: Sequence[FailedWork]) -> None:
     for task in (WRITE_BACK, FETCH_BACK):
         of_task = [death for death in deaths if (death.arguments["target"] == FETCH) == (task == FETCH_BACK)]
         if of_task:
-            dead_letters.add(db, queue=QUEUE, task=task, deaths=of_task)
+            dead_letters.add(db, task=task, deaths=of_task)
 
 
 class SyncJob:

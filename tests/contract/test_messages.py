@@ -11,12 +11,12 @@ import pytest
 import yaml
 from websockets.sync.client import ClientConnection, connect
 
+from pipeline import task_calls
 from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
 from schemas.access import Role
 from schemas.feed import PATH
-from tasks.batches import enqueue_batches
-from tasks.learning import enqueue_training
+from tasks.app import deliver, send
 from tests.integration.rows import leads_saved, save_scores, scored
 from tests.support.serving import Api, api, in_this_process, open_services, process
 from tests.support.waiting import eventually
@@ -74,14 +74,14 @@ def test_the_relays_frames(services: Services, document: dict[str, Any], role: R
 
 
 def test_the_queues_messages(services: Services, document: dict[str, Any]) -> None:
-    assert enqueue_batches([3, 1, 2], 100)
+    assert send(task_calls.score_leads([3, 1, 2]))
     envelope = json.loads(services.redis.lpop("scoring"))  # type: ignore[arg-type]
     described = document["components"]["messages"]["scoring.score_leads"]
     jsonschema.validate(envelope["headers"], described["headers"])
     body = json.loads(base64.b64decode(envelope["body"]))
     conforms(document, "scoring.score_leads", body)
     assert body[0] == [[3, 1, 2]]
-    enqueue_training(7)
+    deliver(task_calls.train_model(7))
     body = json.loads(base64.b64decode(json.loads(services.redis.lpop("learning"))["body"]))  # type: ignore[arg-type]
     conforms(document, "learning.train_model", body)
     assert body[0] == [7]

@@ -13,12 +13,13 @@ import redis
 from click.testing import CliRunner, Result
 
 import cli
+from pipeline.redis_store import worker_heartbeat
 from pipeline.security import tokens
 from pipeline.settings.loader import Settings, load
 from pipeline.storage.platform import migrate
 from pipeline.wiring import Services
 from schemas.access import Role
-from tasks import queues, worker_heartbeat
+from tasks import queues
 from tasks.scoring import score_leads
 from tests.integration.rows import execute, leads_saved, save, told
 from tests.support.keys import SECRET_KEY

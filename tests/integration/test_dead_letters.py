@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
+from pipeline.services import settle_dead_letters
 from pipeline.settings.loader import Settings
 from pipeline.storage.operations import dead_letters, idempotency_keys
 from pipeline.storage.operations.dead_letters import FailedWork
 from pipeline.wiring import Services
 from schemas.access import Role
 from schemas.dead_letter import DeadLetterResolution
-from tasks import retry_handlers
 from tasks.scoring import score_leads
 from tests.integration.rows import aside, blocked, execute, leads_saved, rows, save, told, value
 from tests.integration.test_cli import service6
@@ -45,7 +45,7 @@ def buried(services: Services, number: int = 1) -> tuple[list[int], list[int]]:
     execute(services, "UPDATE unscored SET dead = true, attempts = 5, due = 'infinity', error = 'GiveUp: poison'")
     deaths = [FailedWork({"lead_id": lead}, "GiveUp: poison", 5, datetime.now(UTC)) for lead in leads]
     with services.session() as db:
-        dead_letters.add(db, queue="scoring", task="scoring.score_leads", deaths=deaths)
+        dead_letters.add(db, task="scoring.score_leads", deaths=deaths)
     return leads, [row["id"] for row in rows(services, "SELECT id FROM dead_letters ORDER BY id")]
 
 
@@ -174,7 +174,9 @@ def test_keys_are_forgotten_after_a_day(services: Services) -> None:
 
 
 def replayed(db: Session, letter: int) -> DeadLetterResolution | None:
-    settled = retry_handlers.replay(db, [letter], actor="ada", now=datetime.now(UTC), grace=timedelta(0)).settlements
+    settled = settle_dead_letters.replay(
+        db, [letter], actor="ada", now=datetime.now(UTC), grace=timedelta(0), message_leads=100
+    )
     return settled[0] if settled else None
 
 

@@ -9,10 +9,10 @@ import psutil
 import pytest
 from sqlalchemy import text
 
+from pipeline import task_calls
 from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
-from tasks.app import enqueue_leads
-from tasks.scoring import score_leads
+from tasks.app import deliver
 from tasks.upkeep import sweep
 from tests.integration.rows import execute, rows, save, told, value
 from tests.support.serving import worker
@@ -88,7 +88,7 @@ def test_a_lead_that_kills_its_process_takes_its_mates_along_once(
 
         ids = save(celery, [told(celery, name) for name in ("a", "b", KILLER, "c", "d")])
         if not lost:
-            enqueue_leads(score_leads, ids)
+            deliver(task_calls.score_leads(ids))
         assert deaths(celery, kill) == [5, 1, 1]
         assert value(celery, "SELECT count(*) FROM score_history") == 4
         [letter] = rows(celery, "SELECT attempts, arguments FROM dead_letters")
@@ -99,7 +99,7 @@ def test_a_lead_that_kills_the_whole_worker_takes_its_mates_along_once(celery: S
     """As where a container ends with all that is in it: nobody is left to tell, but the broker knows what was taken."""
     with lethal(celery), ExitStack() as workers:
         ids = save(celery, [told(celery, name) for name in ("a", "b", KILLER, "c", "d")])
-        enqueue_leads(score_leads, ids)
+        deliver(task_calls.score_leads(ids))
         running = [workers.enter_context(worker(settings, name="first", **QUICK))]
 
         def kill() -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipeline.services import model_monitoring
 from pipeline.storage.models import champions
 from pipeline.storage.operations import alarms
 from pipeline.wiring import Services
@@ -12,7 +13,6 @@ from schemas.alarm import AlarmName
 from schemas.example import Example
 from schemas.model import Accuracy, Drift
 from schemas.score import Engine, Value
-from tasks import model_monitoring
 from tasks.scoring import score_leads
 from tasks.upkeep import keep_trainings, watch_champion
 from tests.integration.learned import history, in_charge, learned

@@ -11,14 +11,13 @@ import redis
 from click.testing import CliRunner
 
 from cli import main
+from pipeline import task_calls
+from pipeline.redis_store import queue_depths
 from pipeline.settings.loader import Settings
+from pipeline.task_calls import ENQUEUED_AT
 from pipeline.wiring import Services
-from tasks import queue_depths, queues
-from tasks.app import app, enqueue_id, enqueue_leads, enqueue_source
-from tasks.outbound import write_back
-from tasks.queues import ENQUEUED_AT
-from tasks.rescoring import rescore
-from tasks.scoring import score_leads
+from tasks import queues
+from tasks.app import app, deliver
 from tasks.upkeep import sweep
 from tests.integration.rows import back_dated, leads_saved, rows
 from tests.support.serving import in_this_process, open_services, process
@@ -42,16 +41,16 @@ def test_beat_says_when_it_enqueued(settings: Settings, services: Services) -> N
     with process("beat", argv, settings, SERVICE6_UPKEEP__TICK_S="0.2"):
         eventually(lambda: len(stamps(services, "upkeep")) >= 3, within_s=60)
     assert all(at is not None and began <= at <= time.time() for at in stamps(services, "upkeep"))
-    depth = next(one for one in queue_depths.depths(services.redis) if one.name == "upkeep")
+    depth = next(one for one in queue_depths.depths(services.redis, queues.names()) if one.name == "upkeep")
     assert depth.oldest_s is not None
     assert depth.oldest_s <= time.time() - began
 
 
 def test_so_does_whoever_else_enqueues(celery: Services) -> None:
     began = time.time()
-    enqueue_leads(score_leads, [1])
-    enqueue_id(rescore, "run", 1)
-    enqueue_source(write_back, "standard", "webhook")
+    deliver(task_calls.score_leads([1]))
+    deliver(task_calls.rescore(1))
+    deliver(task_calls.write_back("standard", "webhook"))
     sweep.delay()
     sweep.apply_async(headers={"other": 1})
     app.send_task("learning.train_model", args=(1,))
@@ -96,7 +95,7 @@ def test_a_message_of_unknown_age_hides_no_loss_and_uses_up_no_attempts(celery: 
 
 def test_behind_a_message_of_unknown_age_a_backlog_is_still_none_that_was_lost(celery: Services) -> None:
     ids = leads_saved(celery, 2)
-    enqueue_leads(score_leads, ids)
+    deliver(task_calls.score_leads(ids))
     message = orjson.loads(celery.redis.lindex("scoring", 0))  # type: ignore[arg-type]
     message["headers"][ENQUEUED_AT] -= 60
     celery.redis.lset("scoring", 0, orjson.dumps(message).decode())

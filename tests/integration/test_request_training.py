@@ -8,13 +8,15 @@ import pytest
 import redis
 from sqlalchemy import text
 
+from pipeline import task_calls
 from pipeline.redis_store.outcome_stream import GROUP, KEY
 from pipeline.services import request_training
 from pipeline.settings.loader import Settings
 from pipeline.storage.models import champions, trainings
 from pipeline.wiring import Services
 from schemas.training import TrainingOptions, TrainingReason, TrainingState
-from tasks.learning import enqueue_training, train_model
+from tasks.app import deliver
+from tasks.learning import train_model
 from tasks.upkeep import keep_trainings, watch_champion
 from tests.integration.learned import ask, found, history, learned
 from tests.integration.rows import blocked, execute, leads_saved, rows, save, told, value, waiting_for_locks
@@ -191,7 +193,7 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_the_champion_and_the_train
         with services.engine.connect() as holder:
             holder.execute(text("LOCK TABLE training_examples IN ACCESS EXCLUSIVE MODE"))
             with worker(settings, "learning") as run:
-                enqueue_training(training_id)
+                deliver(task_calls.train_model(training_id))
                 eventually(lambda: found(services, training_id).state == TrainingState.RUNNING, within_s=60)
                 blocked(services.engine)
                 lease = value(services, "SELECT lease_until FROM trainings WHERE id = :id", id=training_id)

@@ -14,12 +14,13 @@ import redis
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from pipeline import task_calls
 from pipeline.errors import TryAgain
 from pipeline.settings.loader import Settings
+from pipeline.task_calls import ENQUEUED_AT
 from pipeline.wiring import Services
 from tasks import app as tasks_app
-from tasks.app import enqueue_leads
-from tasks.queues import ENQUEUED_AT
+from tasks.app import deliver
 from tasks.scoring import score_leads
 from tasks.upkeep import sweep
 from tests.integration.rows import back_dated, blocked, execute, leads_saved, rows, save, scored, told, value
@@ -69,7 +70,7 @@ def held(services: Services, table: str) -> Iterator[None]:
 @pytest.mark.usefixtures("running")
 def test_a_message_scores_its_bundle(celery: Services) -> None:
     ids = leads_saved(celery, 30)
-    enqueue_leads(score_leads, ids)
+    deliver(task_calls.score_leads(ids))
     all_scored(celery)
     for table in ("scores", "score_history", "feature_vectors", "outbox"):
         assert value(celery, f"SELECT count(*) FROM {table}") == 30  # noqa: S608
@@ -80,18 +81,18 @@ def test_a_message_scores_its_bundle(celery: Services) -> None:
 def test_a_message_that_comes_twice_has_the_effect_of_one(celery: Services) -> None:
     ids = leads_saved(celery, 3)
     for _ in range(3):
-        enqueue_leads(score_leads, ids + ids)
+        deliver(task_calls.score_leads(ids + ids))
     all_scored(celery)
-    enqueue_leads(score_leads, leads_saved(celery, 0) or ids)
+    deliver(task_calls.score_leads(leads_saved(celery, 0) or ids))
     eventually(lambda: celery.redis.llen("scoring") == 0 and celery.redis.hlen("unacked") == 0)
     assert value(celery, "SELECT count(*) FROM score_history") == 3
 
 
 @pytest.mark.usefixtures("running")
 def test_a_message_about_nothing_does_nothing(celery: Services) -> None:
-    enqueue_leads(score_leads, [])
-    enqueue_leads(score_leads, [999_999])
-    enqueue_leads(score_leads, leads_saved(celery, 1))
+    deliver(task_calls.score_leads([]))
+    deliver(task_calls.score_leads([999_999]))
+    deliver(task_calls.score_leads(leads_saved(celery, 1)))
     all_scored(celery)
     assert value(celery, "SELECT count(*) FROM scores") == 1
 
@@ -101,7 +102,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_bundle_loses_nothing(
 ) -> None:
     ids = leads_saved(celery, 20)
     with held(celery, "scores"):
-        enqueue_leads(score_leads, ids)
+        deliver(task_calls.score_leads(ids))
         blocked(celery.engine)
         [child] = eventually(running.children)
         os.kill(child.pid, signal.SIGKILL)
@@ -118,9 +119,9 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_bundle_loses_nothing(
 @pytest.mark.usefixtures("running")
 def test_what_a_flushed_redis_forgot_is_brought_back(celery: Services) -> None:
     with held(celery, "scores"):
-        enqueue_leads(score_leads, leads_saved(celery, 1))  # the worker is busy with this one
+        deliver(task_calls.score_leads(leads_saved(celery, 1)))  # the worker is busy with this one
         blocked(celery.engine)
-        enqueue_leads(score_leads, save(celery, [told(celery, f"N{n}") for n in range(10)]))
+        deliver(task_calls.score_leads(save(celery, [told(celery, f"N{n}") for n in range(10)])))
         celery.redis.delete("scoring")
     eventually(lambda: value(celery, OWED) == 10)
     back_dated(celery, timedelta(minutes=1))
@@ -139,7 +140,7 @@ def test_a_poisonous_lead_ends_as_a_dead_letter_and_its_bundle_is_scored(
 ) -> None:
     ids = leads_saved(celery, 5)
     poisoned(celery, ids[2])
-    enqueue_leads(score_leads, ids)
+    deliver(task_calls.score_leads(ids))
     eventually(lambda: value(celery, OWED) == 1)
     assert {row["lead_id"] for row in rows(celery, "SELECT lead_id FROM scores")} == {*ids} - {ids[2]}
 
@@ -165,14 +166,14 @@ def test_a_poisonous_lead_ends_as_a_dead_letter_and_its_bundle_is_scored(
 def test_a_new_revision_reopens_a_dead_lead(celery: Services) -> None:
     [lead] = leads_saved(celery, 1)
     execute(celery, "UPDATE unscored SET dead = true, attempts = 2, error = 'x', due = 'infinity'")
-    enqueue_leads(score_leads, [lead])
+    deliver(task_calls.score_leads([lead]))
     sweep.delay()
     eventually(lambda: celery.redis.llen("scoring") == 0 and celery.redis.hlen("unacked") == 0)
     assert value(celery, "SELECT count(*) FROM scores") == 0
     save(celery, [told(celery, "L0", budget=5)])
     [again] = rows(celery, "SELECT attempts, dead, error, lead_revision FROM unscored")
     assert again == {"attempts": 0, "dead": False, "error": None, "lead_revision": 2}
-    enqueue_leads(score_leads, [lead])
+    deliver(task_calls.score_leads([lead]))
     all_scored(celery)
 
 
@@ -214,7 +215,7 @@ def test_what_waits_without_a_message_is_enqueued_together(idle: Services) -> No
 
 def test_a_backlog_is_not_mistaken_for_a_loss(idle: Services) -> None:
     first = leads_saved(idle, 2)
-    enqueue_leads(score_leads, first)
+    deliver(task_calls.score_leads(first))
     # A minute ago; the third came half a minute ago. Its message is behind that one, or lost; nobody can tell yet.
     message = orjson.loads(idle.redis.lindex("scoring", 0))  # type: ignore[arg-type]
     message["headers"][ENQUEUED_AT] -= 60
@@ -230,7 +231,7 @@ def test_what_is_older_than_the_whole_queue_is_not_in_it(idle: Services) -> None
     lost = leads_saved(idle, 2)
     back_dated(idle, timedelta(minutes=1))
     waiting = save(idle, [told(idle, "N")])
-    enqueue_leads(score_leads, waiting)
+    deliver(task_calls.score_leads(waiting))
     sweep()
     assert queued(idle) == [waiting, lost]
 

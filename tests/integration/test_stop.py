@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline import task_calls
 from pipeline.settings.loader import Settings
 from pipeline.storage.platform import migrate
-from tasks.app import enqueue_leads
-from tasks.scoring import score_leads
+from tasks.app import deliver
 from tests.support.directories import directory
 from tests.support.processes import all_gone
 from tests.support.serving import furnish, in_this_process, log_of, open_services, process, worker
@@ -106,9 +106,9 @@ def test_a_process_ends_in_time(settings: Settings, servers: dict[str, Server], 
 
 def test_a_worker_whose_task_waits_for_postgresql_ends_in_time(settings: Settings, servers: dict[str, Server]) -> None:
     with running(settings, "worker") as run, open_services(settings) as services, in_this_process(services):
-        enqueue_leads(score_leads, [1])
+        deliver(task_calls.score_leads([1]))
         eventually(lambda: connected(run, servers["postgres"].port), within_s=60)
         with hanging(servers["postgres"]):
-            enqueue_leads(score_leads, [1])
+            deliver(task_calls.score_leads([1]))
             eventually(lambda: services.redis.hlen("unacked") == 1)
             ends_in_time(run)

@@ -9,10 +9,10 @@ import orjson
 import psutil
 import pytest
 
+from pipeline import task_calls
 from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
-from tasks.app import app, enqueue_leads
-from tasks.scoring import score_leads
+from tasks.app import app, deliver
 from tests.integration.rows import blocked, leads_saved
 from tests.integration.test_scoring_task import held
 from tests.support.serving import worker
@@ -69,7 +69,7 @@ def test_one_that_raises_is_counted(celery: Services, settings: Settings, name: 
 def test_one_whose_process_is_killed_is_counted(celery: Services, settings: Settings, running: psutil.Process) -> None:
     ids = leads_saved(celery, 1)
     with held(celery, "scores"):
-        enqueue_leads(score_leads, ids)
+        deliver(task_calls.score_leads(ids))
         blocked(celery.engine)
         [child] = eventually(running.children)
         os.kill(child.pid, signal.SIGKILL)
@@ -79,7 +79,7 @@ def test_one_whose_process_is_killed_is_counted(celery: Services, settings: Sett
 def test_a_message_that_comes_again_is_counted_as_such(
     celery: Services, settings: Settings, request: pytest.FixtureRequest
 ) -> None:
-    enqueue_leads(score_leads, [1])
+    deliver(task_calls.score_leads([1]))
     message = orjson.loads(celery.redis.lindex("scoring", 0))  # type: ignore[arg-type]
     message["properties"]["delivery_info"]["redelivered"] = True  # as kombu marks what a dead worker had taken
     celery.redis.lset("scoring", 0, orjson.dumps(message).decode())

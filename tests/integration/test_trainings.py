@@ -8,14 +8,17 @@ import pytest
 from click.testing import CliRunner
 
 import cli
+from pipeline import task_calls
 from pipeline.errors import GiveUp
 from pipeline.services import model_promotion
+from pipeline.services import train_model as training_service
+from pipeline.services.train_model import LeaseLost
 from pipeline.storage.models import champions, trainings
 from pipeline.wiring import Services
 from schemas.example import Example
 from schemas.training import TrainingOptions, TrainingReason, TrainingState
-from tasks import learning
-from tasks.learning import LeaseLost, train_model
+from tasks.app import deliver
+from tasks.learning import train_model
 from tasks.upkeep import keep_trainings
 from tests.integration.learned import ask, done, found, history, in_charge, learned
 from tests.integration.rows import aside, blocked, execute, leads_saved, rows, value
@@ -91,12 +94,12 @@ def test_who_was_overtaken_keeps_nothing(celery: Services) -> None:
     with celery.session() as db:
         taken = trainings.claim(db, training_id, lease="slow", now=LONG_AGO, until=LONG_AGO)
     assert taken is not None
-    made = learning._make(celery, taken)
+    made = training_service._make(celery, taken)
     with celery.session() as db:
         assert trainings.claim(db, training_id, lease="quick", now=datetime.now(UTC), until=datetime.now(UTC))
         assert not trainings.renew(db, training_id, "slow", datetime.now(UTC))
     with pytest.raises(LeaseLost):
-        learning._save(celery, taken, "slow", made)
+        training_service._save(celery, taken, "slow", made)
     assert rows(celery, "SELECT version FROM model_versions WHERE engine = 'glassbox'") == []
     assert found(celery, training_id).state == TrainingState.RUNNING
 
@@ -126,7 +129,7 @@ def test_an_unexpected_error_is_kept_without_values_and_tried_again(
     def broken(*_: object) -> None:
         raise ValueError(words)
 
-    monkeypatch.setattr(learning, "_make", broken)
+    monkeypatch.setattr(training_service, "_make", broken)
     training_id = ask(celery)
     with pytest.raises(GiveUp, match="its row holds the reason"):
         train_model(training_id)
@@ -245,11 +248,11 @@ def test_a_winner_over_one_that_is_not_in_charge_any_more_stays_a_candidate(cele
     with celery.session() as db:
         taken = trainings.claim(db, training_id, lease="x", now=now, until=now + timedelta(hours=1))
     assert taken is not None
-    made = learning._make(celery, taken)
+    made = training_service._make(celery, taken)
     assert made.contest.promoted
     with celery.session() as db:
         champions.revert(db)
-    learning._save(celery, taken, "x", made)
+    training_service._save(celery, taken, "x", made)
     told = found(celery, training_id)
     assert told.contest is not None
     assert not told.contest.promoted
@@ -306,11 +309,11 @@ def test_two_that_end_at_once_do_not_both_promote(celery: Services) -> None:
     with celery.session() as db:
         taken = trainings.claim(db, training_id, lease="x", now=now, until=now + timedelta(hours=1))
     assert taken is not None
-    made = learning._make(celery, taken)
+    made = training_service._make(celery, taken)
     assert made.contest.promoted
     with celery.session() as db:
         champions.add(db, "by-hand", "glassbox", {}, {})
-        with aside(lambda: learning._save(celery, taken, "x", made)) as saving:
+        with aside(lambda: training_service._save(celery, taken, "x", made)) as saving:
             blocked(celery.engine)
             # It waits before it has written or read anything: if not, either would now wait for the other for ever.
             champions.promote(db, "by-hand")
@@ -330,7 +333,7 @@ def test_an_attempt_that_the_end_of_its_worker_ended_does_not_count(
 
     training_id = ask(celery)
     with monkeypatch.context() as patched:
-        patched.setattr(learning, "_make", ended)
+        patched.setattr(training_service, "_make", ended)
         for _ in range(celery.settings.learning.max_attempts + 1):
             with pytest.raises(SystemExit):
                 train_model(training_id)
@@ -353,7 +356,7 @@ def test_a_worker_killed_over_a_fit_leaves_nothing_and_another_one_does_it(celer
     training_id = ask(celery)
     with worker(celery.settings, "learning") as running, celery.session() as db:
         champions.lock_table(db)  # so that it cannot have saved
-        learning.enqueue_training(training_id)
+        deliver(task_calls.train_model(training_id))
         eventually(lambda: found(celery, training_id).state == TrainingState.RUNNING, within_s=60)
         running.kill()
     assert rows(celery, "SELECT version FROM model_versions WHERE engine = 'glassbox'") == []

@@ -49,7 +49,7 @@ def furnish(state_dir: Path, database: str, redis: str) -> Settings:
 @contextmanager
 def open_services(settings: Settings) -> Iterator[Services]:
     """Services with metrics of their own, closed in the end."""
-    made = Services(settings, Metrics(CollectorRegistry()))
+    made = Services(settings, Metrics(CollectorRegistry()), send=tasks_app.send)
     try:
         yield made
     finally:

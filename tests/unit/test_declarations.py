@@ -1,5 +1,9 @@
 """A queue and a vendor are declared once: one that a test adds is seen everywhere."""
 
+import ast
+import importlib
+import inspect
+import re
 import shutil
 from pathlib import Path
 
@@ -21,7 +25,9 @@ from workers.api.openapi import asyncapi_document, webhook_operations
 from workers.supervisor import process_table
 from workers.webhooks.receiver import receivers
 
-COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / "docker-compose.yml"
+SENDS = re.compile(r"\.(delay|apply_async|send_task|basic_publish)\(")
 
 
 @pytest.fixture
@@ -94,3 +100,18 @@ def test_only_the_outbox_appends_to_the_outbox() -> None:
     sources = [path for room in ("pipeline", "tasks", "workers", "commands") for path in (root / room).rglob("*.py")]
     writers = {path.name for path in sources if "INTO outbox" in path.read_text("utf-8")}
     assert writers == {"outbox.py"}
+
+
+def test_a_task_only_calls_its_use_case() -> None:
+    for queue in queues.QUEUES:
+        module = importlib.import_module(queue.module)
+        for node in ast.parse(inspect.getsource(module)).body:
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 15, f"{queue.module}.{node.name}"
+
+
+def test_messages_are_sent_in_one_place() -> None:
+    """Everything else collects its calls in the session, or hands them to `Services.send`."""
+    sources = [path for room in ("pipeline", "tasks", "workers", "commands") for path in (ROOT / room).rglob("*.py")]
+    sending = {path.relative_to(ROOT).as_posix() for path in sources if SENDS.search(path.read_text("utf-8"))}
+    assert sending == {"tasks/app.py"}

@@ -209,7 +209,7 @@ def main() -> None:
     allow_connections(loaded)
     tasks_app.connect(loaded)
     uvicorn.run(
-        create_app(Services(loaded, answer_s=loaded.api.answer_s)),
+        create_app(Services(loaded, answer_s=loaded.api.answer_s, send=tasks_app.send)),
         host=loaded.api.host,
         port=loaded.api.port,
         **server_options(loaded),

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pipeline.errors import Conflict, GiveUp, Malformed, Refused, Service6Error, TryAgain
+from pipeline.errors import Conflict, GiveUp, Malformed, NotFound, Refused, Service6Error, TryAgain
 from schemas.api import Problem
 
 
@@ -23,10 +23,6 @@ class UrlTooLong(GiveUp):
 
 class HeadTooLarge(GiveUp):
     """The headers are too many, or too long."""
-
-
-class NotFound(GiveUp):
-    """There is no such thing, or not for this reader."""
 
 
 class Forbidden(Refused):

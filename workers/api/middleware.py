@@ -10,10 +10,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline.errors import TryAgain
+from pipeline.errors import NotFound, TryAgain
 from pipeline.metrics import Metrics
 from pipeline.redis_store.rate_limit import Budget
-from workers.api.errors import NotFound, TooLarge, problem
+from workers.api.errors import TooLarge, problem
 
 API = "/api/"
 WEBHOOKS = "/webhooks/"

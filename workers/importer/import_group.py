@@ -13,9 +13,9 @@ from pipeline.services.ingest import as_row, captured, lead_saver
 from pipeline.storage.leads import bulk_insert
 from pipeline.storage.leads.lead_rows import Key
 from pipeline.storage.models import training_examples
+from pipeline.task_calls import score_batches
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
-from tasks.batches import enqueue_batches
 
 ATTEMPTS = 5  # of a group that another transaction disturbed, or while PostgreSQL is away
 PAUSE_S = 0.5
@@ -116,7 +116,8 @@ class GroupSaver:
                 for row in rows
             ]
             changed = self._saver.merge(db, news, received_at)
-        enqueued = enqueue_batches([*ids.values(), *changed], BUNDLE)
+        # Not after the commit by itself: the import says whether upkeep has to enqueue.
+        enqueued = all(map(self.services.send, score_batches([*ids.values(), *changed], BUNDLE)))
         return Saved(len(ids), len(changed), len(rest) - len(changed), enqueued=enqueued)
 
     def _folded(self, key: Key, rows: Sequence[Row], received_at: datetime) -> Lead:

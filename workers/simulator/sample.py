@@ -9,9 +9,10 @@ from itertools import islice
 from pipeline.errors import TryAgain
 from pipeline.services.ingest import lead_saver
 from pipeline.storage.leads import lead_list
+from pipeline.storage.platform.after_commit import enqueue
+from pipeline.task_calls import score_batches
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
-from tasks.batches import enqueue_batches
 from workers.simulator.invented_crm import InventedCrm
 from workers.simulator.notice import Notice
 from workers.simulator.webhook_sender_client import SOURCE, SimulatedVendor
@@ -54,7 +55,7 @@ def fill(services: Services, notices: Iterator[Notice]) -> None:
         changes = _changes(services, group)
         with services.session() as db:
             lead_ids = save(db, changes, datetime.now(UTC))
-        enqueue_batches(lead_ids, services.settings.intake.message_leads)
+            enqueue(db, *score_batches(lead_ids, services.settings.intake.message_leads))
 
 
 def _changes(services: Services, notices: Iterable[Notice]) -> Sequence[LeadChange]:

@@ -171,4 +171,4 @@ def main() -> None:
     log.configure("simulator")
     settings = load()
     tasks_app.connect(settings)
-    asyncio.run(_until_stopped(Services(settings)))
+    asyncio.run(_until_stopped(Services(settings, send=tasks_app.send)))

@@ -10,11 +10,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipeline.errors import Service6Error
+from pipeline.errors import NotFound, Service6Error
 from pipeline.log import trace
 from pipeline.metrics import Metrics
 from pipeline.vendors.signed_request import SignedRequest
-from workers.api.errors import NotFound, QueueFull, TooLarge, problem
+from workers.api.errors import QueueFull, TooLarge, problem
 from workers.webhooks.intake import Intake
 from workers.webhooks.receiver import ParsedChanges, WebhookReceiver
 from workers.webhooks.replies import REPLIES

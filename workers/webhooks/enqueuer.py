@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Sequence
 
 from pipeline.metrics import Metrics
-from tasks.app import enqueue_leads
-from tasks.scoring import score_leads
+from pipeline.task_calls import score_leads
+from tasks.app import deliver
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Enqueuer:
     def _send(self) -> None:
         ids = [self._held.popleft() for _ in range(min(self._message_leads, len(self._held)))]
         try:
-            enqueue_leads(score_leads, ids)
+            deliver(score_leads(ids))
         except Exception as error:  # whatever it is, the thread must live
             # The rows are safe and upkeep will enqueue them; a queue of hints in memory would help nobody.
             told = {"leads": len(ids) + len(self._held), "error": type(error).__name__}

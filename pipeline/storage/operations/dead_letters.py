@@ -34,7 +34,7 @@ class FailedWork(NamedTuple):
     since: datetime
 
 
-def add(db: Session, *, queue: str, task: str, deaths: Sequence[FailedWork]) -> None:
+def add(db: Session, *, task: str, deaths: Sequence[FailedWork]) -> None:
     """One letter each, with the error that the last attempt noted."""
     parameters = {
         "arguments": [orjson.dumps(death.arguments).decode() for death in deaths],
@@ -42,6 +42,7 @@ def add(db: Session, *, queue: str, task: str, deaths: Sequence[FailedWork]) -> 
         "attempts": [death.attempts for death in deaths],
         "sinces": [death.since for death in deaths],
     }
+    queue, _, _ = task.partition(".")
     db.execute(BURY, {"queue": queue, "task": task, **parameters})
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.orm import Session
 
+from pipeline.storage.platform.after_commit import note_events
 from schemas.event import EventKind
 
 # One number for the whole database: whoever holds it publishes.
@@ -97,6 +98,7 @@ def oldest(db: Session, limit: int) -> list[OutboxRow]:
 def append(db: Session, kind: EventKind, key: str, rev: int, body: str, at: datetime | None = None) -> None:
     """Appends one event; `at` is when it happened, by default now."""
     db.execute(APPEND, {"kind": kind, "key": key, "rev": rev, "at": at, "body": body})
+    note_events(db)
 
 
 class ScoreEvent(NamedTuple):
@@ -114,6 +116,7 @@ def append_scores(db: Session, events: Sequence[ScoreEvent]) -> None:
     db.execute(WAIT_FOR_THE_DISK)
     columns = [list(column) for column in zip(*events, strict=True)]
     db.execute(APPEND_SCORES, dict(zip(ScoreEvent._fields, columns, strict=True)))
+    note_events(db)
 
 
 def delete(db: Session, ids: Sequence[int]) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from pipeline.storage.operations import outbox
+from pipeline.storage.platform.after_commit import note_events
 from schemas.event import EventKind
 from schemas.score import ScoreRow
 
@@ -16,7 +17,9 @@ def save(db: Session, rows: Sequence[ScoreRow], *, model_id: int, reason: str) -
     A score of a lead revision that is not newer than the saved score's is refused, and announces nothing. A lead stays
     in `unscored` if its revision has moved on.
     """
-    return int(db.execute(SAVE, {**_columns(rows), "model_id": model_id, "reason": reason}).scalar_one())
+    written = int(db.execute(SAVE, {**_columns(rows), "model_id": model_id, "reason": reason}).scalar_one())
+    note_events(db)
+    return written
 
 
 def _columns(rows: Sequence[ScoreRow]) -> dict[str, object]:

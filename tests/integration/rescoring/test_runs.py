@@ -9,24 +9,25 @@ import psutil
 import pytest
 from freezegun import freeze_time
 
+from pipeline import task_calls
 from pipeline.errors import Conflict, Malformed
-from pipeline.services import start_run
+from pipeline.services import run_actions, start_run
+from pipeline.services.rescore_slice import SliceJob, claim, run_spec
 from pipeline.services.rescorer import Rescorer
 from pipeline.settings.sections import ScheduleSettings
 from pipeline.storage.operations import schedules
 from pipeline.storage.runs import rescore_runs
 from pipeline.wiring import Services
 from schemas.run import LeadFilter, Run, RunRequest, RunState
-from tasks.app import enqueue_id
-from tasks.rescoring import SliceJob, _claim, _run_spec, rescore
-from tasks.run_messages import enqueue_slices
+from tasks.app import deliver
+from tasks.rescoring import rescore
 from tasks.upkeep import keep_runs
 from tests.integration.rescoring.conftest import Begin, expected, leads_with_scores, narrow
 from tests.integration.rows import aside, blocked, execute, rows, told, value
 from tests.integration.rows import save as save_leads
+from tests.support.runs import dispatch
 from tests.support.serving import log_of, worker
 from tests.support.waiting import eventually
-from workers.api import run_actions
 
 SAVED = "SELECT lead_id, score, tier FROM scores ORDER BY lead_id"
 ENDED_S = 60.0
@@ -53,7 +54,8 @@ def saved_scores(services: Services) -> dict[int, tuple[float, str]]:
 
 def steer(services: Services, run: Run, deed: str) -> Run:
     with services.session() as db:
-        return run_actions.apply_action(db, int(run.id), deed, "test")  # type: ignore[arg-type]
+        window = services.settings.rescoring.window
+        return run_actions.apply_action(db, int(run.id), deed, "test", window=window)  # type: ignore[arg-type]
 
 
 def test_four_workers_share_a_run_and_killing_them_only_delays_it(celery: Services, begin: Begin) -> None:
@@ -65,7 +67,7 @@ def test_four_workers_share_a_run_and_killing_them_only_delays_it(celery: Servic
         started = [
             workers.enter_context(worker(celery.settings, "rescoring", name=name, **environment)) for name in names
         ]
-        enqueue_slices(celery, int(run.id))
+        dispatch(celery, int(run.id))
         for one in started[:2]:
             before = state(celery, run).leads_done
             eventually(lambda before=before: state(celery, run).leads_done > before, within_s=ENDED_S)
@@ -89,7 +91,7 @@ def test_a_paused_run_waits_and_a_resumed_one_goes_on(celery: Services, begin: B
     leads_with_scores(celery, 60)
     run = begin(slice_ids=5, rate=5)
     with worker(celery.settings, "rescoring"):
-        enqueue_slices(celery, int(run.id))
+        dispatch(celery, int(run.id))
         eventually(lambda: state(celery, run).leads_done, within_s=ENDED_S)
         paused = steer(celery, run, "pause")
         assert paused.state == RunState.PAUSED
@@ -97,9 +99,9 @@ def test_a_paused_run_waits_and_a_resumed_one_goes_on(celery: Services, begin: B
         assert state(celery, run).leads_done < 60
         keep_runs()
         assert not celery.redis.llen("rescoring")
-        assert _claim(celery, int(run.id)) is None
+        assert claim(celery, int(run.id)) is None
         execute(celery, "UPDATE rescore_runs SET rate = NULL")
-        run_actions.notify_workers(celery, steer(celery, run, "resume"))
+        steer(celery, run, "resume")
         assert ended(celery, run).leads_done == 60
 
 
@@ -110,7 +112,7 @@ def test_four_workers_divide_a_run(celery: Services, begin: Begin) -> None:
         for name in ("one", "two", "three", "four"):
             workers.enter_context(worker(celery.settings, "rescoring", name=name))
             eventually(lambda name=name: "ready." in log_of(celery.settings, name).read_text(), within_s=ENDED_S)
-        enqueue_slices(celery, int(run.id))
+        dispatch(celery, int(run.id))
         assert ended(celery, run).state == RunState.DONE
     shares = "SELECT split_part(lease, ':', 2) AS worker, count(*) AS slices FROM rescore_slices GROUP BY 1"
     slices = [row["slices"] for row in rows(celery, shares)]
@@ -167,7 +169,7 @@ def test_a_slice_that_nobody_can_do_fails_the_run_with_the_reason_until_it_is_re
         assert told_why
         assert "23514" in told_why
         execute(celery, "ALTER TABLE score_history DROP CONSTRAINT full_disk")
-        run_actions.notify_workers(celery, steer(celery, run, "retry"))
+        steer(celery, run, "retry")
         assert ended(celery, run).state == RunState.DONE
 
 
@@ -194,8 +196,8 @@ def test_a_run_that_stands_still_is_taken_up_though_another_keeps_the_queue_full
     execute(
         celery, "INSERT INTO rescore_slices (run_id, number, next_id, last_id) VALUES (:id, 0, 1, 9)", id=int(still.id)
     )
-    assert _claim(celery, int(busy.id))
-    enqueue_id(rescore, "run", int(busy.id))
+    assert claim(celery, int(busy.id))
+    deliver(task_calls.rescore(int(busy.id)))
     keep_runs()
     assert celery.redis.llen("rescoring") == 2
 
@@ -320,7 +322,7 @@ def test_leads_outside_the_filter_are_left_alone(celery: Services, begin: Begin)
     run = begin(slice_ids=7, where=where)
     assert run.leads_total == 10
     with worker(celery.settings, "rescoring"):
-        enqueue_slices(celery, int(run.id))
+        dispatch(celery, int(run.id))
         done = ended(celery, run)
     assert (done.leads_done, done.leads_changed) == (10, 10)
     assert value(celery, "SELECT count(*) FROM scores WHERE rev = 1") == len(ids) - 10
@@ -348,7 +350,7 @@ def test_a_preview_tells_what_the_run_then_does_and_writes_nothing(celery: Servi
     assert sum(move.leads for move in found.tier_moves) == found.tiers_changed
     run = begin()
     with worker(celery.settings, "rescoring"):
-        enqueue_slices(celery, int(run.id))
+        dispatch(celery, int(run.id))
         done = ended(celery, run)
     assert (done.leads_changed, done.tiers_changed) == (found.leads_changed, found.tiers_changed)
 
@@ -358,7 +360,7 @@ def test_live_work_makes_the_steps_small(celery: Services, begin: Begin) -> None
     run = begin(slice_ids=1000)
     celery.settings = narrow(celery.settings, live_ids=10, step_ids=1000)
     save_leads(celery, [told(celery, "waits", budget=1)])
-    brief, work = _run_spec(celery, int(run.id)), _claim(celery, int(run.id))
+    brief, work = run_spec(celery, int(run.id)), claim(celery, int(run.id))
     assert brief
     assert work
     job = SliceJob(celery, brief, *work)

@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import text
 
 from pipeline.redis_store.changed_leads import unpack
+from pipeline.services import rescore_slice
 from pipeline.services.rescorer import Rescorer, columns
 from pipeline.storage.runs import run_slices
 from pipeline.storage.runs.run_slices import Step
 from pipeline.storage.scores import packed_scores, run_writes
 from pipeline.wiring import Services
 from schemas.run import LeadFilter, Run, RunState
-from tasks import rescoring as tasks_rescoring
 from tests.integration.rescoring.conftest import Begin, expected, leads_with_scores, soon
 from tests.integration.rows import aside, blocked, execute, rows, save, save_scores, scored, told, value
 
@@ -248,13 +248,13 @@ def test_the_last_two_slices_that_end_at_once_end_the_run(services: Services, be
 def test_a_worker_whose_lease_was_lost_writes_neither_scores_nor_history(celery: Services, begin: Begin) -> None:
     leads_with_scores(celery, 10)
     run = begin(slice_ids=1000)
-    brief = tasks_rescoring._run_spec(celery, int(run.id))
+    brief = rescore_slice.run_spec(celery, int(run.id))
     slow = taken(celery, run, "slow", until=datetime.now(UTC) - timedelta(seconds=1))
     assert brief
     assert slow
     assert taken(celery, run, "quick", until=soon())
-    with pytest.raises(tasks_rescoring.LeaseLost):
-        tasks_rescoring.SliceJob(celery, brief, slow, "slow").run()
+    with pytest.raises(rescore_slice.LeaseLost):
+        rescore_slice.SliceJob(celery, brief, slow, "slow").run()
     assert value(celery, "SELECT count(*) FROM score_history") == 0
     assert value(celery, "SELECT max(rev) FROM scores") == 1
 
@@ -263,15 +263,15 @@ def test_a_worker_whose_lease_was_lost_writes_neither_scores_nor_history(celery:
 def test_a_step_of_a_run_that_has_ended_meanwhile_is_not_kept(celery: Services, begin: Begin, state: str) -> None:
     leads_with_scores(celery, 10)
     run = begin(slice_ids=1000)
-    brief, work = tasks_rescoring._run_spec(celery, int(run.id)), tasks_rescoring._claim(celery, int(run.id))
+    brief, work = rescore_slice.run_spec(celery, int(run.id)), rescore_slice.claim(celery, int(run.id))
     assert brief
     assert work
     with celery.session() as operator:
         operator.execute(text("UPDATE rescore_runs SET state = :state, error = 'why'"), {"state": state})
 
         def step() -> None:
-            with pytest.raises(tasks_rescoring.LeaseLost):
-                tasks_rescoring.SliceJob(celery, brief, *work).run()
+            with pytest.raises(rescore_slice.LeaseLost):
+                rescore_slice.SliceJob(celery, brief, *work).run()
 
         with aside(step) as stepping:
             blocked(celery.engine)
@@ -285,7 +285,7 @@ def test_a_step_announces_what_it_wrote_and_how_far_the_run_is(celery: Services,
     ids = leads_with_scores(celery, 10, owner="ann")
     run = begin(slice_ids=1000)
     execute(celery, "TRUNCATE outbox")
-    tasks_rescoring.rescore(int(run.id))
+    rescore_slice.rescore_slice(celery, int(run.id))
     [row] = rows(celery, "SELECT kind, key, rev, body FROM outbox")
 
     body = orjson.loads(row["body"])

@@ -1,11 +1,13 @@
 """The OpenAPI document: FastAPI's of our routes, with what FastAPI does not see."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 
 from schemas.api import Problem
+from workers.api.access import roles_of
 from workers.api.openapi import examples, webhook_operations
 
 Json = dict[str, Any]
@@ -55,7 +57,7 @@ HEADERS: dict[str, Json] = {
 }
 
 
-def document(routers: Iterable[APIRouter]) -> Json:
+def document(routers: Sequence[APIRouter]) -> Json:
     app = FastAPI(
         title="Service 6",
         version="1",
@@ -67,6 +69,7 @@ def document(routers: Iterable[APIRouter]) -> Json:
         app.include_router(router)
     found = app.openapi()
     found["servers"] = [{"url": "/"}]
+    _name_roles(found, routers)
     for operation in _operations(found):
         _complete(operation)
     found["paths"].update(webhook_operations.paths(problem))
@@ -97,6 +100,18 @@ def _described(status: str) -> Json:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     described: Json = {"description": REASONS[status], "content": content}
     return {**described, "headers": HEADERS[status]} if status in HEADERS else described
+
+
+def _name_roles(document: Json, routers: Iterable[APIRouter]) -> None:
+    """Adds to each operation the roles that its permission lets in."""
+    for route in (route for router in routers for route in router.routes):
+        if not isinstance(route, APIRoute) or not route.include_in_schema:
+            continue
+        roles = roles_of(route)
+        if roles is None:
+            continue
+        for method in route.methods or ():
+            document["paths"][route.path_format][method.lower()]["x-roles"] = sorted(map(str, roles))
 
 
 def _operations(found: Json) -> Iterator[Json]:

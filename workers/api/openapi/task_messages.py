@@ -6,8 +6,9 @@ from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import TypeAdapter
 
+from pipeline.task_calls import ENQUEUED_AT
 from tasks.app import app
-from tasks.queues import ENQUEUED_AT, QUEUES
+from tasks.queues import QUEUES
 
 Json = dict[str, Any]
 

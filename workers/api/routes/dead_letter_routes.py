@@ -7,18 +7,18 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from sqlalchemy.orm import Session
 
+from pipeline.errors import NotFound
+from pipeline.services import settle_dead_letters
 from pipeline.storage.operations import dead_letters
 from pipeline.wiring import Services
 from schemas.access import Claims
 from schemas.dead_letter import DeadLetterPage, DeadLetterResolution
-from tasks import retry_handlers
-from tasks.batches import enqueue_batches
+from workers.api.access import AdminUser, CurrentServices
 from workers.api.cursor import LetterCursor
 from workers.api.dead_letter_views import dead_letter
-from workers.api.errors import NotFound
 from workers.api.idempotency import IdempotencyKey, idempotent
 from workers.api.openapi.problem_responses import problems
-from workers.api.routes.lead_list_routes import PAGE_LIMIT, AdminUser, CurrentServices
+from workers.api.routes.lead_list_routes import PAGE_LIMIT
 
 router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
 
@@ -46,17 +46,19 @@ def replay(
     letter_id: LetterId, services: CurrentServices, who: AdminUser, key: IdempotencyKey = None
 ) -> DeadLetterResolution:
     """The work is owed again, with all its attempts, and the letter is gone."""
-    owed: list[int] = []
+    settings = services.settings
 
     def act(db: Session) -> list[DeadLetterResolution]:
-        grace = timedelta(seconds=services.settings.upkeep.grace_s)
-        replayed = retry_handlers.replay(db, [letter_id], actor=who.sub, now=datetime.now(UTC), grace=grace)
-        owed.extend(replayed.lead_ids)
-        return replayed.settlements
+        return settle_dead_letters.replay(
+            db,
+            [letter_id],
+            actor=who.sub,
+            now=datetime.now(UTC),
+            grace=timedelta(seconds=settings.upkeep.grace_s),
+            message_leads=settings.intake.message_leads,
+        )
 
-    settlement = _settled(services, who, key, f"replay {letter_id}", act)
-    enqueue_batches(owed, services.settings.intake.message_leads)
-    return settlement
+    return _settled(services, who, key, f"replay {letter_id}", act)
 
 
 @router.post("/{letter_id}/discard", openapi_extra=problems(403, 422))
@@ -65,7 +67,11 @@ def discard(
 ) -> DeadLetterResolution:
     """The work is given up for good; the lead is scored again when it changes."""
     return _settled(
-        services, who, key, f"discard {letter_id}", lambda db: retry_handlers.discard(db, [letter_id], actor=who.sub)
+        services,
+        who,
+        key,
+        f"discard {letter_id}",
+        lambda db: settle_dead_letters.discard(db, [letter_id], actor=who.sub),
     )
 
 

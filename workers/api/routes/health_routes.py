@@ -13,20 +13,19 @@ from prometheus_client.core import GaugeMetricFamily as Gauge
 from starlette.responses import PlainTextResponse
 
 from pipeline.errors import TryAgain
+from pipeline.redis_store import queue_depths, worker_heartbeat
 from pipeline.storage.models import trainings
 from pipeline.storage.operations import alarms, dead_letters, outbox
 from pipeline.storage.runs import rescore_runs
 from pipeline.storage.scores import unscored
 from pipeline.wiring import Services
-from schemas.access import Claims
 from schemas.alarm import AlarmName
 from schemas.api import Health, HealthCheck
 from schemas.run import ACTIVE
-from tasks import queue_depths, worker_heartbeat
+from tasks import queues
 from tasks.queues import needed
-from workers.api.errors import NO_METRICS, Forbidden
+from workers.api.access import HEALTH, Credentials, CurrentServices, MetricsReader
 from workers.api.openapi.problem_responses import problems
-from workers.api.routes.lead_list_routes import Credentials, CurrentServices, anybody
 from workers.exposition import exposition
 from workers.readiness import ESSENTIAL, Readiness, checked
 
@@ -59,12 +58,12 @@ async def ready(services: CurrentServices, credentials: Credentials, readiness: 
     it tells its status only, as load balancers and Kubernetes ask for it; with one, also what was found.
     """
     if credentials is not None:
-        anybody(services, credentials)
+        HEALTH(services, credentials)
     health = _health(await readiness.checks(), response)
     return health if credentials is not None else health.model_copy(update={"checks": ()})
 
 
-@router.get("/health", dependencies=[Depends(anybody)], responses=DOWN)
+@router.get("/health", dependencies=[Depends(HEALTH)], responses=DOWN)
 async def detailed(services: CurrentServices, readiness: Looked, response: Response) -> Health:
     """PostgreSQL, Redis, workers, work owed, feed and dead letters, each with what was found."""
     found = await readiness.checks()
@@ -72,10 +71,8 @@ async def detailed(services: CurrentServices, readiness: Looked, response: Respo
 
 
 @router.get("/metrics", response_class=PlainTextResponse, openapi_extra=problems(403))
-def metrics(services: CurrentServices, who: Annotated[Claims, Depends(anybody)]) -> Response:
+def metrics(services: CurrentServices, _: MetricsReader) -> Response:
     """Every process's figures, as Prometheus reads them; for admins, executives and monitors."""
-    if not who.role.sees_metrics:
-        raise Forbidden(NO_METRICS)
     return Response(_exposition(services), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -99,7 +96,7 @@ def _rest(services: Services, found: tuple[HealthCheck, ...]) -> tuple[HealthChe
 
 def _workers(services: Services) -> HealthCheck:
     def look() -> tuple[bool, str]:
-        seen = worker_heartbeat.alive_queues(services.redis)
+        seen = worker_heartbeat.alive_queues(services.redis, queues.names())
         missing = [queue.name for queue in needed(services.settings) if queue.name not in seen]
         return not missing, f"none for {', '.join(missing)}" if missing else f"seen for {', '.join(sorted(seen))}"
 
@@ -160,7 +157,7 @@ def _figures(services: Services) -> Iterator[Metric]:
 def _queues(services: Services) -> tuple[Metric, ...]:
     depth = Gauge("service6_queue_messages", "Messages that wait, by queue", labels=["queue"])
     age = Gauge("service6_queue_oldest_seconds", "Age of the next message, by queue", labels=["queue"])
-    for queue in queue_depths.depths(services.redis):
+    for queue in queue_depths.depths(services.redis, queues.names()):
         depth.add_metric([queue.name], queue.waiting)
         if queue.oldest_s is not None or not queue.waiting:  # an unknown age has no figure
             age.add_metric([queue.name], queue.oldest_s or 0)

@@ -4,35 +4,30 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from pipeline.errors import Malformed, Refused, TryAgain
+from pipeline.errors import Malformed, NotFound, TryAgain
 from pipeline.leads.attributes import flatten
-from pipeline.security import tokens
 from pipeline.security.privacy import looks_personal
 from pipeline.storage.leads import contacts, lead_list
 from pipeline.wiring import Services
-from schemas.access import Claims, Role
+from schemas.access import Claims
 from schemas.api import Choices, ContactLookup, LeadPage, ScoreLeadRequest
 from schemas.event import Position
 from schemas.moment import Moment
 from schemas.score import LeadScore, Tier
 from workers.api import views
+from workers.api.access import AttributesUser, CurrentServices, CurrentUser
 from workers.api.cursor import Cursor
-from workers.api.errors import Forbidden, NotFound, OverBudget
+from workers.api.errors import Forbidden, OverBudget
 from workers.api.json_route import JsonRoute
 from workers.api.openapi.problem_responses import problems
-from workers.bearer import MISSING
 
 PAGE_LIMIT = 500
 LOOKUP_LIMIT = 50
 CHOICE_LIMIT = 200  # of each kind: nobody reads a longer list
 BODY_LIMIT = 1 << 20  # bytes; a body is read before its token is looked at
 
-bearer = HTTPBearer(
-    scheme_name="accessToken", bearerFormat="JWT", auto_error=False, description="`service6 token` makes one"
-)
 router = APIRouter(prefix="/api/v1", tags=["leads"], route_class=JsonRoute)
 
 LeadId = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -48,49 +43,6 @@ def _no_number(value: object) -> object:
 
 
 ChangedSince = Annotated[Moment, BeforeValidator(_no_number)]
-
-
-def current_services(request: Request) -> Services:
-    made: Services = request.app.state.services
-    return made
-
-
-CurrentServices = Annotated[Services, Depends(current_services)]
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-
-
-def anybody(services: CurrentServices, credentials: Credentials) -> Claims:
-    """A person, or a machine that watches how the system is."""
-    if credentials is None:
-        raise Refused(MISSING)
-    return tokens.verify(services.settings.secret_key.get_secret_value(), credentials.credentials, machines=True)
-
-
-def current_user(who: Annotated[Claims, Depends(anybody)]) -> Claims:
-    if who.role.is_machine:
-        raise Forbidden("a monitor reads /health, /health/ready and /metrics only")
-    return who
-
-
-CurrentUser = Annotated[Claims, Depends(current_user)]
-
-
-def admin_user(who: CurrentUser) -> Claims:
-    if who.role is not Role.ADMIN:
-        raise Forbidden("only an admin may do this")
-    return who
-
-
-AdminUser = Annotated[Claims, Depends(admin_user)]
-
-
-def operations_user(who: CurrentUser) -> Claims:
-    if not who.role.sees_operations:
-        raise Forbidden("runs, models and trainings are for admins and executives")
-    return who
-
-
-OperationsUser = Annotated[Claims, Depends(operations_user)]
 
 
 def score_lead_budget(request: Request, services: CurrentServices, who: CurrentUser) -> None:
@@ -169,13 +121,11 @@ def list_choices(services: CurrentServices, who: CurrentUser) -> Choices:
 
 
 @router.post("/leads/lookup", max_body_size=BODY_LIMIT, openapi_extra=problems(403))
-def look_up(asked: ContactLookup, services: CurrentServices, who: CurrentUser) -> LeadPage:
+def look_up(asked: ContactLookup, services: CurrentServices, who: AttributesUser) -> LeadPage:
     """Leads with exactly this e-mail address or telephone number, 50 at most; not for roles that see no attributes.
 
     It stands in the body because addresses are logged, and nothing here logs a body.
     """
-    if not who.role.sees_attributes:
-        raise Forbidden("your role does not look leads up by e-mail or telephone number")
     email, phone = services.vault.indexes(asked.contact)
     if email is None and phone is None:
         raise Malformed("neither an e-mail address nor a telephone number", pointer="/contact")

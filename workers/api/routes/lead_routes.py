@@ -10,9 +10,10 @@ from pipeline.storage.leads import lead_list, timeline
 from schemas.api import LeadTimeline, ScoreHistory, WhatIfInputs
 from schemas.lead import LeadDetail
 from workers.api import views
+from workers.api.access import CurrentServices, CurrentUser
 from workers.api.errors import Forbidden
 from workers.api.openapi.problem_responses import problems
-from workers.api.routes.lead_list_routes import CurrentServices, CurrentUser, visible_lead
+from workers.api.routes.lead_list_routes import visible_lead
 
 HISTORY_LIMIT = 500
 TIMELINE_LIMIT = 200

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
-from pipeline.errors import GiveUp
+from pipeline.errors import GiveUp, NotFound
 from pipeline.scoring.glassbox import open_artefact
 from pipeline.scoring.shapes import shapes
 from pipeline.services import model_promotion
+from pipeline.services.model_monitoring import accuracy_of
 from pipeline.storage.models import champions, model_versions, trainings
 from pipeline.storage.models.champions import ChampionChange
 from pipeline.storage.operations import alarms
@@ -19,13 +20,12 @@ from pipeline.wiring import Services
 from schemas.model import Drift, ModelDetail, ModelList, Promotion, PromotionRequest
 from schemas.model_card import ModelCard
 from schemas.term_shape import TermShape
-from tasks.model_monitoring import accuracy_of
 from workers.api import training_views
-from workers.api.errors import NotFound
+from workers.api.access import AdminUser, CurrentServices, OperationsUser
 from workers.api.idempotency import IdempotencyKey, idempotent
 from workers.api.json_route import JsonRoute
 from workers.api.openapi.problem_responses import problems
-from workers.api.routes.lead_list_routes import BODY_LIMIT, AdminUser, CurrentServices, OperationsUser
+from workers.api.routes.lead_list_routes import BODY_LIMIT
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"], route_class=JsonRoute)
 

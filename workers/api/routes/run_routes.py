@@ -6,16 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from sqlalchemy.orm import Session
 
-from pipeline.services import start_run
+from pipeline.errors import NotFound
+from pipeline.services import run_actions, start_run
 from pipeline.storage.runs import rescore_runs
 from schemas.access import Claims
 from schemas.run import Preview, Run, RunAction, RunPage, RunRequest
-from workers.api import run_actions
-from workers.api.errors import NotFound
+from workers.api.access import AdminUser, CurrentServices, OperationsUser
 from workers.api.idempotency import IdempotencyKey, idempotent
 from workers.api.json_route import JsonRoute
 from workers.api.openapi.problem_responses import problems
-from workers.api.routes.lead_list_routes import BODY_LIMIT, PAGE_LIMIT, AdminUser, CurrentServices, OperationsUser
+from workers.api.routes.lead_list_routes import BODY_LIMIT, PAGE_LIMIT
 
 router = APIRouter(prefix="/api/v1/rescore-runs", tags=["rescoring"], route_class=JsonRoute)
 
@@ -83,14 +83,17 @@ def retry_run(run_id: RunId, services: CurrentServices, who: AdminUser, key: Ide
     return _steered(services, who, key, "retry", run_id)
 
 
-def _steered(services: CurrentServices, who: Claims, key: str | None, deed: RunAction, run_id: int) -> Run:
+def _steered(services: CurrentServices, who: Claims, key: str | None, action: RunAction, run_id: int) -> Run:
+    window = services.settings.rescoring.window
     return _settled(
-        services, who, key, f"{deed} {run_id}", lambda db: run_actions.apply_action(db, run_id, deed, who.sub)
+        services,
+        who,
+        key,
+        f"{action} {run_id}",
+        lambda db: run_actions.apply_action(db, run_id, action, who.sub, window=window),
     )
 
 
 def _settled(services: CurrentServices, who: Claims, key: str | None, asked: str, act: Callable[[Session], Run]) -> Run:
     with services.session() as db:
-        run = idempotent(db, who.sub, key, asked, lambda: act(db), Run)
-    run_actions.notify_workers(services, run)
-    return run
+        return idempotent(db, who.sub, key, asked, lambda: act(db), Run)

@@ -4,16 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from pipeline.errors import Conflict
+from pipeline.errors import NotFound
+from pipeline.services import request_training
 from pipeline.storage.models import trainings
-from schemas.training import Training, TrainingOptions, TrainingPage, TrainingReason
-from tasks.learning import enqueue_training
+from schemas.training import Training, TrainingOptions, TrainingPage
 from workers.api import training_views
-from workers.api.errors import NotFound
+from workers.api.access import AdminUser, CurrentServices, OperationsUser
 from workers.api.idempotency import IdempotencyKey, idempotent
 from workers.api.json_route import JsonRoute
 from workers.api.openapi.problem_responses import problems
-from workers.api.routes.lead_list_routes import BODY_LIMIT, PAGE_LIMIT, AdminUser, CurrentServices, OperationsUser
+from workers.api.routes.lead_list_routes import BODY_LIMIT, PAGE_LIMIT
 
 router = APIRouter(prefix="/api/v1/trainings", tags=["models"], route_class=JsonRoute)
 
@@ -48,11 +48,7 @@ def ask_for_training(
     with services.session() as db:
 
         def act() -> Training:
-            asked = trainings.request(db, reason=TrainingReason.ASKED, actor=who.sub, wishes=wishes)
-            if asked is None:
-                raise Conflict("a training with other wishes waits already; ask again once it has begun")
-            return training_views.training(trainings.find(db, asked.id) or {})
+            training_id = request_training.request_as_person(db, wishes, actor=who.sub)
+            return training_views.training(trainings.find(db, training_id) or {})
 
-        answer = idempotent(db, who.sub, key, f"train {wishes.model_dump_json()}", act, Training)
-    enqueue_training(int(answer.id))
-    return answer
+        return idempotent(db, who.sub, key, f"train {wishes.model_dump_json()}", act, Training)

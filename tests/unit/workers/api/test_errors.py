@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from starlette.exceptions import HTTPException
 
-from pipeline.errors import GiveUp, Malformed, Misconfigured, Refused, TryAgain
+from pipeline.errors import GiveUp, Malformed, Misconfigured, NotFound, Refused, TryAgain
 from pipeline.security.tokens import Expired
-from workers.api.errors import Forbidden, NotFound, QueueFull, TooLarge, http_exception_problem, problem
+from workers.api.errors import Forbidden, QueueFull, TooLarge, http_exception_problem, problem
 
 
 def told(error: Exception) -> dict[str, Any]:

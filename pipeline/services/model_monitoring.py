@@ -25,7 +25,6 @@ from schemas.baseline import Baseline
 from schemas.model import Accuracy, Drift, FeatureDrift
 from schemas.model_card import ModelCard
 from schemas.training import TrainingReason
-from tasks.learning import enqueue_training
 
 SAMPLE = 2000  # leads of late that are looked at
 SHOWN = 50  # features of a drift
@@ -86,16 +85,12 @@ def check_drift(services: Services, champion: ModelStanding, now: datetime) -> N
     drift = drift_of(features, Baseline.model_validate(champion.baseline), recent, now)
     services.metrics.model_drift.set(drift.features[0].index)
     moved = [one for one in drift.features if one.index >= learning.drift]
-    asked = None
     with services.session() as db:
         champions.note_drift(db, champion.id, drift.model_dump(mode="json"))
         if not moved:
             alarms.clear_alarm(db, AlarmName.DRIFT, detail="leads are again as those that it learned from", at=now)
         elif alarms.raise_alarm(db, AlarmName.DRIFT, subject=champion.version, detail=_drift_text(moved), at=now):
-            asked = request_training.request_training(db, TrainingReason.DRIFT)
-    services.stream.hint()
-    if asked is not None:
-        enqueue_training(asked)
+            request_training.request_training(db, TrainingReason.DRIFT)
 
 
 def check_accuracy(services: Services, champion: ModelStanding, now: datetime) -> None:
@@ -112,7 +107,6 @@ def check_accuracy(services: Services, champion: ModelStanding, now: datetime) -
         return
     with services.session() as db:
         alarms.raise_alarm(db, AlarmName.ACCURACY, subject=champion.version, detail="; ".join(wrong), at=now)
-    services.stream.hint()
 
 
 def accuracy_of(db: Session, model_id: int) -> Accuracy | None:

@@ -1,8 +1,8 @@
 """Which queues have a worker: each worker leaves a mark in Redis that expires, so a dead one is not seen for long."""
 
-import redis
+from collections.abc import Sequence
 
-from tasks import queues
+import redis
 
 WORKER_KEY = "service6:worker:"
 TICK_KEY = "service6:tick"
@@ -10,15 +10,15 @@ EVERY_S = 10.0
 EXPIRES_S = 35
 
 
-def beat(connection: "redis.Redis", served: list[str]) -> None:
+def beat(connection: "redis.Redis", served: Sequence[str]) -> None:
     for queue in served:
         connection.set(WORKER_KEY + queue, "1", ex=EXPIRES_S)
 
 
-def alive_queues(connection: "redis.Redis") -> set[str]:
-    names = queues.names()
-    marks = connection.mget([WORKER_KEY + name for name in names])
-    return {name for name, mark in zip(names, marks, strict=True) if mark}
+def alive_queues(connection: "redis.Redis", queues: Sequence[str]) -> set[str]:
+    """Those of the queues that have a worker."""
+    marks = connection.mget([WORKER_KEY + name for name in queues])
+    return {name for name, mark in zip(queues, marks, strict=True) if mark}
 
 
 def beat_tick(connection: "redis.Redis") -> None:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.services.requeue_leads import BATCH, batches
 from pipeline.storage.scores.unscored import OverdueLead
-from tasks.upkeep import BATCH, batches
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

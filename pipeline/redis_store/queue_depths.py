@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 import redis
 
-from tasks import queues
-from tasks.queues import ENQUEUED_AT
+from pipeline.task_calls import ENQUEUED_AT
 
 UNACKED = "unacked"  # kombu's hash of the messages that a worker has taken and not acknowledged
 UNACKED_INDEX = "unacked_index"  # and when each was taken
@@ -39,11 +38,9 @@ class QueueDepth(NamedTuple):
     oldest_s: float | None
 
 
-def depths(connection: "redis.Redis") -> list[QueueDepth]:
+def depths(connection: "redis.Redis", queues: Sequence[str]) -> list[QueueDepth]:
     now = time.time()
-    return [
-        QueueDepth(name, int(connection.llen(name)), _age(_head(connection, name, 1), now)) for name in queues.names()
-    ]
+    return [QueueDepth(name, int(connection.llen(name)), _age(_head(connection, name, 1), now)) for name in queues]
 
 
 def complete_until(connection: "redis.Redis", queue: str) -> float:

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.queue_depths import enqueued_at
+from pipeline.redis_store.queue_depths import enqueued_at
 
 
 @pytest.mark.parametrize("at", [b"1790000000.25", b"1790000000"])

@@ -1,4 +1,4 @@
-"""Dead letters settled: the work is done again or given up, with a note of who decided so."""
+"""Dead letters are settled: their work is owed again or given up, with a record of who decided so."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -6,15 +6,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from pipeline.services.crm_sync import FETCH_BACK, WRITE_BACK
 from pipeline.storage.models import trainings
 from pipeline.storage.operations import audit, dead_letters
 from pipeline.storage.operations.dead_letters import DeadLetterRow
 from pipeline.storage.outbound import outbound_work
+from pipeline.storage.platform.after_commit import enqueue
 from pipeline.storage.scores import unscored
+from pipeline.task_calls import FETCH_BACK, SCORE_LEADS, TRAIN_MODEL, WRITE_BACK, score_batches
 from schemas.dead_letter import DeadLetterResolution
-from tasks.learning import train_model
-from tasks.scoring import score_leads
 
 
 class RetryHandler(NamedTuple):
@@ -34,25 +33,23 @@ def keep_trainings_failed(_: Session, __: Sequence[int]) -> None:
 
 
 OUTBOUND = RetryHandler(
-    lambda told: (int(told["lead_id"]), str(told["target"])), outbound_work.reopen, outbound_work.discard
+    lambda arguments: (int(arguments["lead_id"]), str(arguments["target"])), outbound_work.reopen, outbound_work.discard
 )
 RETRY_HANDLERS = {
-    score_leads.name: RetryHandler(lambda told: int(told["lead_id"]), unscored.reopen, unscored.discard),
+    SCORE_LEADS: RetryHandler(lambda arguments: int(arguments["lead_id"]), unscored.reopen, unscored.discard),
     WRITE_BACK: OUTBOUND,
     FETCH_BACK: OUTBOUND,
-    train_model.name: RetryHandler(lambda told: int(told["training_id"]), reopen_trainings, keep_trainings_failed),
+    TRAIN_MODEL: RetryHandler(lambda arguments: int(arguments["training_id"]), reopen_trainings, keep_trainings_failed),
 }
 
 
-class ReplayResult(NamedTuple):
-    """`lead_ids` wait for a score again: tell the workers once this is committed. Upkeep tells them of all else."""
+def replay(
+    db: Session, ids: Sequence[int], *, actor: str, now: datetime, grace: timedelta, message_leads: int
+) -> list[DeadLetterResolution]:
+    """Their work is owed again, with all its attempts; dead letters that are gone are left out.
 
-    settlements: list[DeadLetterResolution]
-    lead_ids: list[int]
-
-
-def replay(db: Session, ids: Sequence[int], *, actor: str, now: datetime, grace: timedelta) -> ReplayResult:
-    """Their work is owed again, with all its attempts; letters that are gone are left out."""
+    Leads are enqueued after the commit, `message_leads` a message; upkeep enqueues all else after `grace`.
+    """
     letters = _claim(db, ids, actor, "dead_letter.replay")
     reopened = {
         task: set(RETRY_HANDLERS[task].reopen(db, keys, now + grace)) for task, keys in _keys_by_task(letters).items()
@@ -63,7 +60,8 @@ def replay(db: Session, ids: Sequence[int], *, actor: str, now: datetime, grace:
         )
         for letter in letters
     ]
-    return ReplayResult(settlements, sorted(reopened.get(score_leads.name, ())))
+    enqueue(db, *score_batches(sorted(reopened.get(SCORE_LEADS, ())), message_leads))
+    return settlements
 
 
 def discard(db: Session, ids: Sequence[int], *, actor: str) -> list[DeadLetterResolution]:
