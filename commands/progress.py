@@ -1,4 +1,4 @@
-"""How far long work is: a bar on a terminal, now and then a line elsewhere."""
+"""The progress of long work: a bar on a terminal, a line every few seconds elsewhere."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ Step = Callable[[int], None]
 
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Step]:
-    """Call what it yields with how many more are done. All goes to standard error, which no pipe reads."""
+    """Yields a function to call with the number of newly finished items. Prints to standard error only."""
     if _draws():
         from commands.progress_bar import progress_bar
 

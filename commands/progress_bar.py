@@ -12,7 +12,7 @@ REFRESHES_A_SECOND = 4.0
 
 
 class CountColumn(ProgressColumn):
-    """How many are done, of how many, and how many a second."""
+    """The number of finished items, of all items, and of items a second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed or 0.0
@@ -21,7 +21,7 @@ class CountColumn(ProgressColumn):
 
 @contextmanager
 def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Call what it yields with how many more are done. Draws on standard error, without colours under NO_COLOR."""
+    """Yields a function to call with the number of newly finished items. Obeys NO_COLOR."""
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -29,7 +29,7 @@ def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn(),
         console=Console(stderr=True, markup=False, highlight=False, emoji=False),
         refresh_per_second=REFRESHES_A_SECOND,
-        # What the command itself prints goes through commands.output and must not be read as rich's markup.
+        # The command's own output goes through commands.output, and must not be read as markup.
         redirect_stdout=False,
         redirect_stderr=False,
     )
