@@ -1,4 +1,4 @@
-"""The command `service6`: loads the subcommand that is asked for, and no other."""
+"""The command `service6`: imports the subcommand that is called, and no other."""
 
 import click
 
@@ -30,7 +30,7 @@ COMMANDS = LazyCommands(
 @click.group(cls=OneLineErrors, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="service6")
 def main() -> None:
-    """Scores CRM leads the moment they arrive, explains every score, and shows changes live.
+    """Score CRM leads the moment they arrive, explain every score, and show changes live.
 
     Start with `service6 up --sample`, then open the address it prints.
     """

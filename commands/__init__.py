@@ -1,1 +1,1 @@
-"""The subcommands of `service6`, a file each: parse, call one function, print."""
+"""The subcommands of `service6`, one file each: parse the arguments, call one function, print the result."""

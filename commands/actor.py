@@ -1,11 +1,11 @@
-"""Who acts in a terminal, as the audit log names them."""
+"""The actor of a command, as the audit log names it."""
 
 import os
 import pwd
 
 
 def actor() -> str:
-    """The account of the machine; a container may run as one without a name."""
+    """The user account of the process, or its number where it has no name, as in a container."""
     uid = os.geteuid()
     try:
         return f"cli:{pwd.getpwuid(uid).pw_name}"

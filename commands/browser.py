@@ -1,4 +1,4 @@
-"""Opens the page in the browser of whoever sits at this machine."""
+"""Opens the page in a browser on this machine."""
 
 import os
 import webbrowser
@@ -14,8 +14,8 @@ PAGE = (
 
 
 def open_link(state_dir: Path, link: str) -> bool:
-    """False where there is no screen. The link holds a token: an argument could be read by every user of the machine,
-    so the browser is given a file of ours that leads there.
+    """Returns False where there is no screen. The link holds a token, and every user of the machine can read the
+    arguments of a process, so the browser opens a private file that redirects to the link.
     """
     if os.name == "posix" and os.uname().sysname != "Darwin" and not any(map(os.environ.get, SCREENS)):
         return False

@@ -11,7 +11,7 @@ VARIABLE = "_SERVICE6_COMPLETE"  # click looks for it when the program starts
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script for completion with Tab.
+    """Print the script that completes commands with Tab.
 
     \b
     eval "$(service6 completion bash)"                                     # in ~/.bashrc
@@ -19,5 +19,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     service6 completion fish > ~/.config/fish/completions/service6.fish
     """
     writer = get_completion_class(shell)
-    assert writer is not None  # noqa: S101 - the choice above names those that click knows
+    assert writer is not None  # noqa: S101 - click knows every shell of the choice above
     click.echo(writer(ctx.find_root().command, {}, PROGRAM, VARIABLE).source())

@@ -10,13 +10,13 @@ from commands.output import echo
 
 @click.group()
 def db() -> None:
-    """The database's schema."""
+    """Manage the schema of the database."""
 
 
 @db.command("upgrade")
 @state_dir_option
 def upgrade(state_dir: Path | None) -> None:
-    """Bring the database to the newest schema; `up` does it by itself."""
+    """Migrate the database to the newest schema; `up` does it too."""
     from commands import schema_checks
 
     applied = schema_checks.upgrade(settings(state_dir))

@@ -1,4 +1,4 @@
-"""Dead letters as an operator reads and settles them in a terminal."""
+"""Dead letters as an operator lists, replays and discards them in a terminal."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from schemas.dead_letter import DeadLetter, DeadLetterResolution
 from workers.api.dead_letter_views import dead_letter
 from workers.command_services import command_services
 
-BATCH = 500  # letters a transaction
+BATCH = 500  # dead letters a transaction
 ERROR_LIMIT = 60  # characters
 
 Settle = Callable[[Session, Sequence[int]], list[DeadLetterResolution]]
 
 
-def look(settings: Settings, limit: int) -> list[DeadLetter]:
+def list_dead_letters(settings: Settings, limit: int) -> list[DeadLetter]:
     """The newest first."""
     with command_services(settings) as services, services.session() as db:
-        return [dead_letter(letter) for letter in dead_letters.page(db, limit=limit)]
+        return [dead_letter(row) for row in dead_letters.page(db, limit=limit)]
 
 
 def replay(settings: Settings, ids: Sequence[int]) -> list[DeadLetterResolution]:
-    """All there are if `ids` is empty. Raises GiveUp, and does nothing, if one of `ids` is not there."""
+    """Replay these, or all if `ids` is empty. Raises GiveUp, and changes nothing, if one does not exist."""
     from pipeline.services import settle_dead_letters
 
-    def again(db: Session, batch: Sequence[int]) -> list[DeadLetterResolution]:
+    def replay_batch(db: Session, batch: Sequence[int]) -> list[DeadLetterResolution]:
         return settle_dead_letters.replay(
             db,
             batch,
@@ -43,25 +43,25 @@ def replay(settings: Settings, ids: Sequence[int]) -> list[DeadLetterResolution]
             message_leads=settings.intake.message_leads,
         )
 
-    return _settle(settings, ids, again)
+    return _settle(settings, ids, replay_batch)
 
 
 def discard(settings: Settings, ids: Sequence[int]) -> list[DeadLetterResolution]:
-    """As `replay`."""
+    """Discard them; `ids` as for `replay`."""
     from pipeline.services import settle_dead_letters
 
     return _settle(settings, ids, lambda db, batch: settle_dead_letters.discard(db, batch, actor=actor()))
 
 
-def text(found: Sequence[DeadLetter]) -> str:
-    if not found:
+def text(rows: Sequence[DeadLetter]) -> str:
+    if not rows:
         return "no dead letters"
-    lines = [f"{'id':>6}  {'died':<17}{'attempts':>8}  {'task':<20} {'what':<18} error"]
-    for letter in found:
-        what = " ".join(f"{name}={value}" for name, value in letter.arguments.items())
-        error = letter.error.partition("\n")[0][:ERROR_LIMIT]
-        died = f"{letter.last_at:%Y-%m-%d %H:%M}"
-        lines.append(f"{letter.id:>6}  {died:<17}{letter.attempts:>8}  {letter.task:<20} {what:<18} {error}".rstrip())
+    lines = [f"{'id':>6}  {'failed':<17}{'attempts':>8}  {'task':<20} {'arguments':<18} error"]
+    for row in rows:
+        arguments = " ".join(f"{name}={value}" for name, value in row.arguments.items())
+        error = row.error.partition("\n")[0][:ERROR_LIMIT]
+        failed = f"{row.last_at:%Y-%m-%d %H:%M}"
+        lines.append(f"{row.id:>6}  {failed:<17}{row.attempts:>8}  {row.task:<20} {arguments:<18} {error}".rstrip())
     return printable_lines(
         [*lines, "", "`service6 dead-letters replay ID` tries again; `discard ID` gives up for good"]
     )
@@ -69,8 +69,8 @@ def text(found: Sequence[DeadLetter]) -> str:
 
 def summary(settlements: Sequence[DeadLetterResolution]) -> str:
     outcomes = [settlement.outcome for settlement in settlements]
-    found = [f"{outcomes.count(outcome):,} {outcome}" for outcome in sorted({*outcomes})]
-    return ", ".join(found) or "no dead letters"
+    counts = [f"{outcomes.count(outcome):,} {outcome}" for outcome in sorted({*outcomes})]
+    return ", ".join(counts) or "no dead letters"
 
 
 def _settle(settings: Settings, ids: Sequence[int], settle: Settle) -> list[DeadLetterResolution]:
@@ -79,7 +79,7 @@ def _settle(settings: Settings, ids: Sequence[int], settle: Settle) -> list[Dead
         for batch in [sorted({*ids})] if ids else _batches(services):
             with services.session() as db:
                 settled = settle(db, batch)
-                missing = {*map(str, batch)} - {one.id for one in settled}
+                missing = {*map(str, batch)} - {settlement.id for settlement in settled}
                 if ids and missing:
                     raise GiveUp(f"there is no dead letter {min(missing, key=int)}; nothing was done")
             settlements += settled
@@ -90,7 +90,7 @@ def _batches(services: Services) -> Iterator[list[int]]:
     below = dead_letters.NEWEST
     while True:
         with services.reading() as db:
-            ids = [letter.id for letter in dead_letters.page(db, below=below, limit=BATCH)]
+            ids = [row.id for row in dead_letters.page(db, below=below, limit=BATCH)]
         if not ids:
             return
         yield ids

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from schemas.dead_letter import DeadLetterResolution
 
 
-def letter_arguments(command: Command) -> Command:
-    """Which dead letters, and how to answer."""
+def dead_letter_arguments(command: Command) -> Command:
+    """Adds the ids, `--all`, `--json` and `--state-dir`."""
     command = json_option(state_dir_option(command))
-    command = click.option("--all", "every", is_flag=True, help="All there are.")(command)
+    command = click.option("--all", "every", is_flag=True, help="All dead letters.")(command)
     return click.argument("ids", metavar="[ID]...", nargs=-1, type=Whole(1, LARGEST_ID))(command)
 
 
@@ -26,39 +26,39 @@ def letter_arguments(command: Command) -> Command:
 @state_dir_option
 @click.pass_context
 def dead_letters(ctx: click.Context, as_json: bool, state_dir: Path | None) -> None:
-    """Work whose last attempt failed: list, replay, discard it."""
+    """List, replay or discard work whose last attempt failed."""
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_letters, as_json=as_json, state_dir=state_dir)
+        ctx.invoke(list_dead_letters, as_json=as_json, state_dir=state_dir)
 
 
 @dead_letters.command("list")
-@click.option("--limit", type=Whole(1, 10_000), default=50, show_default=True, help="The newest so many.")
+@click.option("--limit", type=Whole(1, 10_000), default=50, show_default=True, help="How many; the newest first.")
 @json_option
 @state_dir_option
-def list_letters(limit: int, as_json: bool, state_dir: Path | None) -> None:
-    """Show the newest; with --json each with its whole error."""
+def list_dead_letters(limit: int, as_json: bool, state_dir: Path | None) -> None:
+    """Show the newest; --json includes the complete error of each."""
     from commands import dead_letter_table
 
-    found = dead_letter_table.look(settings(state_dir), limit)
+    rows = dead_letter_table.list_dead_letters(settings(state_dir), limit)
     if as_json:
-        echo_models(found)
+        echo_models(rows)
     else:
-        echo(dead_letter_table.text(found))
+        echo(dead_letter_table.text(rows))
 
 
 @dead_letters.command()
-@letter_arguments
+@dead_letter_arguments
 def replay(ids: tuple[int, ...], every: bool, as_json: bool, state_dir: Path | None) -> None:
-    """Try again: the leads wait for a score with all their attempts."""
+    """Try the work again, with all its attempts."""
     from commands import dead_letter_table
 
     _show(dead_letter_table.replay(settings(state_dir), _chosen(ids, every)), as_json)
 
 
 @dead_letters.command()
-@letter_arguments
+@dead_letter_arguments
 def discard(ids: tuple[int, ...], every: bool, as_json: bool, state_dir: Path | None) -> None:
-    """Give up for good: the leads are scored again when they change."""
+    """Discard them for good; a lead is scored again when it changes."""
     from commands import dead_letter_table
 
     _show(dead_letter_table.discard(settings(state_dir), _chosen(ids, every)), as_json)
@@ -75,5 +75,5 @@ def _show(settled: Sequence[DeadLetterResolution], as_json: bool) -> None:
 
 def _chosen(ids: tuple[int, ...], every: bool) -> tuple[int, ...]:
     if bool(ids) == every:
-        raise click.UsageError("name the dead letters by their ids, or all of them with --all")
+        raise click.UsageError("give the ids of dead letters, or --all")
     return ids

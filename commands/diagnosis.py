@@ -1,4 +1,4 @@
-"""Looks at everything that Service 6 stands on, and says how to mend what is wrong."""
+"""Checks everything that Service 6 depends on, and says how to mend what is wrong."""
 
 import shutil
 import socket
@@ -51,8 +51,8 @@ def examine(state_dir: Path | None) -> list[Finding]:
         return [Finding("configuration", "bad", str(error), "correct it, then run `service6 doctor` again")]
     findings = [Finding("configuration", "ok", f"{settings.env}, state in {settings.state_dir}")]
     with command_services(settings) as services:
-        for look in (_python, _disk, examine_secret_key, examine_state, examine_sources, _postgresql, _redis, _api):
-            findings += look(services)
+        for check in (_python, _disk, examine_secret_key, examine_state, examine_sources, _postgresql, _redis, _api):
+            findings += check(services)
     return findings
 
 
@@ -75,11 +75,11 @@ def as_json(findings: list[Finding]) -> list[dict[str, Any]]:
 
 
 def _python(_: Services) -> Iterator[Finding]:
-    found = ".".join(map(str, sys.version_info[:3]))
+    version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < OLDEST_PYTHON:
-        yield Finding("python", "bad", found, "install Python 3.11 or newer, then run `make setup`")
+        yield Finding("python", "bad", version, "install Python 3.11 or newer, then run `make setup`")
     else:
-        yield Finding("python", "ok", found)
+        yield Finding("python", "ok", version)
 
 
 def _disk(services: Services) -> Iterator[Finding]:
@@ -93,17 +93,17 @@ def _disk(services: Services) -> Iterator[Finding]:
 def _postgresql(services: Services) -> Iterator[Finding]:
     try:
         with services.session() as db:
-            asked = datetime.now(UTC)
-            number, shown, clock = db.execute(text(SERVER)).one()
-            answered = datetime.now(UTC)
+            sent_at = datetime.now(UTC)
+            number, version, clock = db.execute(text(SERVER)).one()
+            received_at = datetime.now(UTC)
     except Service6Error as error:
         yield Finding("postgresql", "bad", str(error), _reach_postgresql(services.settings.database.ssl_mode))
         return
     if int(number) < OLDEST_POSTGRESQL:
-        yield Finding("postgresql", "bad", f"version {shown}", "version 15 or newer is needed")
+        yield Finding("postgresql", "bad", f"version {version}", "version 15 or newer is needed")
     else:
-        yield Finding("postgresql", "ok", f"answers, version {shown}")
-    yield _clock("postgresql clock", (clock - asked - (answered - asked) / 2).total_seconds())
+        yield Finding("postgresql", "ok", f"answers, version {version}")
+    yield _clock("postgresql clock", clock, sent_at, received_at)
     yield from _schema(services)
     if migrate.current(services.settings.database_url) is not None:
         yield from _owed(services)
@@ -129,36 +129,36 @@ def _schema(services: Services) -> Iterator[Finding]:
 def _owed(services: Services) -> Iterator[Finding]:
     with services.session() as db:
         owed = unscored.backlog(db)
-    found = f"{owed.leads} leads wait for a score, the oldest {owed.oldest_s:.0f} s"
+    backlog = f"{owed.leads} leads wait for a score, the oldest {owed.oldest_s:.0f} s"
     if owed.oldest_s > WAITING_S:
-        yield Finding("work owed", "warn", found, "see the workers below, and logs/scoring.log")
+        yield Finding("work owed", "warn", backlog, "see the workers below, and logs/scoring.log")
     else:
-        yield Finding("work owed", "ok", found)
+        yield Finding("work owed", "ok", backlog)
     if owed.dead:
         yield Finding("dead leads", "warn", f"{owed.dead} leads could not be scored", "their dead letters say why")
 
 
 def _redis(services: Services) -> Iterator[Finding]:
     try:
-        asked = datetime.now(UTC)
+        sent_at = datetime.now(UTC)
         seconds, microseconds = services.redis.time()
-        answered = datetime.now(UTC)
+        received_at = datetime.now(UTC)
         server: Any = services.redis.info()
         persistent = int(server.get("aof_enabled", 0))
         policy = server.get("maxmemory_policy", "unknown")
-        seen = worker_heartbeat.alive_queues(services.redis, queues.names())
+        alive = worker_heartbeat.alive_queues(services.redis, queues.names())
         ticking = worker_heartbeat.is_ticking(services.redis)
     except (redis.RedisError, Service6Error) as error:
         mend = "start it with `service6 up`, or correct REDIS_URL"
         yield Finding("redis", "bad", f"does not answer ({type(error).__name__})", mend)
         return
-    shown = str(server["redis_version"])
-    if tuple(int(part) for part in shown.split(".")[:2]) < OLDEST_REDIS:
-        yield Finding("redis", "bad", f"version {shown}", "version 6.2 or newer, or any Valkey, is needed")
+    version = str(server["redis_version"])
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
+        yield Finding("redis", "bad", f"version {version}", "version 6.2 or newer, or any Valkey, is needed")
     else:
-        yield Finding("redis", "ok", f"answers, version {shown}")
+        yield Finding("redis", "ok", f"answers, version {version}")
     clock = datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)
-    yield _clock("redis clock", (clock - asked - (answered - asked) / 2).total_seconds())
+    yield _clock("redis clock", clock, sent_at, received_at)
     if policy != "noeviction":
         mend = "CONFIG SET maxmemory-policy noeviction, or queues are dropped when memory is short"
         yield Finding("redis memory", "bad", f"policy {policy}", mend)
@@ -168,29 +168,31 @@ def _redis(services: Services) -> Iterator[Finding]:
         yield Finding("redis on disk", "ok", "appendonly")
     else:
         yield Finding("redis on disk", "warn", "nothing is kept over a restart", "CONFIG SET appendonly yes")
-    yield from _workers([queue.name for queue in needed(services.settings)], seen, ticking)
+    yield from _workers([queue.name for queue in needed(services.settings)], alive, ticking)
 
 
-def _workers(queues: Sequence[str], seen: set[str], ticking: bool) -> Iterator[Finding]:
+def _workers(queues: Sequence[str], alive: set[str], ticking: bool) -> Iterator[Finding]:
     for queue in queues:
-        if queue in seen:
+        if queue in alive:
             yield Finding(f"worker {queue}", "ok", "seen")
         else:
-            mend = f"run `service6 up`; logs/{queue}.log says why it is away"
+            mend = f"run `service6 up`; logs/{queue}.log says why it does not run"
             yield Finding(f"worker {queue}", "warn", "not seen for half a minute", mend)
     if ticking:
         yield Finding("beat", "ok", "ticks")
     else:
         yield Finding(
-            "beat", "warn", "no tick in half a minute", "run `service6 up`; logs/beat.log says why it is away"
+            "beat", "warn", "no tick in half a minute", "run `service6 up`; logs/beat.log says why it does not run"
         )
 
 
-def _clock(name: str, ahead_s: float) -> Finding:
-    apart = abs(ahead_s)
-    level: Level = "bad" if apart > CLOCK_BAD_S else "warn" if apart > CLOCK_WARN_S else "ok"
-    found = f"{apart:.3f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine"
-    return Finding(name, level, found, "" if level == "ok" else "let NTP set the clocks of both machines")
+def _clock(name: str, clock: datetime, sent_at: datetime, received_at: datetime) -> Finding:
+    """Compares a server's clock with the middle of the time that its answer took."""
+    ahead_s = (clock - sent_at - (received_at - sent_at) / 2).total_seconds()
+    apart_s = abs(ahead_s)
+    level: Level = "bad" if apart_s > CLOCK_BAD_S else "warn" if apart_s > CLOCK_WARN_S else "ok"
+    difference = f"{apart_s:.3f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine"
+    return Finding(name, level, difference, "" if level == "ok" else "let NTP set the clocks of both machines")
 
 
 def _api(services: Services) -> Iterator[Finding]:
@@ -204,7 +206,9 @@ def _api(services: Services) -> Iterator[Finding]:
     elif _is_taken(url):
         yield Finding("api", "bad", f"something else listens at {url}", "stop that, or `service6 up --port` another")
     else:
-        yield Finding("api", "warn", f"does not answer at {url}", "run `service6 up`; logs/api.log says why it is away")
+        yield Finding(
+            "api", "warn", f"does not answer at {url}", "run `service6 up`; logs/api.log says why it does not run"
+        )
 
 
 def _is_taken(url: str) -> bool:

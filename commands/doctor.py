@@ -14,16 +14,16 @@ from commands.output import echo, echo_json
 @json_option
 @state_dir_option
 def doctor(as_json: bool, state_dir: Path | None) -> None:
-    """Check servers, processes and settings; say how to mend them.
+    """Check servers, processes, settings; say how to mend them.
 
-    Fails if anything is bad; a warning is no failure.
+    Exits with status 1 if anything is bad; a warning is no failure.
     """
-    from commands import diagnosis as examination
+    from commands import diagnosis
 
-    findings = examination.examine(state_dir.resolve() if state_dir else None)
+    findings = diagnosis.examine(state_dir.resolve() if state_dir else None)
     if as_json:
-        echo_json(json.dumps(examination.as_json(findings), indent=2))
+        echo_json(json.dumps(diagnosis.as_json(findings), indent=2))
     else:
-        echo(examination.report(findings))
-    if not examination.is_well(findings):
+        echo(diagnosis.report(findings))
+    if not diagnosis.is_well(findings):
         raise click.exceptions.Exit(Failed.exit_code)

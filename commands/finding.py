@@ -6,7 +6,7 @@ Level = Literal["ok", "warn", "bad"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What the doctor says of one thing; `mend` says what to do where the level is not ok."""
+    """The result of one check: what was found, and in `mend` what to do where the level is not ok."""
 
     name: str
     level: Level

@@ -1,4 +1,4 @@
-"""Click's group for `service6`: commands load when they are asked for, and every error is one line."""
+"""Click's group for `service6`: each command is imported when it is called, and every error is one line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INTERRUPTED = 130
 
 
 class LazyCommands(UserDict[str, Any]):
-    """Commands by name, from `module:attribute`; a module is imported when its command is asked for."""
+    """Commands by name, from `module:attribute`; a module is imported when its command is called."""
 
     def __getitem__(self, name: str) -> click.Command:
         module, _, attribute = self.data[name].partition(":")
@@ -65,12 +65,12 @@ class OneLineErrors(click.Group):
 
 @contextmanager
 def _in_one_line() -> Iterator[None]:
-    """What click says of a wrong command line, without its paragraphs."""
+    """Turns click's error for a wrong command line into one line."""
     try:
         yield
     except NoArgsIsHelpError:
         raise
     except click.UsageError as error:
-        told = " ".join(error.format_message().split()).rstrip(".")
+        message = " ".join(error.format_message().split()).rstrip(".")
         command = error.ctx.command_path if error.ctx else "service6"
-        raise WronglyUsed(f"{told[0].lower()}{told[1:]}; see `{command} --help`") from None
+        raise WronglyUsed(f"{message[0].lower()}{message[1:]}; see `{command} --help`") from None

@@ -12,16 +12,16 @@ from commands.output import echo, echo_json
 
 @click.group("import")
 def import_() -> None:
-    """Bring in what other systems know."""
+    """Import data of other systems."""
 
 
 @import_.command("leads")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--source", required=True, help="Name of the system that the leads come from.")
 @click.option("--id", "id_", required=True, metavar="COLUMN", help="Column with the lead's id in that system.")
-@click.option("--outcome", metavar="COLUMN", help="Column that tells how the lead ended.")
-@click.option("--won", metavar="VALUE", help="What it says of a lead that was won; anything else was lost.")
-@click.option("--created", metavar="COLUMN", help="Column with the time that the row is true of.  [default: now]")
+@click.option("--outcome", metavar="COLUMN", help="Column with the outcome of the lead.")
+@click.option("--won", metavar="VALUE", help="Value in that column for a won lead; any other means lost.")
+@click.option("--created", metavar="COLUMN", help="Column with the time at which the row was true.  [default: now]")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Column to leave out; repeatable.")
 @json_option
 @state_dir_option
@@ -36,11 +36,11 @@ def leads(
     as_json: bool,
     state_dir: Path | None,
 ) -> None:
-    """Import leads from a CSV file (UTF-8; the separator is found out).
+    """Import leads from a CSV file (UTF-8; the separator is detected).
 
-    New leads are saved, known ones changed where the row is newer; the same file twice changes nothing. Rows that
-    cannot be taken go to FILE.rejects.csv with the reason. Drop columns that tell the outcome: of a new lead they
-    are not known.
+    New leads are saved, known leads are changed where the row is newer; importing the same file twice changes
+    nothing. Rejected rows go to FILE.rejects.csv with the reason. Drop columns that reveal the outcome: a new lead
+    has no values for them.
 
     \b
     service6 import leads leads.csv --source crm --id "Prospect ID" --outcome Converted --won 1 --drop Tags

@@ -13,14 +13,14 @@ from commands.output import echo, echo_json
 @json_option
 @state_dir_option
 def score(lead: str, as_json: bool, state_dir: Path | None) -> None:
-    """Show a lead's score and what it is made of.
+    """Show a lead's score and its factors.
 
-    ID is the lead's number, or the id that it has in its own system; SOURCE:ID where several have the same.
+    ID is the lead's number or its id at the vendor; use SOURCE:ID where several sources have the same id.
     """
     from commands import score_sheet
 
-    found = score_sheet.find(settings(state_dir), lead)
+    detail = score_sheet.find(settings(state_dir), lead)
     if as_json:
-        echo_json(found.model_dump_json(indent=2))
+        echo_json(detail.model_dump_json(indent=2))
     else:
-        echo(score_sheet.text(found))
+        echo(score_sheet.text(detail))

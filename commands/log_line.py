@@ -1,4 +1,4 @@
-"""A line of a program's log: JSON of ours, or whatever PostgreSQL, Valkey and the interpreter write."""
+"""A line of a program's log: our JSON, or what PostgreSQL, Valkey and the interpreter write."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def _moment(text: str, fields: Mapping[str, Any] | None) -> datetime | None:
         if fields is not None:
             # Python's own way of writing it in logs, in the time of this machine.
             return datetime.strptime(str(fields.get("at")), "%Y-%m-%d %H:%M:%S,%f").astimezone(UTC)
-        if found := POSTGRES.match(text):
-            return datetime.fromisoformat(f"{found[1]}+00:00")
-        if found := VALKEY.match(text):
-            return datetime.strptime(found[1], "%d %b %Y %H:%M:%S.%f").astimezone(UTC)
+        if match := POSTGRES.match(text):
+            return datetime.fromisoformat(f"{match[1]}+00:00")
+        if match := VALKEY.match(text):
+            return datetime.strptime(match[1], "%d %b %Y %H:%M:%S.%f").astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return None

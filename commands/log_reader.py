@@ -14,19 +14,19 @@ from pathlib import Path
 from commands.log_line import NEVER, Line, parsed
 from pipeline.errors import GiveUp, Misconfigured
 
-LOOK_S = 0.2
+POLL_S = 0.2
 AT = attrgetter("at")
 BLOCK = 1 << 16  # bytes
 LONGEST_LINE = 1 << 20  # bytes; one that is longer is shown in parts
 
 
 def programs(state_dir: Path) -> list[str]:
-    """Those that have a log."""
+    """The programs that have a log."""
     return sorted(path.stem for path in (state_dir / "logs").glob("*.log"))
 
 
 def read(state_dir: Path, names: Sequence[str], *, last: int, follow: bool) -> Iterator[Line]:
-    """The last so many lines of these programs, or of all, in the order of time; to follow, then what is written.
+    """The last lines of these programs, or of all, in the order of time; with `follow` also those written later.
 
     Raises GiveUp where there are no logs, Misconfigured for a program that has none.
     """
@@ -43,7 +43,7 @@ def read(state_dir: Path, names: Sequence[str], *, last: int, follow: bool) -> I
             for name in () if names else programs(state_dir):  # one that was started meanwhile
                 tails.setdefault(name, Tail(state_dir, name))
             yield from sorted((line for tail in tails.values() for line in tail.fresh()), key=AT)
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
     finally:
         for tail in tails.values():
             tail.close()
@@ -60,19 +60,19 @@ class Tail:
         self._at = NEVER
 
     def last(self, count: int) -> list[Line]:
-        """The last so many lines, with those moved aside; `fresh` goes on after them."""
+        """The last `count` lines, rotated files included; `fresh` continues after them."""
         lines = deque(self._lines(), maxlen=count)
-        # The newest of those moved aside is number 1.
+        # The newest rotated file is number 1.
         for older in sorted(self._path.parent.glob(f"{self._path.name}.?")):
             if len(lines) < count:
                 lines.extendleft(reversed(deque(older.read_bytes().splitlines(), maxlen=count - len(lines))))
         return [self._line(line) for line in lines]
 
     def fresh(self) -> list[Line]:
-        """What was written since."""
+        """The lines written since the last call."""
         lines = list(self._lines())
         if self._is_moved():
-            lines += self._lines()  # what came between the look and the move
+            lines += self._lines()  # what was written before the move
             lines += self.close()
             lines += self._lines()
         return [self._line(line) for line in lines]
@@ -100,10 +100,10 @@ class Tail:
         try:
             return self._file is not None and not os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
         except FileNotFoundError:
-            return False  # it will be made again
+            return False  # it will be created again
 
     def close(self) -> list[bytes]:
-        """What stood at its end without an end of its own."""
+        """Closes the file, and returns the last line if it has no line end."""
         if self._file is not None:
             self._file.close()
         rest, self._file, self._rest = self._rest, None, b""

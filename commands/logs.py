@@ -18,14 +18,20 @@ def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[C
 
 @click.command()
 @click.argument("programs", metavar="[PROGRAM]...", nargs=-1, shell_complete=_complete)
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on; Ctrl-C ends it.")
-@click.option("--lines", type=Whole(0, 1_000_000), default=50, show_default=True, help="The last so many, of all.")
+@click.option("-f", "--follow", is_flag=True, help="Print new lines as they are written; Ctrl-C ends it.")
+@click.option(
+    "--lines",
+    type=Whole(0, 1_000_000),
+    default=50,
+    show_default=True,
+    help="How many of the last lines, of all programs together.",
+)
 @json_option
 @state_dir_option
 def logs(programs: tuple[str, ...], follow: bool, lines: int, as_json: bool, state_dir: Path | None) -> None:
-    """Show what the programs of `up` have logged.
+    """Show the logs of the programs of `up`, in order of time.
 
-    In the order of time; of all of them, or of those named, as api, scoring, upkeep, publisher, postgres, valkey.
+    PROGRAM is api, scoring, upkeep, publisher, postgres, valkey or another; all of them if none is given.
 
     \b
     service6 logs api scoring -f

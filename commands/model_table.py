@@ -10,16 +10,16 @@ from pipeline.storage.models.champions import ChampionChange, Listed
 from schemas.model_card import ModelCard, Quality, Window
 from workers.command_services import command_services
 
-SHOWN = 10  # terms and reasons of a card
+LIMIT = 10  # terms and reasons of a card
 RESCORE = "`service6 rescore` renews them"
 
 
-def look(settings: Settings) -> list[Listed]:
+def list_models(settings: Settings) -> list[Listed]:
     with command_services(settings) as services, services.reading() as db:
         return champions.listed(db)
 
 
-def card(settings: Settings, version: str) -> ModelCard:
+def find_card(settings: Settings, version: str) -> ModelCard:
     with command_services(settings) as services, services.reading() as db:
         return ModelCard.model_validate(champions.find(db, version).card)
 
@@ -48,44 +48,44 @@ def revert(settings: Settings) -> str:
 
 
 def _handed_over(handover: ChampionChange, stale: int) -> str:
-    told = f"{handover.now or 'the scorecard'} is in charge, instead of {handover.before or 'the scorecard'}"
-    return f"{told}\n{stale:,} leads bear another version's score; {RESCORE}" if stale else told
+    message = f"{handover.now or 'the scorecard'} is in charge, instead of {handover.before or 'the scorecard'}"
+    return f"{message}\n{stale:,} leads bear another version's score; {RESCORE}" if stale else message
 
 
-def text(found: Sequence[Listed]) -> str:
-    if not found:
+def text(rows: Sequence[Listed]) -> str:
+    if not rows:
         return "no learned models; the scorecard is in charge (`service6 train` learns one)"
     lines = [f"{'version':<20}{'stage':<11}{'state':<11}{'ROC-AUC':>8}{'leads':>10}  trained"]
-    for one in found:
+    for row in rows:
         lines.append(
-            f"{one.version:<20}{one.stage:<11}{one.readiness:<11}{one.roc_auc:>8.3f}{one.leads:>10,}"
-            f"  {one.created_at:%Y-%m-%d %H:%M}"
+            f"{row.version:<20}{row.stage:<11}{row.readiness:<11}{row.roc_auc:>8.3f}{row.leads:>10,}"
+            f"  {row.created_at:%Y-%m-%d %H:%M}"
         )
     return printable_lines(lines)
 
 
-def card_text(version: str, told: ModelCard) -> str:
-    quality = told.quality
+def card_text(version: str, card: ModelCard) -> str:
+    quality = card.quality
     lines = [
-        f"{version}: {told.readiness}, by {told.method}",
-        f"trained on {_window(told.trained_on, told.sampled)}, tested on the newest "
-        f"{_window(told.tested_on, told.test_sampled)}",
+        f"{version}: {card.readiness}, by {card.method}",
+        f"trained on {_window(card.trained_on, card.sampled)}, tested on the newest "
+        f"{_window(card.tested_on, card.test_sampled)}",
         f"ROC-AUC {quality.roc_auc:.3f} (at least {quality.roc_auc_low:.3f}), calibration error "
         f"{quality.calibration_error:.3f}",
         _best_tenth(quality),
-        *(f"  note: {reason}" for reason in told.reasons[:SHOWN]),
-        "what counts: " + ", ".join(term.attribute for term in told.importances[:SHOWN]),
+        *(f"  note: {reason}" for reason in card.reasons[:LIMIT]),
+        "most important: " + ", ".join(term.attribute for term in card.importances[:LIMIT]),
     ]
-    lines += [f"  left out: {out.attribute}, {out.reason}" for out in told.left_out]
+    lines += [f"  left out: {out.attribute}, {out.reason}" for out in card.left_out]
     return printable_lines(lines)
 
 
 def _best_tenth(quality: Quality) -> str:
     """Only figures of the tested leads: the base rate of the card counts the others as well."""
-    told = f"best tenth of the tested leads: won {quality.lift_at_tenth:.2f} times as often as all of them"
+    ratio = f"best tenth of the tested leads: won {quality.lift_at_tenth:.2f} times as often as all of them"
     if quality.won_share is None or quality.won_share_at_tenth is None:
-        return told
-    return f"{told} ({quality.won_share_at_tenth:.1%} against {quality.won_share:.1%})"
+        return ratio
+    return f"{ratio} ({quality.won_share_at_tenth:.1%} against {quality.won_share:.1%})"
 
 
 def _window(window: Window, sampled: int | None) -> str:

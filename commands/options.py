@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.settings.loader import Settings
     from schemas.run import AttributeComparison
 
-# Commands import what they need when they run: the help of one must not load the libraries of all.
+# Commands import what they need when they run: the help of one must not load the libraries of the others.
 
 LARGEST_ID = 2**63 - 1
 
@@ -70,7 +70,7 @@ def settings(state_dir: Path | None) -> Settings:
 
 
 def resolved(state_dir: Path | None) -> Path:
-    """The state directory that is asked for, else the default one."""
+    """The given state directory, else the default one."""
     from pipeline.settings.loader import default_state_dir
 
     return state_dir.resolve() if state_dir else default_state_dir()

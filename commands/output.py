@@ -1,4 +1,4 @@
-"""Everything that a command prints goes through here, so that nothing from outside can steer the terminal."""
+"""Everything that a command prints goes through here, so that no text from outside can control the terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pipeline.printable import printable, printable_json
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Prints lines for people. Values within them are escaped already; this escapes what was forgotten."""
+    """Prints lines for people. Their values are escaped already; this escapes what was missed."""
     click.echo(printable(text, keep="\n"), err=err)
 
 
 def echo_json(text: str) -> None:
-    """Prints a JSON document: other characters, the same values."""
+    """Prints a JSON document; control characters become JSON escapes, so the values stay the same."""
     click.echo(printable_json(text))
 
 

@@ -1,11 +1,12 @@
-"""How far long work is: a bar on a terminal, now and then a line elsewhere."""
+"""The progress of long work: a bar on a terminal, a line every few seconds elsewhere."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import click
+from commands.output import echo
 
 LINE_EVERY_S = 5.0
 
@@ -14,46 +15,33 @@ Step = Callable[[int], None]
 
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Step]:
-    """Call what it yields with how many more are done. All goes to standard error, which no pipe reads."""
-    if sys.stderr.isatty():
-        pace = Pace()
-        with click.progressbar(
-            length=total, label=label, file=sys.stderr, show_pos=True, item_show_func=pace.shown
-        ) as bar:
-            yield lambda more: bar.update(more, pace.count(more))
+    """Yields a function to call with the number of newly finished items. Prints to standard error only."""
+    if _draws():
+        from commands.progress_bar import progress_bar
+
+        with progress_bar(label, total) as step:
+            yield step
     else:
         yield _lines(label, total)
 
 
-class Pace:
-    """How many are done, and how many a second since it was made."""
-
-    def __init__(self) -> None:
-        self.done = 0
-        self._began = time.monotonic()
-
-    @property
-    def a_second(self) -> float:
-        return self.done / max(time.monotonic() - self._began, 1e-3)
-
-    def count(self, more: int) -> "Pace":
-        self.done += more
-        return self
-
-    def shown(self, _: object) -> str:
-        return f"{self.a_second:,.0f}/s"
+def _draws() -> bool:
+    """Whether a line on standard error can be drawn again."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def _lines(label: str, total: int) -> Step:
-    pace = Pace()
-    told_at = time.monotonic()
+    began = printed_at = time.monotonic()
+    done = 0
 
     def step(more: int) -> None:
-        nonlocal told_at
-        pace.count(more)
-        if time.monotonic() - told_at >= LINE_EVERY_S:
-            told_at = time.monotonic()
-            left_s = (total - pace.done) / max(pace.a_second, 1e-3)
-            click.echo(f"{label}: {pace.done:,} of {total:,}, {pace.shown(None)}, {left_s:,.0f} s left", err=True)
+        nonlocal done, printed_at
+        done += more
+        now = time.monotonic()
+        if now - printed_at >= LINE_EVERY_S:
+            printed_at = now
+            rate = max(done / (now - began), 1e-3)
+            left_s = (total - done) / rate
+            echo(f"{label}: {done:,} of {total:,}, {rate:,.0f}/s, {left_s:,.0f} s left", err=True)
 
     return step

@@ -1,4 +1,4 @@
-"""What waits, runs and is owed, as an operator reads it in a terminal."""
+"""Waiting, running and owed work, as an operator reads it in a terminal."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -32,7 +32,7 @@ class QueueState:
 
 @dataclass(frozen=True)
 class WorkState:
-    """`owed` leads wait for a score, the oldest for so long; `dead` gave up waiting. `outward`: owed at CRMs."""
+    """`owed` leads wait for a score, the oldest for `oldest_s`; `dead` failed for good. `outward` is owed to CRMs."""
 
     queues: tuple[QueueState, ...]
     owed: int
@@ -42,10 +42,10 @@ class WorkState:
     outward: tuple[OutboundBacklog, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "outward": [one._asdict() for one in self.outward]}
+        return {**asdict(self), "outward": [backlog._asdict() for backlog in self.outward]}
 
 
-def look(settings: Settings) -> WorkState:
+def work_state(settings: Settings) -> WorkState:
     """Raises TryAgain if PostgreSQL or Redis is away."""
     with command_services(settings) as services:
         try:
@@ -55,32 +55,38 @@ def look(settings: Settings) -> WorkState:
             raise TryAgain(f"Redis does not answer ({type(error).__name__})") from error
         with services.session() as db:
             owed = unscored.backlog(db)
-            letters = dead_letters.count(db)
+            dead_letter_count = dead_letters.count(db)
             outward = outbound_work.backlog(db)
     return WorkState(
-        queues=tuple(QueueState(d.name, d.waiting, running.get(d.name, 0), d.oldest_s) for d in depths),
+        queues=tuple(
+            QueueState(depth.name, depth.waiting, running.get(depth.name, 0), depth.oldest_s) for depth in depths
+        ),
         owed=owed.leads,
         oldest_s=round(owed.oldest_s, 1),
         dead=owed.dead,
-        dead_letters=letters,
+        dead_letters=dead_letter_count,
         outward=tuple(outward),
     )
 
 
 def text(work: WorkState) -> str:
     lines = [f"{'queue':<12}{'waiting':>9}{'running':>9}{'oldest':>10}"]
-    lines += [f"{q.name:<12}{q.waiting:>9,}{q.running:>9,}{_oldest(q):>10}" for q in work.queues]
+    lines += [f"{queue.name:<12}{queue.waiting:>9,}{queue.running:>9,}{_oldest(queue):>10}" for queue in work.queues]
     oldest = f", the oldest for {_age(work.oldest_s)}" if work.owed else ""
     lines += [
         "",
         f"{work.owed:,} leads wait for a score{oldest}",
         f"{work.dead:,} leads dead, {work.dead_letters:,} dead letters",
     ]
-    for one in work.outward:
-        fetched = f"{one.leads:,} records of {one.source} to be fetched"
-        owed = fetched if one.target == FETCH else f"{one.leads:,} scores of {one.source} owed to its {one.target}"
-        lines.append(f"{owed}, the oldest for {_age(one.oldest_s)}; {one.dead:,} dead")
+    for backlog in work.outward:
+        lines.append(f"{_owed(backlog)}, the oldest for {_age(backlog.oldest_s)}; {backlog.dead:,} dead")
     return printable_lines(lines)
+
+
+def _owed(backlog: OutboundBacklog) -> str:
+    if backlog.target == FETCH:
+        return f"{backlog.leads:,} records of {backlog.source} to be fetched"
+    return f"{backlog.leads:,} scores of {backlog.source} owed to its {backlog.target}"
 
 
 def _oldest(queue: QueueState) -> str:

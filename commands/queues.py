@@ -13,10 +13,10 @@ from commands.output import echo, echo_json
 @json_option
 @state_dir_option
 def queues(as_json: bool, state_dir: Path | None) -> None:
-    """Show what waits, what runs, and what is owed a score."""
+    """Show waiting and running messages, and leads without a score."""
     from commands import queue_table
 
-    work = queue_table.look(settings(state_dir))
+    work = queue_table.work_state(settings(state_dir))
     if as_json:
         echo_json(json.dumps(work.as_dict(), indent=2))
     else:

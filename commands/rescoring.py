@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--source", "sources", multiple=True, help="Of leads from this source; repeatable, as the others are.")
+@click.option("--source", "sources", multiple=True, help="Leads of this source; repeatable, like the other filters.")
 @click.option(
-    "--tier", "tiers", multiple=True, type=click.Choice([tier.value for tier in Tier]), help="With this tier."
+    "--tier", "tiers", multiple=True, type=click.Choice([tier.value for tier in Tier]), help="Leads with this tier."
 )
-@click.option("--owner", "owners", multiple=True, help="Of this owner, as the page shows it.")
-@click.option("--stage", "stages", multiple=True, help="At this stage.")
-@click.option("--changed-before", type=click.DateTime(), help="Whose score is older (UTC).")
-@click.option("--where", multiple=True, type=Condition(), help="With an attribute like this, as 'budget >= 50000'.")
-@click.option("--model", metavar="VERSION", help="By this model.  [default: the one in charge]")
-@click.option("--force", is_flag=True, help="Though the model's card says that it is not ready.")
-@click.option("--rate", type=Whole(1, 10_000_000), help="Leads a second at most.  [default: as fast as it can]")
-@click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")
-@click.option("--wait/--no-wait", default=True, help="Follow it to its end, or begin it and return.  [default: wait]")
+@click.option("--owner", "owners", multiple=True, help="Leads of this owner, as the page shows it.")
+@click.option("--stage", "stages", multiple=True, help="Leads at this stage.")
+@click.option("--changed-before", type=click.DateTime(), help="Leads whose score is older (UTC).")
+@click.option("--where", multiple=True, type=Condition(), help="Leads with such an attribute: 'budget >= 50000'.")
+@click.option("--model", metavar="VERSION", help="Model to score with.  [default: the one in charge]")
+@click.option("--force", is_flag=True, help="Use the model even if its card says that it is not ready.")
+@click.option("--rate", type=Whole(1, 10_000_000), help="Leads a second at most.  [default: no limit]")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")
+@click.option("--wait/--no-wait", default=True, help="Wait for the end of the run, or return at once.  [default: wait]")
 @json_option
 @state_dir_option
 def rescore(
@@ -46,9 +46,9 @@ def rescore(
     as_json: bool,
     state_dir: Path | None,
 ) -> None:
-    """Score saved leads anew, all or those that meet every filter.
+    """Score saved leads again, all or those that meet every filter.
 
-    The workers do it; Ctrl-C stops following it, not the run. Live scoring goes first.
+    The workers run it; Ctrl-C ends the waiting, not the run. Live scoring has priority.
 
     \b
     service6 rescore --dry-run
@@ -57,19 +57,19 @@ def rescore(
     from commands import run_follower, run_table
 
     chosen = {"sources": sources, "owners": owners, "stages": stages, "where": where}
-    asked = _request(
+    request = _request(
         {**chosen, "tiers": tuple(map(Tier, tiers)), "changed_before": changed_before},
         {"model_version": model, "rate": rate, "force": force},
     )
     configured = settings(state_dir)
     if not dry_run:
-        show_run(run_follower.begin(configured, asked, wait=wait), as_json)
+        show_run(run_follower.begin(configured, request, wait=wait), as_json)
         return
-    found = run_follower.preview(configured, asked)
+    preview = run_follower.preview(configured, request)
     if as_json:
-        echo_json(found.model_dump_json(indent=2))
+        echo_json(preview.model_dump_json(indent=2))
     else:
-        echo(run_table.preview_text(found))
+        echo(run_table.preview_text(preview))
 
 
 def _request(chosen: dict[str, Any], more: dict[str, Any]) -> RunRequest:

@@ -1,4 +1,4 @@
-"""Rescoring runs as an operator begins, follows and steers them in a terminal."""
+"""Rescoring runs as an operator starts, follows and controls them in a terminal."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,14 +17,14 @@ from pipeline.wiring import Services
 from schemas.run import ACTIVE, AttributeComparison, LeadFilter, Preview, Run, RunAction, RunRequest, RunState
 from workers.command_services import command_services
 
-LOOK_S = 0.25
+POLL_S = 0.25
 OPERATORS = ("<=", ">=", "!=", "=", "<", ">")  # the longer ones first
 
-Told = Callable[[Run], None]
+OnChange = Callable[[Run], None]
 
 
 def comparison(text: str) -> AttributeComparison:
-    """`budget >= 50000`, `city = Lisbon`; ValueError for anything else."""
+    """Parse `budget >= 50000` or `city = Lisbon`. Raises ValueError for anything else."""
     place, operator = min(
         ((text.find(sign), -len(sign), sign) for sign in OPERATORS if sign in text), default=(0, 0, "")
     )[::2]
@@ -37,23 +37,23 @@ def comparison(text: str) -> AttributeComparison:
         return AttributeComparison(attribute=name, operator=operator, value=value)
 
 
-def begin(settings: Settings, asked: RunRequest) -> tuple[Run, bool]:
-    """The run, and whether a worker is there to do it."""
+def begin(settings: Settings, request: RunRequest) -> tuple[Run, bool]:
+    """Start a run; returns it, and whether a worker takes its queue."""
     from pipeline.services import run_actions
 
     with command_services(settings) as services:
         with services.session() as db:
-            run = run_actions.begin_run(services, db, asked, actor())
+            run = run_actions.begin_run(services, db, request, actor())
         with suppress(RedisError):
             return run, bool(worker_heartbeat.alive_queues(services.redis, ["rescoring"]))
         return run, False
 
 
-def preview(settings: Settings, asked: RunRequest, step: Callable[[int], None]) -> Preview:
+def preview(settings: Settings, request: RunRequest, step: Callable[[int], None]) -> Preview:
     from pipeline.services import start_run
 
     with command_services(settings) as services:
-        return start_run.preview(services, asked, step)
+        return start_run.preview(services, request, step)
 
 
 def leads_in_scope(settings: Settings) -> int:
@@ -61,7 +61,7 @@ def leads_in_scope(settings: Settings) -> int:
         return rescore_runs.count(db, LeadFilter(), 0)
 
 
-def look(settings: Settings, limit: int) -> list[Run]:
+def list_runs(settings: Settings, limit: int) -> list[Run]:
     with command_services(settings) as services, services.reading() as db:
         return rescore_runs.page(db, limit)
 
@@ -71,33 +71,33 @@ def show(settings: Settings, run_id: int) -> Run:
         return _find(services, run_id)
 
 
-def follow(settings: Settings, run_id: int, told: Told) -> Run:
-    """Until it has ended; `told` hears of it again and again."""
+def follow(settings: Settings, run_id: int, on_change: OnChange) -> Run:
+    """Wait for the end of the run; calls `on_change` with its state every quarter of a second."""
     with command_services(settings) as services:
         while True:
-            with suppress(TryAgain):  # a server that is restarted ends no run
+            with suppress(TryAgain):  # the run survives a restart of the server
                 run = _find(services, run_id)
-                told(run)
+                on_change(run)
                 if run.state not in ACTIVE:
                     return run
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
 
 
-def steer(settings: Settings, run_id: int, deed: RunAction) -> Run:
+def apply_action(settings: Settings, run_id: int, action: RunAction) -> Run:
     from pipeline.services import run_actions
 
     with command_services(settings) as services, services.session() as db:
-        return run_actions.apply_action(db, run_id, deed, actor(), window=settings.rescoring.window)
+        return run_actions.apply_action(db, run_id, action, actor(), window=settings.rescoring.window)
 
 
-def table(found: Sequence[Run]) -> str:
-    if not found:
-        return "no runs yet; `service6 rescore` begins one"
-    lines = [f"{'run':>6}  {'state':<10}{'done':>12}{'of':>12}{'changed':>12}  {'model':<20}  {'begun':<16}  by"]
+def table(runs: Sequence[Run]) -> str:
+    if not runs:
+        return "no runs yet; `service6 rescore` starts one"
+    lines = [f"{'run':>6}  {'state':<10}{'done':>12}{'of':>12}{'changed':>12}  {'model':<20}  {'started':<16}  by"]
     lines += [
         f"{run.id:>6}  {run.state:<10}{run.leads_done:>12,}{run.leads_total:>12,}{run.leads_changed:>12,}"
         f"  {run.model_version:<20}  {run.created_at:%Y-%m-%d %H:%M}  {run.reason}"
-        for run in found
+        for run in runs
     ]
     return printable_lines(lines)
 
@@ -106,7 +106,7 @@ def sheet(run: Run) -> str:
     lines = [
         f"run {run.id}: {run.state}, {run.leads_done:,} of {run.leads_total:,} leads, {run.leads_changed:,} changed, "
         f"{run.tiers_changed:,} with another tier",
-        f"  by {run.model_version}, as of {_moment(run.as_of)}; begun {_moment(run.created_at)} by {run.actor}",
+        f"  by {run.model_version}, as of {_moment(run.as_of)}; started {_moment(run.created_at)} by {run.actor}",
     ]
     chosen = filter_words(run.filter)
     if chosen:
@@ -121,14 +121,14 @@ def sheet(run: Run) -> str:
     return printable_lines(lines)
 
 
-def preview_text(found: Preview) -> str:
+def preview_text(preview: Preview) -> str:
     lines = [
-        f"{found.leads_changed:,} of {found.leads:,} leads would change, {found.tiers_changed:,} of them their tier "
-        f"(by {found.model_version}); nothing was written"
+        f"{preview.leads_changed:,} of {preview.leads:,} leads would change, {preview.tiers_changed:,} of them "
+        f"their tier (by {preview.model_version}); nothing was written"
     ]
-    lines += [f"  {move.before} -> {move.after}  {move.leads:>10,}" for move in found.tier_moves]
-    widest = max((bucket.leads for bucket in found.deltas), default=0)
-    for bucket in found.deltas if widest else ():
+    lines += [f"  {move.before} -> {move.after}  {move.leads:>10,}" for move in preview.tier_moves]
+    widest = max((bucket.leads for bucket in preview.deltas), default=0)
+    for bucket in preview.deltas if widest else ():
         upper = "more" if bucket.high is None else f"{bucket.high:g}"
         lines.append(
             f"  by {bucket.low:>2g} to {upper:<4} {bucket.leads:>10,}  {'█' * round(40 * bucket.leads / widest)}"
@@ -148,7 +148,7 @@ def filter_words(where: LeadFilter) -> str:
         )
         if values
     ]
-    words += [f"{one.attribute} {one.operator} {_plain(one.value)}" for one in where.where]
+    words += [f"{condition.attribute} {condition.operator} {_plain(condition.value)}" for condition in where.where]
     if where.changed_before:
         words.append(f"a score from before {_moment(where.changed_before)}")
     if where.changed_since:
@@ -166,7 +166,7 @@ def _find(services: Services, run_id: int) -> Run:
     with services.reading() as db:
         run = rescore_runs.find(db, run_id)
     if run is None:
-        raise GiveUp(f"there is no run {run_id}; `service6 runs` shows which there are")
+        raise GiveUp(f"there is no run {run_id}; `service6 runs` lists all")
     return run
 
 

@@ -14,39 +14,39 @@ if TYPE_CHECKING:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--limit", type=Whole(1, 1000), default=20, show_default=True, help="The newest so many.")
+@click.option("--limit", type=Whole(1, 1000), default=20, show_default=True, help="How many; the newest first.")
 @json_option
 @state_dir_option
 @click.pass_context
 def runs(ctx: click.Context, limit: int, as_json: bool, state_dir: Path | None) -> None:
-    """Rescoring runs: list, show, pause, resume, cancel, retry."""
+    """List, show, pause, resume, cancel or retry rescoring runs."""
     if ctx.invoked_subcommand is not None:
         return
     from commands import run_table
 
-    found = run_table.look(settings(state_dir), limit)
+    rows = run_table.list_runs(settings(state_dir), limit)
     if as_json:
-        echo_models(found)
+        echo_models(rows)
     else:
-        echo(run_table.table(found))
+        echo(run_table.table(rows))
 
 
 @runs.command()
 @click.argument("run", type=Whole(1, LARGEST_ID))
-@click.option("--wait", is_flag=True, help="Follow it to its end.")
+@click.option("--wait", is_flag=True, help="Wait for the end of the run.")
 @json_option
 @state_dir_option
 def show(run: int, wait: bool, as_json: bool, state_dir: Path | None) -> None:
-    """Show how far a run has come, and what it stumbled over."""
+    """Show the progress of a run, and its error if it has failed."""
     from commands import run_follower, run_table
 
     configured = settings(state_dir)
-    found = run_follower.follow(configured, run) if wait else run_table.show(configured, run)
-    show_run(found, as_json)
+    current = run_follower.follow(configured, run) if wait else run_table.show(configured, run)
+    show_run(current, as_json)
 
 
 def show_run(run: Run, as_json: bool) -> None:
-    """Prints it; fails if the run has."""
+    """Print a run; exits with status 1 if it has failed."""
     from commands import run_table
     from schemas.run import RunState
 
@@ -58,18 +58,18 @@ def show_run(run: Run, as_json: bool) -> None:
         raise click.exceptions.Exit(Failed.exit_code)
 
 
-def _steering(deed: RunAction, about: str) -> None:
-    @runs.command(deed, help=about)
+def _add_action(action: RunAction, help_text: str) -> None:
+    @runs.command(action, help=help_text)
     @click.argument("run", type=Whole(1, LARGEST_ID))
     @json_option
     @state_dir_option
-    def steer(run: int, as_json: bool, state_dir: Path | None) -> None:
+    def act(run: int, as_json: bool, state_dir: Path | None) -> None:
         from commands import run_table
 
-        show_run(run_table.steer(settings(state_dir), run, deed), as_json)
+        show_run(run_table.apply_action(settings(state_dir), run, action), as_json)
 
 
-_steering("pause", "Let whoever works on it end its step; nobody begins another.")
-_steering("resume", "Go on with a paused run.")
-_steering("cancel", "End a run for good; what it has written stays.")
-_steering("retry", "Go on with a failed run, with all attempts.")
+_add_action("pause", "Pause a run once its workers have finished their steps.")
+_add_action("resume", "Continue a paused run.")
+_add_action("cancel", "End a run for good; the scores that it has written stay.")
+_add_action("retry", "Continue a failed run, with all attempts again.")

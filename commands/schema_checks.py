@@ -1,4 +1,4 @@
-"""Migrations on request of an operator."""
+"""Migrations that an operator starts."""
 
 from collections.abc import Callable
 from functools import partial

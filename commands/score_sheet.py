@@ -18,23 +18,23 @@ LONGEST_NUMBER = 18  # digits of a bigint
 LABEL_LIMIT = 48  # characters
 
 
-def find(settings: Settings, asked: str) -> LeadDetail:
-    """`asked` is the lead's number, or source:id as the vendor knows it. Raises GiveUp if there is no such score."""
+def find(settings: Settings, reference: str) -> LeadDetail:
+    """`reference` is the lead's number, its id at the vendor, or source:id. Raises GiveUp if there is no such score."""
     with command_services(settings) as services:
         with services.session() as db:
-            lead_id = _number(services, db, asked)
+            lead_id = _number(services, db, reference)
             row = lead_list.find(db, lead_id)
         if row is None:
-            raise GiveUp(f"lead {asked} has no score; `service6 queues` shows what waits")
+            raise GiveUp(f"lead {reference} has no score; `service6 queues` shows what waits")
         return views.lead_detail(services, row, Role.ADMIN)
 
 
-def _number(services: Services, db: Session, asked: str) -> int:
-    source, colon, external_id = asked.partition(":")
+def _number(services: Services, db: Session, reference: str) -> int:
+    source, colon, external_id = reference.partition(":")
     if not colon:
-        if asked.isdecimal() and len(asked) <= LONGEST_NUMBER:
-            return int(asked)
-        return _of_any_source(db, asked)
+        if reference.isdecimal() and len(reference) <= LONGEST_NUMBER:
+            return int(reference)
+        return _of_any_source(db, reference)
     # A vendor's id may be stored as a pseudonym, by the rule for owners.
     lead_id = lead_list.find_id(db, source, services.source_map(source).owner(external_id))
     if lead_id is None:
@@ -43,27 +43,27 @@ def _number(services: Services, db: Session, asked: str) -> int:
 
 
 def _of_any_source(db: Session, external_id: str) -> int:
-    found = lead_list.find_ids(db, external_id, 2)
-    if not found:
+    lead_ids = lead_list.find_ids(db, external_id, 2)
+    if not lead_ids:
         raise GiveUp(f"{external_id!r} is no lead; ask for its number, or for SOURCE:ID")
-    if len(found) > 1:
+    if len(lead_ids) > 1:
         raise GiveUp(f"several sources have a lead {external_id!r}; ask for SOURCE:ID, or for its number")
-    return found[0]
+    return lead_ids[0]
 
 
 def text(lead: LeadDetail) -> str:
     score = lead.score
-    where = [f"stage {lead.stage}", f"owner {lead.owner}", f"outcome {lead.outcome}"]
-    known = [part for part in where if not part.endswith(" None")]
+    facts = (("stage", lead.stage), ("owner", lead.owner), ("outcome", lead.outcome))
+    known = [f"{name} {value}" for name, value in facts if value is not None]
     head = f"lead {lead.id}  {lead.source}:{lead.external_id}" + (f"  ({', '.join(known)})" if known else "")
-    return printable_lines([head, *verdict(score)])
+    return printable_lines([head, *score_lines(score)])
 
 
-def verdict(score: LeadScore) -> list[str]:
-    """Score, reason and the terms of the sum, a line each."""
-    sure = "" if is_enough(score.confidence) else ", not enough known"
+def score_lines(score: LeadScore) -> list[str]:
+    """The score, its explanation and the terms of its sum, one line each."""
+    hint = "" if is_enough(score.confidence) else ", not enough known"
     return [
-        f"score {score.score:.1f}  tier {score.tier}{sure}  confidence {score.confidence:.2f}  ({score.engine})",
+        f"score {score.score:.1f}  tier {score.tier}{hint}  confidence {score.confidence:.2f}  ({score.engine})",
         score.explanation,
         "",
         _line(score.base, "every lead starts with"),
@@ -73,9 +73,9 @@ def verdict(score: LeadScore) -> list[str]:
 
 
 def _factor(factor: Factor) -> str:
-    seen = "" if factor.value is None else f"{factor.attribute} = {factor.value}"
-    return _line(factor.points, factor.label, seen)
+    value = "" if factor.value is None else f"{factor.attribute} = {factor.value}"
+    return _line(factor.points, factor.label, value)
 
 
-def _line(points: float, label: str, seen: str = "") -> str:
-    return f"{points:+7.1f}  {label[:LABEL_LIMIT]:<{LABEL_LIMIT}}  {seen}".rstrip()
+def _line(points: float, label: str, value: str = "") -> str:
+    return f"{points:+7.1f}  {label[:LABEL_LIMIT]:<{LABEL_LIMIT}}  {value}".rstrip()

@@ -1,4 +1,4 @@
-"""Looks at the secrets: whether they are set, private, and those that the database was sealed with."""
+"""Checks whether the secrets are set and private, and whether they open what the database holds."""
 
 from collections.abc import Iterator
 from typing import cast
@@ -30,19 +30,19 @@ def examine_secret_key(services: Services) -> Iterator[Finding]:
 
 
 def examine_sealed(services: Services) -> Iterator[Finding]:
-    """Opens the oldest and the newest contact: the key may have been changed in between."""
+    """Opens the oldest and the newest contact, because the key may have been changed in between."""
     try:
         with services.session() as db:
-            found = contacts.oldest_and_newest(db)
+            samples = contacts.oldest_and_newest(db)
     except Service6Error as error:
         yield Finding("sealed contacts", "bad", str(error), "see the schema above")
         return
-    if not found:
+    if not samples:
         yield Finding("sealed contacts", "ok", "none yet")
     elif not services.settings.secret_key.get_secret_value():
         yield Finding("sealed contacts", "bad", "there are some, and no key to open them", f"set {SECRET_KEY}")
     else:
-        yield next((wrong for contact in found if (wrong := _wrong(services, contact))), OPEN)
+        yield next((wrong for contact in samples if (wrong := _wrong(services, contact))), OPEN)
 
 
 OPEN = Finding("sealed contacts", "ok", "the key opens the oldest and the newest")
@@ -56,7 +56,7 @@ def _wrong(services: Services, contact: SealedContact) -> Finding | None:
         return Finding("sealed contacts", "bad", f"lead {contact.lead_id}: {error}", mend)
     email = email_in(cast(dict[str, Value], opened))
     if email and contact.email_index and services.vault.email_index(email) != contact.email_index:
-        mend = f"the oldest key must stay the last in {SECRET_KEY}: look-ups and pseudonyms are made with it"
+        mend = f"the oldest key must stay the last in {SECRET_KEY}: look-ups and pseudonyms depend on it"
         return Finding("sealed contacts", "bad", "they open, but look-ups were made with another key", mend)
     return None
 

@@ -15,14 +15,16 @@ from schemas.access import Role
     type=click.Choice([role.value for role in Role if not role.sees_own_leads_only]),
     default=Role.ADMIN.value,
     show_default=True,
-    help="What you may see there.",
+    help="Role to sign in with.",
 )
-@click.option("--browser/--no-browser", default=True, help="Open it in a browser if there is one, or print it only.")
+@click.option(
+    "--browser/--no-browser", default=True, help="Open the link in a browser if there is one, or only print it."
+)
 @state_dir_option
 def open_(role: str, browser: bool, state_dir: Path | None) -> None:
-    """Print a fresh link that signs in to the page, and open it.
+    """Print a new link that signs in to the page, and open it.
 
-    The page must be up: `service6 up` starts it.
+    The page must be running; `service6 up` starts it.
     """
     from commands import browser as browsers
     from commands import token_lifetime

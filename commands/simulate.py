@@ -11,11 +11,13 @@ from commands.output import echo, echo_json
 
 @click.command()
 @click.option("--rate", type=Real(0, 10_000, min_open=True), default=10, show_default=True, help="Webhooks a second.")
-@click.option("--seconds", type=Real(0, 86_400, min_open=True), default=10, show_default=True, help="For how long.")
+@click.option("--seconds", type=Real(0, 86_400, min_open=True), default=10, show_default=True, help="Duration.")
 @click.option("--url", help="The API's address.  [default: that of `up`, else what is configured]")
-@click.option("--seed", type=int, help="The same seed invents the same leads.  [default: another each time]")
-@click.option("--outcomes", is_flag=True, help="Leads that are won or lost by a hidden rule, to see what is learned.")
-@click.option("--days", type=Real(0, 3650, min_open=True), help="How many of theirs pass meanwhile.  [default: 90]")
+@click.option("--seed", type=int, help="The same seed invents the same leads.  [default: random]")
+@click.option("--outcomes", is_flag=True, help="Win or lose the leads by a hidden rule, to see what is learned.")
+@click.option(
+    "--days", type=Real(0, 3650, min_open=True), help="Days that pass in the life of the leads.  [default: 90]"
+)
 @json_option
 @state_dir_option
 def simulate(
@@ -28,12 +30,12 @@ def simulate(
     as_json: bool,
     state_dir: Path | None,
 ) -> None:
-    """Send signed webhooks of invented leads to what runs here.
+    """Send signed webhooks of invented leads to the running API.
 
-    Latency counts from the moment a webhook was due. Fails if any is refused.
+    Latency counts from the moment at which a webhook was due. Exits with status 1 if any is refused.
 
-    With --outcomes leads arrive, are worked on and end while the days until now pass in fast motion; what the rule
-    knows of them is told with their first webhook, and its ROC-AUC is printed in the end.
+    With --outcomes the leads arrive, are worked on and end while the days until now pass in fast motion. Their first
+    webhook carries all that the hidden rule uses, and the ROC-AUC of the rule is printed at the end.
     """
     if days is not None and not outcomes:
         raise click.UsageError("--days belongs to --outcomes")

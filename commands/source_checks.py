@@ -1,4 +1,4 @@
-"""Looks at each CRM's door and at what its mapping makes of a lead."""
+"""Checks the webhook receiver of each source, and how much of a lead its mapping yields."""
 
 from collections.abc import Collection, Iterator
 
@@ -22,7 +22,7 @@ def examine_sources(services: Services) -> Iterator[Finding]:
     elsewhere = variables_of_the_running_stack(services.settings.state_dir)
     for source, secrets in services.settings.webhook_secrets.items():
         if secrets:
-            yield _door(services, source, len(secrets))
+            yield _receiver(services, source, len(secrets))
             yield _mapping(services, source)
         elif secret_variable(source) in elsewhere:
             yield Finding(f"webhooks {source}", "ok", f"open in the running stack; {LACKS} {secret_variable(source)}")
@@ -52,7 +52,7 @@ def _calls_out(services: Services, source: str, elsewhere: Collection[str]) -> I
         except Misconfigured as error:
             yield _unset(f"fetch {source}", source, error, elsewhere)
         else:
-            yield Finding(f"fetch {source}", "ok", "its records are asked for")
+            yield Finding(f"fetch {source}", "ok", "its records are fetched")
 
 
 def _unset(name: str, source: str, error: Misconfigured, elsewhere: Collection[str]) -> Finding:
@@ -63,7 +63,7 @@ def _unset(name: str, source: str, error: Misconfigured, elsewhere: Collection[s
     return Finding(name, "bad", str(error), SET_IT)
 
 
-def _door(services: Services, source: str, secrets: int) -> Finding:
+def _receiver(services: Services, source: str, secrets: int) -> Finding:
     try:
         receiver(services, source)
     except Misconfigured as error:

@@ -1,4 +1,4 @@
-"""The doctor on what `service6 up` keeps and shows on this machine: its files, its logs, Flower."""
+"""Checks what `service6 up` keeps and shows on this machine: files, logs, metrics, Flower."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -27,20 +27,20 @@ def _files(settings: Settings) -> Finding:
     if not exposed:
         return Finding("state files", "ok", "private")
     more = f" and {len(exposed) - NAMED} more" if len(exposed) > NAMED else ""
-    found = f"other users may read or enter {', '.join(exposed[:NAMED])}{more}"
+    problem = f"other users may read or enter {', '.join(exposed[:NAMED])}{more}"
     mend = f"run `service6 up` again, which closes them, or: chmod -R go-rwx {settings.state_dir}/{exposed[0]}"
-    return Finding("state files", "warn", found, mend)
+    return Finding("state files", "warn", problem, mend)
 
 
 def _logs(settings: Settings) -> Finding:
     logs = settings.logs
     sizes = [path.stat().st_size for path in (settings.state_dir / "logs").glob("*") if path.is_file()]
     bound = f"each of them at most {(logs.kept + 1) * logs.bytes / 1e6:,.0f} MB"
-    found = f"{sum(sizes) / 1e6:,.1f} MB, {bound}"
+    usage = f"{sum(sizes) / 1e6:,.1f} MB, {bound}"
     if any(size > 2 * logs.bytes for size in sizes):
         mend = "run `service6 up`, which moves them aside while it runs"
         return Finding("logs", "warn", f"one is larger than {2 * logs.bytes / 1e6:,.0f} MB", mend)
-    return Finding("logs", "ok", found)
+    return Finding("logs", "ok", usage)
 
 
 def _metrics(settings: Settings) -> Iterator[Finding]:
@@ -56,8 +56,8 @@ def _flower(settings: Settings) -> Finding:
     host, port = settings.flower.host, settings.flower.port
     if _is_loopback(host):
         return Finding("flower", "ok", f"on {host}:{port}, for this machine only")
-    found = f"listens on {host or '0.0.0.0'}:{port}, in plain HTTP, for whoever reaches this machine"  # noqa: S104
-    return Finding("flower", "warn", found, "set SERVICE6_FLOWER__HOST=127.0.0.1, or put it behind a proxy with TLS")
+    problem = f"listens on {host or '0.0.0.0'}:{port}, in plain HTTP, for whoever reaches this machine"  # noqa: S104
+    return Finding("flower", "warn", problem, "set SERVICE6_FLOWER__HOST=127.0.0.1, or put it behind a proxy with TLS")
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Access tokens that operators hand out, until there are accounts."""
+"""Access tokens that operators issue until there are accounts."""
 
 import http.client
 import re
@@ -20,18 +20,18 @@ MONITOR_LIFETIME = LONGEST  # nobody is there to sign in again
 
 
 def token_lifetime(text: str) -> timedelta:
-    """`12h`, `30m`, `7d`, `90s`; ValueError for anything else, for nothing and for more than ten years."""
-    found = LIFETIME.fullmatch(text.strip())
-    if found is None:
+    """Parse `12h`, `30m`, `7d`, `90s`. Raises ValueError for anything else, for zero and for more than ten years."""
+    match = LIFETIME.fullmatch(text.strip())
+    if match is None:
         raise ValueError("write a number and s, m, h or d, for example 12h")
-    length = timedelta(**{UNITS[found[2]]: int(found[1])})
+    length = timedelta(**{UNITS[match[2]]: int(match[1])})
     if not timedelta(0) < length <= LONGEST:
         raise ValueError("a token lives between 1s and 3650d")
     return length
 
 
 def token(settings: Settings, role: Role, *, owners: Sequence[str], sub: str, expires: timedelta | None) -> str:
-    """`owners` as the CRM writes them: an e-mail address becomes the pseudonym that its leads carry."""
+    """Mint a token. `owners` are written as in the CRM; an e-mail address becomes the pseudonym of its leads."""
     usual = MONITOR_LIFETIME if role.is_machine else timedelta(minutes=settings.tokens.access_minutes)
     return mint(
         settings.secret_key.get_secret_value(),
@@ -53,7 +53,7 @@ def _stored(settings: Settings, owners: Sequence[str]) -> list[str]:
 
 
 def require_running(settings: Settings) -> None:
-    """Raises GiveUp if nobody answers where the page should be."""
+    """Raises GiveUp if the API does not answer."""
     url = api_url(settings)
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_S)
@@ -61,11 +61,11 @@ def require_running(settings: Settings) -> None:
         connection.request("GET", "/health/live")
         connection.getresponse()
     except (OSError, http.client.HTTPException):
-        raise GiveUp(f"nobody answers at {url}; start it with `service6 up`") from None
+        raise GiveUp(f"nothing answers at {url}; start it with `service6 up`") from None
     finally:
         connection.close()
 
 
 def sign_in_link(settings: Settings, minted: str) -> str:
-    """The page's address; a fragment stays in the browser, so no server logs the token."""
+    """The page's address with the token as its fragment, which stays in the browser, so no server logs it."""
     return f"{api_url(settings)}/#token={minted}"

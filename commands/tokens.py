@@ -12,15 +12,13 @@ from schemas.access import Role
 
 
 @click.command()
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True, help="Role of the bearer.")
 @click.option(
-    "--role", type=click.Choice([role.value for role in Role]), required=True, help="What its bearer may see."
+    "--owner", "owners", multiple=True, help="Owner whose leads an agent sees, as the CRM names them; repeatable."
 )
-@click.option("--owner", "owners", multiple=True, help="Whose leads an agent sees, as the CRM names them; repeatable.")
-@click.option(
-    "--expires", type=Expiry(), help="How long it is good: 90s, 30m, 12h, 7d.  [default: 12h; a monitor's 3650d]"
-)
-@click.option("--sub", default="operator", show_default=True, help="Whom it is for.")
-@click.option("--link", is_flag=True, help="Print the page's address that signs in with it instead.")
+@click.option("--expires", type=Expiry(), help="Lifetime: 90s, 30m, 12h, 7d.  [default: 12h; for a monitor 3650d]")
+@click.option("--sub", default="operator", show_default=True, help="Name of the bearer.")
+@click.option("--link", is_flag=True, help="Print a link to the page that signs in with the token.")
 @state_dir_option
 def token(
     role: str, owners: tuple[str, ...], expires: timedelta | None, sub: str, link: bool, state_dir: Path | None
@@ -35,7 +33,7 @@ def token(
     from commands import token_lifetime
 
     if (role == Role.AGENT) != bool(owners):
-        raise click.UsageError("an agent needs --owner, and no other role takes it: the others see everybody's leads")
+        raise click.UsageError("an agent needs --owner, and no other role takes it: the others see all leads")
     if link and Role(role).is_machine:
         raise click.UsageError("a monitor's token does not open the page: leave out --link")
     configured = settings(state_dir)

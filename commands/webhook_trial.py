@@ -1,4 +1,4 @@
-"""What a webhook's body would become, without storing anything."""
+"""The leads that a webhook's body would become; nothing is stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from workers.webhooks.receiver import BodyParser, body_parser
 
 @dataclass(frozen=True)
 class Trial:
-    """One lead as these events alone would leave it; of what would be sealed the names."""
+    """A lead as only these events would leave it; `sealed` holds the names of the values that would be encrypted."""
 
     external_id: str
     stage: str | None
@@ -41,14 +41,14 @@ TRIALS = TypeAdapter(Trials)
 
 
 def attempt(settings: Settings, file: Path, source: str) -> Trials:
-    """No signature is asked for. Raises Misconfigured for the source, GiveUp for the body."""
+    """Needs no signature. Raises Misconfigured for the source, GiveUp for the body."""
     with command_services(settings) as services:
-        made = body_parser(services, source)
+        parser = body_parser(services, source)
         limit = settings.intake.body_limit
         if file.stat().st_size > limit:
             raise GiveUp(f"a webhook must not exceed {limit} bytes")
         try:
-            return _trials(services, made, source, file.read_bytes())
+            return _trials(services, parser, source, file.read_bytes())
         except Malformed as error:
             where = f"at {error.pointer}: " if error.pointer else ""
             raise GiveUp(f"{file.name} is nothing that {source} sends: {where}{error}") from None
@@ -65,9 +65,9 @@ def as_json(trials: Trials) -> str:
     return TRIALS.dump_json(trials, indent=2).decode()
 
 
-def _trials(services: Services, made: BodyParser, source: str, body: bytes) -> Trials:
+def _trials(services: Services, parser: BodyParser, source: str, body: bytes) -> Trials:
     now = datetime.now(UTC)
-    changes, left_out = made.changes(made.report(body), None, now)
+    changes, left_out = parser.changes(parser.report(body), None, now)
     leads: dict[str, Lead] = {}
     for change in changes:
         leads.setdefault(change.external_id, Lead(source, change.external_id)).fold(change, now)
@@ -87,4 +87,4 @@ def _lead_text(trial: Trial) -> str:
     lines += [f"  {name} = {value}" for name, value in facts if value is not None]
     if trial.sealed:
         lines.append(f"  sealed: {', '.join(trial.sealed)}")
-    return printable_lines([*lines, "", *score_sheet.verdict(trial.score)])
+    return printable_lines([*lines, "", *score_sheet.score_lines(trial.score)])

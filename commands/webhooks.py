@@ -10,7 +10,7 @@ from commands.output import echo, echo_json
 
 @click.group()
 def webhooks() -> None:
-    """What CRMs send."""
+    """Examine what CRMs send."""
 
 
 @webhooks.command("try")
@@ -19,9 +19,9 @@ def webhooks() -> None:
 @json_option
 @state_dir_option
 def try_(file: Path, source: str, as_json: bool, state_dir: Path | None) -> None:
-    """Show what a webhook's body would become.
+    """Show the leads that a webhook's body would become.
 
-    Nothing is stored, and no signature asked for.
+    Stores nothing, and needs no signature.
 
     \b
     service6 webhooks try saved-body.json --source hubspot

@@ -18,7 +18,7 @@ def request_as_person(db: Session, options: TrainingOptions, *, actor: str) -> i
     """
     training = trainings.request(db, reason=TrainingReason.ASKED, actor=actor, wishes=options)
     if training is None:
-        raise Conflict("a training with other wishes waits already; ask again once it has begun")
+        raise Conflict("a training with other options waits already; try again once it has started")
     enqueue(db, task_calls.train_model(training.id))
     return training.id
 

@@ -21,7 +21,7 @@ from pydantic_settings import (
 
 from pipeline.errors import Misconfigured
 from pipeline.settings.config_file import configuration, meant, merge
-from pipeline.settings.secret_files import MAKE_ONE, SECRET_KEY, secret_file, secret_key
+from pipeline.settings.secret_files import MADE_ANOTHER, MAKE_ONE, SECRET_KEY, secret_file, secret_key
 from pipeline.settings.sections import (
     ApiSettings,
     DatabaseSettings,
@@ -39,7 +39,7 @@ from pipeline.settings.sections import (
     UpkeepSettings,
     WorkerSettings,
 )
-from pipeline.settings.sources import SourceName, SourceSettings, Target, check_source, with_defaults
+from pipeline.settings.sources import DEFAULT_SOURCE, SourceName, SourceSettings, Target, check_source, with_defaults
 from pipeline.settings.vendors import VendorSettings, vendor_files
 from schemas.scorecard import ScorecardConfig, TierCuts
 
@@ -288,8 +288,13 @@ def _secrets(kind: SecretKind, sources: Iterable[str]) -> dict[str, SecretStr]:
 
 
 def _webhook_secrets(source: str, state_dir: Path) -> tuple[SecretStr, ...]:
-    text = os.environ.get(secret_variable(source)) or secret_file(state_dir, f"webhook-secret-{source}") or ""
+    text = os.environ.get(secret_variable(source)) or _webhook_secret_file(state_dir, source)
     secrets = tuple(SecretStr(part) for part in text.split())
     if len(secrets) > ACTIVE_SECRETS:
         raise Misconfigured(f"{secret_variable(source)} holds {len(secrets)} secrets; two are active at most")
     return secrets
+
+
+def _webhook_secret_file(state_dir: Path, source: str) -> str:
+    if_deleted = MADE_ANOTHER if source == DEFAULT_SOURCE else f"the webhooks of {source} are closed then"
+    return secret_file(state_dir, f"webhook-secret-{source}", if_deleted=if_deleted) or ""

@@ -10,6 +10,7 @@ FEWEST_DIFFERENT = 8  # of them; fewer are no random text
 MAKE_ONE = "make one with: openssl rand -base64 32"
 SECRET_KEY = "SERVICE6_SECRET_KEY"  # noqa: S105 - a name
 SECRET_KEY_FILE = "secret-key"  # noqa: S105
+MADE_ANOTHER = "`service6 up` makes a new one"
 
 
 def secret_key(state_dir: Path) -> str:
@@ -30,8 +31,11 @@ def secret_key(state_dir: Path) -> str:
     return found
 
 
-def secret_file(state_dir: Path, name: str) -> str | None:
-    """None if there is no such file; Misconfigured if it is there and says nothing."""
+def secret_file(state_dir: Path, name: str, *, if_deleted: str = MADE_ANOTHER) -> str | None:
+    """The file's secret; None if there is no such file. Raises Misconfigured if there is one without a secret.
+
+    `if_deleted` says what happens where the file is deleted.
+    """
     path = state_dir / name
     try:
         text = path.read_bytes().decode().strip()
@@ -40,7 +44,7 @@ def secret_file(state_dir: Path, name: str) -> str | None:
     except OSError as error:
         raise Misconfigured(f"{path} cannot be read ({error.strerror}); run as its owner, or set --state-dir") from None
     except UnicodeDecodeError:
-        raise Misconfigured(f"{path} is no text; put the secret back, or delete the file") from None
+        raise Misconfigured(f"{path} is no text; put the secret back, or delete the file: {if_deleted}") from None
     if not text:
-        raise Misconfigured(f"{path} is empty; put the secret back, or delete the file for a new one")
+        raise Misconfigured(f"{path} is empty; put the secret back, or delete the file: {if_deleted}")
     return text

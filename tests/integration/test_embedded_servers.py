@@ -220,6 +220,22 @@ def test_passwords_are_needed_and_private(server: Server) -> None:
     assert server.password not in str(process(server).environ())
 
 
+def test_a_deleted_password_is_replaced_and_the_rest_is_kept(server: Server) -> None:
+    server.start()
+    remember(server, "kept")
+    server.stop()
+    (server.directory / "password").unlink()
+    successor = type(server)(server.directory)
+    try:
+        successor.start()
+        assert successor.password != server.password
+        assert (server.directory / "password").read_text() == successor.password
+        assert remembered(successor) == "kept"
+        assert successor.password not in successor.log.read_text()
+    finally:
+        successor.stop()
+
+
 def test_the_server_has_none_of_its_starters_environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVICE6_SECRET_KEY", "not for servers")
     server.start()

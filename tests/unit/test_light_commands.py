@@ -19,6 +19,7 @@ HEAVY = {
     "httpx2",
     "sklearn",
     "pandas",
+    "rich",
 }
 DATABASE = {"sqlalchemy", "psycopg2"}
 REDIS = {"redis"}

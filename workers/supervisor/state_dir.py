@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import Refused
+from pipeline.settings.secret_files import secret_file
 from workers.supervisor import orphans
 from workers.supervisor.directory_lock import lock_directory
 
@@ -75,13 +76,12 @@ def _alive(pid: int) -> bool:
 
 
 def secret(state_dir: Path, name: str, size: int, prefix: str = "") -> tuple[str, bool]:
-    """A secret of that many random bytes in base64, and whether it was made just now."""
-    path = state_dir / name
-    if path.exists():
-        return path.read_text().strip(), False
-    made = prefix + base64.b64encode(secrets.token_bytes(size)).decode()
-    write_private(path, made)
-    return made, True
+    """A secret of that many random bytes in base64, and whether it is new. Raises Misconfigured for an empty file."""
+    if (known := secret_file(state_dir, name)) is not None:
+        return known, False
+    new = prefix + base64.b64encode(secrets.token_bytes(size)).decode()
+    write_private(state_dir / name, new)
+    return new, True
 
 
 def write_addresses(state_dir: Path, addresses: Mapping[str, str]) -> None:

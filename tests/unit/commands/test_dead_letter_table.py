@@ -4,9 +4,9 @@ from commands.dead_letter_table import summary, text
 from schemas.dead_letter import DeadLetter, DeadLetterResolution
 
 
-def test_a_letter_is_a_line() -> None:
+def test_a_dead_letter_is_a_line() -> None:
     at = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-    letter = DeadLetter(
+    row = DeadLetter(
         id="7",
         queue="scoring",
         task="scoring.score_leads",
@@ -16,7 +16,7 @@ def test_a_letter_is_a_line() -> None:
         first_at=at,
         last_at=at,
     )
-    [head, line, *_] = text([letter]).splitlines()
+    [head, line, *_] = text([row]).splitlines()
     assert line.split() == ["7", "2026-11-22", "09:30", "5", "scoring.score_leads", "lead_id=42", "GiveUp:", "no"]
     assert line.index("scoring") == head.index("task")
     assert text([]) == "no dead letters"

@@ -1,4 +1,4 @@
-"""The doctor at the doors: what is open, what is missing, and whether a score would say anything."""
+"""The doctor on the sources: which webhooks are open, what is missing, and whether a score would say anything."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def test_all_closed_is_worth_a_word(found: Findings) -> None:
     assert "SERVICE6_WEBHOOK_SECRET_HUBSPOT would open it" in findings["webhooks hubspot"].found
 
 
-def test_what_a_door_lacks_is_named(found: Findings) -> None:
+def test_what_a_source_lacks_is_named(found: Findings) -> None:
     findings = found.of(
         SERVICE6_WEBHOOK_SECRET_HUBSPOT="a-client-secret",
         SERVICE6_WEBHOOK_SECRET_PIPEDRIVE="short",

@@ -291,6 +291,18 @@ def test_a_key_file_that_holds_no_key_is_told(tmp_path: Path, content: bytes, na
     one_line(caught)
 
 
+@pytest.mark.parametrize(
+    ("source", "if_deleted"),
+    [("standard", "`service6 up` makes a new one"), ("hubspot", "the webhooks of hubspot are closed then")],
+)
+def test_an_empty_webhook_secret_is_refused_with_what_deleting_it_does(
+    tmp_path: Path, source: str, if_deleted: str
+) -> None:
+    (tmp_path / f"webhook-secret-{source}").write_text("\n")
+    with pytest.raises(Misconfigured, match=f"webhook-secret-{source} is empty; .*, or delete the file: {if_deleted}$"):
+        load(tmp_path)
+
+
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "webhook-secret-standard").mkdir()
     with pytest.raises(Misconfigured, match=r"webhook-secret-standard cannot be read \(Is a directory\)"):

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import Refused
+from pipeline.errors import Misconfigured, Refused
 from tests.support.directories import directory
 from workers.supervisor import state_dir
 from workers.supervisor.directory_lock import lock_directory
+from workers.supervisor.embedded_server import Server
+from workers.supervisor.postgres_and_valkey import Postgres, Valkey
 
 
 def test_a_secret_is_made_once_and_is_private(tmp_path: Path) -> None:
@@ -20,6 +22,25 @@ def test_a_secret_is_made_once_and_is_private(tmp_path: Path) -> None:
     assert len(base64.b64decode(made.removeprefix("whsec_"))) == 24
     assert stat.S_IMODE((tmp_path / "webhook-secret-standard").stat().st_mode) == 0o600
     assert state_dir.secret(tmp_path, "webhook-secret-standard", 24) == (made, False)
+
+
+@pytest.mark.parametrize("name", ["flower-password", "secret-key", "webhook-secret-standard"])
+@pytest.mark.parametrize("content", ["", " \n"])
+def test_an_empty_secret_is_refused_by_name(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(Misconfigured) as caught:
+        state_dir.secret(tmp_path, name, 24)
+    assert str(caught.value) == (
+        f"{tmp_path / name} is empty; put the secret back, or delete the file: `service6 up` makes a new one"
+    )
+
+
+@pytest.mark.parametrize("server", [Postgres, Valkey])
+def test_an_empty_password_of_a_server_is_refused_by_name(server: type[Server]) -> None:
+    with directory() as path:
+        (path / "password").touch()
+        with pytest.raises(Misconfigured, match=r"/password is empty; .* delete the file: `service6 up` makes a new"):
+            server(path, port=1)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers run as another account")
