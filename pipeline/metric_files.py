@@ -33,7 +33,7 @@ def host() -> str:
 @contextmanager
 def whole(directory: Path) -> Iterator[list[Path]]:
     """The files, of which none is merged meanwhile and no dead process of this host is left."""
-    with _alone(directory):
+    with _locked(directory):
         _merge_the_dead(directory)
         # A process that has just made its file has not written its length yet.
         yield [file for file in sorted(directory.glob("*.db")) if file.stat().st_size]
@@ -41,18 +41,18 @@ def whole(directory: Path) -> Iterator[list[Path]]:
 
 def merge_the_dead(directory: Path) -> None:
     """Another host knows its own dead."""
-    with _alone(directory):
+    with _locked(directory):
         _merge_the_dead(directory)
 
 
 def complete(directory: Path) -> None:
     """What a killed merger left; before a process opens a file that may have been a dead one's of its number."""
-    with _alone(directory):
+    with _locked(directory):
         pass
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def _locked(directory: Path) -> Iterator[None]:
     descriptor = os.open(directory / "merging.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -19,7 +19,7 @@ def printable(text: str, *, keep: str = "") -> str:
     """The text with every character that is no glyph as its escape: `\\x1b`, `\\u202e`; those of `keep` stay."""
     if text.isascii() and text.isprintable():
         return text
-    return BEYOND_PLAIN.sub(lambda found: _shown(found[0], keep, _escape), text)
+    return BEYOND_PLAIN.sub(lambda match: _shown(match[0], keep, _escape), text)
 
 
 def printable_lines(lines: Iterable[str]) -> str:
@@ -29,7 +29,7 @@ def printable_lines(lines: Iterable[str]) -> str:
 
 def printable_json(document: str) -> str:
     """The same for a JSON document, by JSON's own escapes: it stays the same document."""
-    return BEYOND_PLAIN.sub(lambda found: _shown(found[0], "\n", _json_escape), document)
+    return BEYOND_PLAIN.sub(lambda match: _shown(match[0], "\n", _json_escape), document)
 
 
 def _shown(character: str, keep: str, escape: Callable[[str], str]) -> str:

@@ -29,7 +29,7 @@ NO_DELIVERY = ""
 def write_back(source: str, target: Target) -> None:
     """Tells the target what is due, a bundle at a time, until nothing is, its budget is used up or it has to rest."""
     services = current_services()
-    if target not in services.settings.told.get(source, ()):
+    if target not in services.settings.targets_by_source.get(source, ()):
         return
     errand = SyncJob(services, source, target)
 

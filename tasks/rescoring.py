@@ -71,7 +71,7 @@ class SliceJob:
         self._settings = services.settings.rescoring
         self._lease = lease
         self._brief = told
-        self._told = tuple(services.settings.told)
+        self._told = tuple(services.settings.targets_by_source)
 
     def run(self) -> bool:
         """Whether the run goes on. A run with a rate has a step a message, and rests before the next."""

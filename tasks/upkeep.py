@@ -63,7 +63,7 @@ def sweep() -> None:
         )
         dead = [lead.failed_work for lead in stranded if lead.dead]
         if dead:
-            dead_letters.add(db, queue="scoring", task=score_leads.name, deaths=dead)
+            dead_letters.add(db, queue="scoring", task=score_leads.name, failures=dead)
     if died:
         deaths.forget(services.redis, len(died))
     for bundle in batches([lead for lead in stranded if not lead.dead]):
@@ -125,7 +125,7 @@ def keep_trainings() -> None:
         outcomes.judge(db, services.settings.upkeep.batch)
         deaths = trainings.abandon_exhausted(db, now=now, most=services.settings.learning.max_attempts)
         if deaths:
-            dead_letters.add(db, queue=LEARNING, task=train_model.name, deaths=deaths)
+            dead_letters.add(db, queue=LEARNING, task=train_model.name, failures=deaths)
     services.metrics.dead.inc(len(deaths))
     heard = services.outcomes.read()
     if heard:

@@ -19,13 +19,13 @@ def end_within(seconds: float) -> None:
 
     Not for a process that forks, whose children would tell of their own signals.
     """
-    bell, rope = os.pipe()
-    os.set_blocking(rope, False)
-    signal.set_wakeup_fd(rope, warn_on_full_buffer=False)
+    wakeup_read, wakeup_write = os.pipe()
+    os.set_blocking(wakeup_write, False)
+    signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
 
     def wait() -> None:
         while True:
-            if os.read(bell, 1)[0] in STOP_SIGNALS:
+            if os.read(wakeup_read, 1)[0] in STOP_SIGNALS:
                 begin(seconds)
 
     threading.Thread(target=wait, name="deadline", daemon=True).start()

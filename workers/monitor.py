@@ -38,12 +38,12 @@ class PrivateMetrics(Metrics):  # type: ignore[misc]
 class GuardedFlower(Flower):  # type: ignore[misc]
     names = OWN_NAMES
 
-    def find_handler(self, request: HTTPServerRequest, **more: Any) -> Any:
+    def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:
         if not self.answers_to(request.host_name):
             return self.get_handler_delegate(request, Misdirected)
         if request.path.rstrip("/").endswith("/metrics"):
             return self.get_handler_delegate(request, PrivateMetrics)
-        return super().find_handler(request, **more)
+        return super().find_handler(request, **options)
 
     def answers_to(self, name: str) -> bool:
         """An address needs no look-up, which could lead here from anybody's name."""

@@ -187,7 +187,13 @@ def main() -> None:
     with redis_client.connect(settings.redis_url) as client:
         feed = ChangeStream(client, settings.stream.key, settings.stream.length)
         Publisher(
-            connections, feed, OutcomeStream(client), settings.publisher, Metrics(), heartbeat, settings.told
+            connections,
+            feed,
+            OutcomeStream(client),
+            settings.publisher,
+            Metrics(),
+            heartbeat,
+            settings.targets_by_source,
         ).run()
 
 

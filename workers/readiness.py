@@ -117,15 +117,15 @@ class Readiness:
         db.execute(LITTLE_MEMORY)
         return db.execute(SPILL).scalar_one()
 
-    def _twice(self, ask: Callable[[Session], T]) -> T:
+    def _twice(self, query: Callable[[Session], T]) -> T:
         """The connection may have died long ago; a new one tells whether PostgreSQL is away."""
         try:
             with transaction(self._engine) as db:
-                return ask(db)
+                return query(db)
         except TryAgain:
             self._engine.dispose()
             with transaction(self._engine) as db:
-                return ask(db)
+                return query(db)
 
     def _redis_takes_writes(self) -> tuple[bool, str]:
         try:

@@ -85,8 +85,8 @@ class RequestLimits:
 
 
 def _subtract(counts: dict[str, int], address: str, number: int) -> None:
-    left = counts[address] - number
-    if left:
-        counts[address] = left
+    remaining = counts[address] - number
+    if remaining:
+        counts[address] = remaining
     else:
         del counts[address]

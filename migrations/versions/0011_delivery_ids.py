@@ -60,11 +60,11 @@ def _require_nothing(db: Connection) -> None:
 
 def _hide_deliveries(db: Connection, hide: Hide) -> None:
     source, last = "", ""
-    while found := db.execute(DELIVERIES, {"source": source, "id": last, "suspect": SUSPECT, "batch": BATCH}).all():
-        source, last = found[-1].source, found[-1].delivery_id
+    while rows := db.execute(DELIVERIES, {"source": source, "id": last, "suspect": SUSPECT, "batch": BATCH}).all():
+        source, last = rows[-1].source, rows[-1].delivery_id
         changed = [
             {"source": row.source, "id": row.delivery_id, "hidden": hidden, "received_at": row.received_at}
-            for row in found
+            for row in rows
             if (hidden := hide(row.delivery_id)) != row.delivery_id
         ]
         if changed:
@@ -74,11 +74,11 @@ def _hide_deliveries(db: Connection, hide: Hide) -> None:
 
 def _hide_stamps(db: Connection, hide: Hide) -> None:
     last = 0
-    while found := db.execute(LEADS, {"id": last, "suspect": SUSPECT, "batch": BATCH}).all():
-        last = found[-1].id
+    while rows := db.execute(LEADS, {"id": last, "suspect": SUSPECT, "batch": BATCH}).all():
+        last = rows[-1].id
         changed = [
             {"id": row.id, "times": orjson.dumps(hidden).decode()}
-            for row in found
+            for row in rows
             if (hidden := _hidden(row.attribute_times, hide)) != row.attribute_times
         ]
         if changed:

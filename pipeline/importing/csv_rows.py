@@ -123,16 +123,16 @@ class Rows:
         change = self._source.join(self._external_id(fields), f"{self._run}:{line:09}", self._moment(fields), parts)
         if len(change.attributes) > self._limits.attribute_limit:
             raise GiveUp(f"more than {self._limits.attribute_limit} attributes")
-        outcome = self._told_outcome(fields)
+        outcome = self._read_outcome(fields)
         return change if outcome is None else change._replace(outcome=outcome)
 
     def _external_id(self, fields: Sequence[str]) -> str:
-        found = fields[self._id].strip()
-        if not found:
+        external_id = fields[self._id].strip()
+        if not external_id:
             raise GiveUp("the id is empty")
-        if len(found) > ID_LIMIT or "\0" in found:
+        if len(external_id) > ID_LIMIT or "\0" in external_id:
             raise GiveUp(f"the id holds a NUL or more than {ID_LIMIT} characters")
-        return found
+        return external_id
 
     def _moment(self, fields: Sequence[str]) -> datetime:
         if self._created is None:
@@ -142,11 +142,11 @@ class Rows:
         except ValueError as error:
             raise GiveUp(f"created: {error}") from None
 
-    def _told_outcome(self, fields: Sequence[str]) -> Outcome | None:
-        told = None if self._outcome is None else fields[self._outcome].strip()
-        if not told:
+    def _read_outcome(self, fields: Sequence[str]) -> Outcome | None:
+        word = None if self._outcome is None else fields[self._outcome].strip()
+        if not word:
             return None
-        return Outcome.WON if told == self._won else Outcome.LOST
+        return Outcome.WON if word == self._won else Outcome.LOST
 
 
 def _is_neither_count_nor_answer(text: str) -> bool:
@@ -161,8 +161,8 @@ def _number(text: str) -> int | float | None:
 
 def _places(columns: Sequence[str], layout: Layout) -> tuple[int, int | None, int | None]:
     """Where id, outcome and created stand. Raises Misconfigured for a name that the file does not have."""
-    asked = [layout.id, *(name for name in (layout.outcome, layout.created) if name is not None), *layout.drop]
-    unknown = [name for name in asked if name not in columns]
+    wanted = [layout.id, *(name for name in (layout.outcome, layout.created) if name is not None), *layout.drop]
+    unknown = [name for name in wanted if name not in columns]
     if unknown:
         raise Misconfigured(
             f"no column {', '.join(map(repr, unknown))}; the file has: {', '.join(filter(None, columns))}"

@@ -28,12 +28,12 @@ def flatten(body: Mapping[str, object], *, at: str, most: int, text_limit: int, 
 
     `cut`: of a value out of bounds as much is kept as fits, for senders who could do nothing about it.
     """
-    found: dict[str, Value] = {}
+    attributes: dict[str, Value] = {}
     for name, value, pointer in _leaves(body, "", at, 0):
-        found[name] = plain(value, pointer, text_limit, cut=cut)
-        if len(found) > most:
+        attributes[name] = plain(value, pointer, text_limit, cut=cut)
+        if len(attributes) > most:
             raise Malformed(f"more than {most} attributes", pointer=at)
-    return found
+    return attributes
 
 
 def _leaves(node: Mapping[str, object], above: str, at: str, depth: int) -> Iterator[tuple[str, object, str]]:

@@ -29,15 +29,15 @@ class SnapshotPolicy:
             return lead.fold(change, received_at)
         before = Early(dict(lead.attributes), lead.active_at, imported=lead.outcome is not None)
         stage, ended = lead.stage, lead.times.get(OUTCOME) if lead.outcome_at else None
-        news = lead.fold(change, received_at)
-        if news is None:
+        diff = lead.fold(change, received_at)
+        if diff is None:
             return None
         (moment, _), (begun, _) = stamp_of(change, received_at), lead.times[SHARED]
         # What was told of the time before an outcome is early, whenever it is told; so is what began with it. An
         # outcome that is taken back was known all the same.
-        known = before.imported or lead.outcome is not None
-        decided = known and moment > (ended[0] if ended else begun)
-        advanced = stage is not None and news.stage is not None
+        outcome_known = before.imported or lead.outcome is not None
+        decided = outcome_known and moment > (ended[0] if ended else begun)
+        advanced = stage is not None and diff.stage is not None
         # Either clock: a vendor may stamp what it tells now with when the lead was made.
         known_for = received_at - (lead.received_at or received_at)
         late = max(known_for, timedelta(microseconds=moment - begun)) > self.after
@@ -46,4 +46,4 @@ class SnapshotPolicy:
         if decided or advanced or late or overtaken:
             lead.early = None if overtaken else before
             lead.times[EARLY] = (moment, change.delivery_id)
-        return news
+        return diff

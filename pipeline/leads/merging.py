@@ -89,7 +89,7 @@ class Lead:
         active_at = self.active_at if change.forgets else max(self.active_at, moment)
         if not newer and active_at == self.active_at:
             return None
-        news = self._news(change, newer, moment)
+        diff = self._diff(change, newer, moment)
         self.times.update(dict.fromkeys(newer, stamp))
         self.attributes.update((name, value) for name, value in change.attributes.items() if name in newer)
         self.contacts.update((name, value) for name, value in change.contacts.items() if CONTACT + name in newer)
@@ -103,9 +103,9 @@ class Lead:
         self._unseat(name for name in change.contacts if CONTACT + name in newer)
         self._forget()
         self.erased = self.erased or FORGOTTEN in newer
-        return news
+        return diff
 
-    def _news(self, change: LeadChange, newer: set[str], moment: datetime) -> LeadDiff:
+    def _diff(self, change: LeadChange, newer: set[str], moment: datetime) -> LeadDiff:
         attributes = {
             name: value
             for name, value in change.attributes.items()
@@ -169,28 +169,28 @@ class Lead:
         """Nothing is known but that the person was erased, so that what comes in late tells nothing of him either."""
         return self.times.keys() == {SHARED, FORGOTTEN}
 
-    def says(self, told: "Lead") -> bool:
+    def says(self, other: "Lead") -> bool:
         """Whether all that the other one says is so here already, whenever it was told."""
-        fields = ((self.stage, told.stage), (self.owner, told.owner))
+        fields = ((self.stage, other.stage), (self.owner, other.owner))
         return (
-            told.attributes.items() <= self.attributes.items()
-            and told.contacts.items() <= self.contacts.items()
+            other.attributes.items() <= self.attributes.items()
+            and other.contacts.items() <= self.contacts.items()
             and all(new in (None, known) for known, new in fields)
             # None is what it is also if it was taken back.
-            and (OUTCOME not in told.times or told.outcome == self.outcome)
+            and (OUTCOME not in other.times or other.outcome == self.outcome)
         )
 
-    def news(self, change: LeadChange, told: "Lead") -> LeadChange:
-        """The change without what is known; `told` is what it and others of its kind say together.
+    def unknown_part(self, change: LeadChange, combined: "Lead") -> LeadChange:
+        """The change without what is known; `combined` is what it and others of its kind say together.
 
         So that a repetition, which is no delivery seen before, does not count as newer.
         """
         return change._replace(
-            attributes=_other(change.attributes, told.attributes, self.attributes),
-            contacts=_other(change.contacts, told.contacts, self.contacts),
-            stage=None if told.stage == self.stage else change.stage,
-            owner=None if told.owner == self.owner else change.owner,
-            outcome=None if told.outcome == self.outcome else change.outcome,
+            attributes=_new_values(change.attributes, combined.attributes, self.attributes),
+            contacts=_new_values(change.contacts, combined.contacts, self.contacts),
+            stage=None if combined.stage == self.stage else change.stage,
+            owner=None if combined.owner == self.owner else change.owner,
+            outcome=None if combined.outcome == self.outcome else change.outcome,
         )
 
     def _stamp(self, name: str) -> Stamp:
@@ -200,8 +200,8 @@ class Lead:
         return max(own, self.times.get(CONTACT + name, NEVER))
 
 
-def _other(names: dict[str, Value], told: dict[str, Value], known: dict[str, Value]) -> dict[str, Value]:
-    return {name: value for name, value in names.items() if name not in known or known[name] != told[name]}
+def _new_values(changed: dict[str, Value], combined: dict[str, Value], known: dict[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in changed.items() if name not in known or known[name] != combined[name]}
 
 
 def stamp_of(change: LeadChange, received_at: datetime) -> Stamp:

@@ -77,17 +77,17 @@ class SourceMap:
         self, external_id: str, delivery_id: str, occurred_at: datetime, parts: Iterable[MappedValue]
     ) -> LeadChange:
         attributes: dict[str, Value] = {}
-        found: dict[MappedKind, dict[str, Value]] = {"contact": {}, "stage": {}, "owner": {}, "outcome": {}}
+        by_kind: dict[MappedKind, dict[str, Value]] = {"contact": {}, "stage": {}, "owner": {}, "outcome": {}}
         for kind, name, value in parts:
             if kind == "attribute":
                 attributes[name] = value
             else:
-                found[kind][name] = value
-        personal = found["contact"]
+                by_kind[kind][name] = value
+        personal = by_kind["contact"]
         if looks_personal(external_id):
             personal[ORIGINAL_ID] = external_id
             external_id = self._vault.pseudonym(external_id)
-        stage = _last(found["stage"])
+        stage = _last(by_kind["stage"])
         return LeadChange(
             source=self.name,
             external_id=external_id,
@@ -96,8 +96,8 @@ class SourceMap:
             attributes=attributes,
             contacts=personal,
             stage=stage,
-            owner=_last(found["owner"]),
-            outcome=_ended(_last(found["outcome"]), self._recognise(stage)),
+            owner=_last(by_kind["owner"]),
+            outcome=_ended(_last(by_kind["outcome"]), self._recognise(stage)),
         )
 
     def owner(self, name: str) -> str:
@@ -127,15 +127,15 @@ def _plain(names: Collection[str]) -> frozenset[str]:
     return frozenset(canonical(name) for name in names)
 
 
-def _ended(told: str | None, by_stage: str | None) -> str | None:
+def _ended(by_field: str | None, by_stage: str | None) -> str | None:
     """An end goes before what takes one back: a status may say open, and the stage of the same record lost."""
-    return next((one for one in (told, by_stage) if one not in (None, OPEN)), told or by_stage)
+    return next((outcome for outcome in (by_field, by_stage) if outcome not in (None, OPEN)), by_field or by_stage)
 
 
-def _last(told: dict[str, Value]) -> str | None:
+def _last(values: dict[str, Value]) -> str | None:
     """Of several names with one meaning the last that says something."""
     # Most leads are told none or one.
-    return next((str(value) for value in reversed(told.values()) if value is not None), None) if told else None
+    return next((str(value) for value in reversed(values.values()) if value is not None), None) if values else None
 
 
 def _word(value: Value) -> str | None:

@@ -83,9 +83,9 @@ def _moment(value: Value) -> datetime | None:
         return None
 
 
-def _days(left: timedelta) -> Value:
+def _days(remaining: timedelta) -> Value:
     # A date is the beginning of its day, and today has not passed.
-    return max(0, left.days) if left > -A_DAY else None
+    return max(0, remaining.days) if remaining > -A_DAY else None
 
 
 def _text(value: Value) -> str:

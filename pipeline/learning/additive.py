@@ -46,10 +46,10 @@ class AdditiveModel:
 
     def bag_logits(self, bins: Bins) -> Floats:
         """(n, bags)"""
-        found = np.tile(self.intercepts, (len(bins), 1))
+        logits = np.tile(self.intercepts, (len(bins), 1))
         for table in self.tables:
-            found += table.bags.T[table.places(bins)]
-        return found
+            logits += table.bags.T[table.places(bins)]
+        return logits
 
 
 def as_tables(model: AdditiveModel, bins: Bins, slope: float, shift: float) -> GlassBoxArtefact:

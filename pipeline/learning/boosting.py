@@ -59,12 +59,12 @@ def tables_of(
 def _held_out(won: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
     """(n, bags): of either outcome the same part is held out of every bag."""
     chance = np.random.default_rng(seed)
-    found = np.zeros((len(won), BAGS), bool)
+    held_out = np.zeros((len(won), BAGS), bool)
     for bag in range(BAGS):
         for outcome in (True, False):
             of = np.flatnonzero(won == outcome)
-            found[chance.choice(of, max(1, round(HELD_OUT * len(of))), replace=False), bag] = True
-    return found
+            held_out[chance.choice(of, max(1, round(HELD_OUT * len(of))), replace=False), bag] = True
+    return held_out
 
 
 def _level(levels: list[Floats | dict[str, int]], axes: int) -> Floats | dict[str, int]:
@@ -72,8 +72,8 @@ def _level(levels: list[Floats | dict[str, int]], axes: int) -> Floats | dict[st
 
 
 def _cuts(levels: list[Floats | dict[str, int]]) -> tuple[float, ...]:
-    found = [_float32_up(level) for level in levels if not isinstance(level, dict)]
-    return tuple(np.unique(np.concatenate(found)).tolist()) if found else ()
+    cuts = [_float32_up(level) for level in levels if not isinstance(level, dict)]
+    return tuple(np.unique(np.concatenate(cuts)).tolist()) if cuts else ()
 
 
 def _float32_up(cuts: Floats) -> Floats:

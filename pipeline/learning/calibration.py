@@ -22,12 +22,12 @@ class Line(NamedTuple):
 
 def calibrate(model: AdditiveModel, bins: Bins, won: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Line:
     """Fitted on what each bag says of leads that it was not fitted on."""
-    asked = model.held_out.sum(axis=1)
-    apart = asked > 0
-    if apart.sum() < ENOUGH:
+    bags_held_out = model.held_out.sum(axis=1)
+    usable = bags_held_out > 0
+    if usable.sum() < ENOUGH:
         return Line(1.0, 0.0)
-    logits = np.where(model.held_out, model.bag_logits(bins), 0).sum(axis=1)[apart] / asked[apart]
-    line = LogisticRegression(C=NO_PENALTY).fit(logits[:, np.newaxis], won[apart])
+    logits = np.where(model.held_out, model.bag_logits(bins), 0).sum(axis=1)[usable] / bags_held_out[usable]
+    line = LogisticRegression(C=NO_PENALTY).fit(logits[:, np.newaxis], won[usable])
     slope = float(line.coef_[0, 0])
     # A model that is no better than chance must not be turned round.
     return Line(slope, float(line.intercept_[0])) if slope > 0 else Line(1.0, 0.0)

@@ -35,9 +35,9 @@ class Columns(NamedTuple):
 def columns(rows: Iterable[Mapping[str, Value]], without: Mapping[str, str] | None = None) -> Columns:
     """A feature per attribute, in the order of their names; `without` names attributes to leave out, with a reason."""
     unwanted = {canonical(name): reason for name, reason in (without or {}).items()}
-    leads, known = _known(rows)
+    leads, counted = _counted(rows)
     features, left_out = [], []
-    for name, values in sorted(known.items()):
+    for name, values in sorted(counted.items()):
         reason = unwanted.get(canonical(name)) or _useless(name, values, leads)
         if reason:
             left_out.append(LeftOut(attribute=name, reason=reason))
@@ -46,10 +46,10 @@ def columns(rows: Iterable[Mapping[str, Value]], without: Mapping[str, str] | No
     return Columns(tuple(features), tuple(left_out))
 
 
-def _known(rows: Iterable[Mapping[str, Value]]) -> tuple[int, dict[str, Counted]]:
+def _counted(rows: Iterable[Mapping[str, Value]]) -> tuple[int, dict[str, Counted]]:
     """How many rows there are, and the values that say something, by attribute as it was first spelled."""
     spelled: dict[str, str] = {}
-    found: dict[str, Counted] = {}
+    counted: dict[str, Counted] = {}
     leads = 0
     for row in rows:
         leads += 1
@@ -57,20 +57,20 @@ def _known(rows: Iterable[Mapping[str, Value]]) -> tuple[int, dict[str, Counted]
             if isinstance(value, bool):
                 value = str(value)  # True and 1 are one key
             if value is not None and not (isinstance(value, str) and not word(value)):
-                found.setdefault(spelled.setdefault(canonical(name), name), Counter())[value] += 1
-    return leads, found
+                counted.setdefault(spelled.setdefault(canonical(name), name), Counter())[value] += 1
+    return leads, counted
 
 
 def _useless(name: str, values: Counted, leads: int) -> str | None:
-    words, known = _words(values), values.total()
+    words, filled = _words(values), values.total()
     often = words.most_common(1)[0][1]
-    if max(often, leads - known) >= SAME * leads:
+    if max(often, leads - filled) >= SAME * leads:
         return "the same for all leads but a few"
     if _is(values, "number"):
         return "a running number or an identifier" if _is_identifier(name, values) else None
     if _is(values, "age"):
         return None
-    if len(words) > NEARLY_UNIQUE * known or often < RARE:
+    if len(words) > NEARLY_UNIQUE * filled or often < RARE:
         return "a text that nearly every lead has its own of"
     return None
 
@@ -94,8 +94,8 @@ def _feature(name: str, values: Counted) -> Feature:
         return Feature(name, "age" if moments else "number")
     if _is(values, "age"):
         return Feature(name, "age")
-    kept = [word for word, leads in words.most_common(WORDS_KEPT) if leads >= RARE]
-    return Feature(name, "category", codes={word: code for code, word in enumerate(sorted(kept), start=1)})
+    frequent = [word for word, leads in words.most_common(WORDS_KEPT) if leads >= RARE]
+    return Feature(name, "category", codes={word: code for code, word in enumerate(sorted(frequent), start=1)})
 
 
 def _is(values: Counted, kind: Literal["number", "age"]) -> bool:

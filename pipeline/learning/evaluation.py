@@ -71,11 +71,11 @@ def segments(attribute: str, values: Sequence[Value], chance: Floats, won: Won, 
         spelled.setdefault(read, Counter())[str(value).strip()] += 1
     often = [read for read, leads in Counter(words).most_common(SEGMENTS_KEPT) if leads >= RARE]
     labels = {read: spelled[read].most_common(1)[0][0] if read else UNKNOWN for read in often}
-    found = np.array([labels.get(read, OTHER) for read in words])
+    lead_labels = np.array([labels.get(read, OTHER) for read in words])
     return tuple(
-        _segment(attribute, label, found == label, chance, won, cuts)
+        _segment(attribute, label, lead_labels == label, chance, won, cuts)
         for label in dict.fromkeys((*labels.values(), OTHER))
-        if (found == label).any()
+        if (lead_labels == label).any()
     )
 
 
@@ -102,11 +102,11 @@ def _tiers(chance: Floats, won: Won, cuts: TierCuts) -> tuple[TierOutcome, ...]:
 def _resampled(chance: Floats, won: Won, seed: int) -> list[float]:
     drawing = np.random.default_rng(seed)
     wins, losses = np.flatnonzero(won), np.flatnonzero(~won)
-    found = []
+    areas = []
     for _ in range(RESAMPLES):
         drawn = np.concatenate([drawing.choice(wins, len(wins)), drawing.choice(losses, len(losses))])
-        found.append(float(roc_auc_score(won[drawn], chance[drawn])))
-    return found
+        areas.append(float(roc_auc_score(won[drawn], chance[drawn])))
+    return areas
 
 
 def _round(number: float) -> float:

@@ -29,18 +29,20 @@ class SelectedFeatures(NamedTuple):
 
 
 def select_features(
-    found: Columns, readings: Matrix, won: NDArray[np.bool_], trusted: Sequence[str], seed: int
+    candidates: Columns, readings: Matrix, won: NDArray[np.bool_], trusted: Sequence[str], seed: int
 ) -> SelectedFeatures:
     """`readings` of all the columns' features; `trusted` are kept though they tell the outcome alone."""
-    told = leaks(found.features, readings, won, seed) if found.features else ()
+    leaking = leaks(candidates.features, readings, won, seed) if candidates.features else ()
     names = {canonical(name) for name in trusted}
-    reasons = {leak.attribute: _leaking(leak) for leak in told if canonical(leak.attribute) not in names}
-    for feature, seen in zip(found.features, readings.T, strict=True):
+    reasons = {leak.attribute: _leaking(leak) for leak in leaking if canonical(leak.attribute) not in names}
+    for feature, seen in zip(candidates.features, readings.T, strict=True):
         if feature.kind == "age" and np.nanquantile(seen, MOSTLY) < NOW_DAYS:
             reasons[feature.name] = ALWAYS_NOW
-    kept = [n for n, feature in enumerate(found.features) if feature.name not in reasons]
+    chosen = [n for n, feature in enumerate(candidates.features) if feature.name not in reasons]
     out = (LeftOut(attribute=name, reason=reason) for name, reason in sorted(reasons.items()))
-    return SelectedFeatures(tuple(found.features[n] for n in kept), readings[:, kept], (*found.left_out, *out), told)
+    return SelectedFeatures(
+        tuple(candidates.features[n] for n in chosen), readings[:, chosen], (*candidates.left_out, *out), leaking
+    )
 
 
 def _leaking(leak: Leak) -> str:

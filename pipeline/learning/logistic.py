@@ -43,12 +43,12 @@ def fit(training: TrainingMatrix, *, seed: int) -> AdditiveModel:
 def _drawn(won: NDArray[np.bool_], seed: int) -> NDArray[np.int_]:
     """(n, bags): how often each lead is in each bag."""
     chance = np.random.default_rng(seed)
-    found = np.zeros((len(won), BAGS), int)
+    counts = np.zeros((len(won), BAGS), int)
     for bag in range(BAGS):
         for outcome in (True, False):
             of = np.flatnonzero(won == outcome)
-            np.add.at(found[:, bag], chance.choice(of, len(of)), 1)
-    return found
+            np.add.at(counts[:, bag], chance.choice(of, len(of)), 1)
+    return counts
 
 
 def _coefficients(design: Floats, won: NDArray[np.bool_], drawn: NDArray[np.int_]) -> tuple[Floats, float]:
@@ -59,9 +59,9 @@ def _coefficients(design: Floats, won: NDArray[np.bool_], drawn: NDArray[np.int_
 def _cut(feature: Feature, readings: Matrix) -> Feature:
     if feature.kind == "category":
         return feature
-    known = readings[~np.isnan(readings)]
-    cuts = np.unique(np.quantile(known, np.linspace(0, 1, RANGES + 1)[1:-1]).astype(np.float32))
-    return replace(feature, cuts=tuple(cuts[cuts > known.min()].tolist()))
+    present = readings[~np.isnan(readings)]
+    cuts = np.unique(np.quantile(present, np.linspace(0, 1, RANGES + 1)[1:-1]).astype(np.float32))
+    return replace(feature, cuts=tuple(cuts[cuts > present.min()].tolist()))
 
 
 def _columns(feature: Feature, bins: Bins, readings: Matrix) -> Floats:
@@ -71,8 +71,8 @@ def _columns(feature: Feature, bins: Bins, readings: Matrix) -> Floats:
     means = np.zeros(feature.bin_count)
     for place in np.unique(bins[bins != MISSING_BIN]):
         means[place] = readings[bins == place].mean(dtype=float)
-    known = bins != MISSING_BIN
-    seen = means[bins[known]]
+    present = bins != MISSING_BIN
+    seen = means[bins[present]]
     scaled = (means - seen.mean()) / max(float(seen.std()), 1e-9)
     scaled[MISSING_BIN] = 0
     return np.stack([np.arange(feature.bin_count) == MISSING_BIN, scaled], axis=1).astype(float)

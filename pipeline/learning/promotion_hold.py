@@ -13,9 +13,9 @@ def hold_reason(card: ModelCard, wishes: TrainingOptions, of_champion: TrainingO
     if card.quality.roc_auc > TOO_GOOD:
         return f"ROC-AUC {card.quality.roc_auc} is too good to be true; a person decides"
     left_out = {out.attribute for out in card.left_out}
-    kept = [leak.attribute for leak in card.leaks if leak.attribute not in left_out]
-    if kept:
-        return f"it learned from {', '.join(kept)}, which alone tells the outcome; a person decides"
+    leaking = [leak.attribute for leak in card.leaks if leak.attribute not in left_out]
+    if leaking:
+        return f"it learned from {', '.join(leaking)}, which alone tells the outcome; a person decides"
     looser = _names(of_champion.without) - _names(wishes.without) | _names(wishes.trusted) - _names(of_champion.trusted)
     if looser:
         return f"it was allowed {', '.join(sorted(looser))}, which the champion was not; a person decides"

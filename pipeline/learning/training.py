@@ -82,21 +82,21 @@ def train(split: Split, wishes: TrainingConfig) -> TrainedModel:
 def fit(examples: Sequence[Example], wishes: TrainingConfig) -> FittedModel:
     """A calibrated model of all these examples, not tested."""
     won = outcomes(examples)
-    found = columns([example.attributes for example in examples], dict.fromkeys(wishes.without, "not wanted"))
-    kept = select_features(found, readings(found, examples), won, wishes.trusted, wishes.seed)
-    if not kept.features:
+    candidates = columns([example.attributes for example in examples], dict.fromkeys(wishes.without, "not wanted"))
+    selected = select_features(candidates, readings(candidates, examples), won, wishes.trusted, wishes.seed)
+    if not selected.features:
         raise GiveUp(
-            "no attribute is left to learn from: " + "; ".join(f"{a.attribute}: {a.reason}" for a in kept.left_out)
+            "no attribute is left to learn from: " + "; ".join(f"{a.attribute}: {a.reason}" for a in selected.left_out)
         )
-    training = TrainingMatrix(kept.features, kept.readings, won)
+    training = TrainingMatrix(selected.features, selected.readings, won)
     method, model = _fit(training, wishes)
     bins = FeatureSet(model.features).binned(training.readings)
-    return FittedModel(as_tables(model, bins, *calibrate(model, bins, won)), method, kept.left_out, kept.leaks)
+    return FittedModel(as_tables(model, bins, *calibrate(model, bins, won)), method, selected.left_out, selected.leaks)
 
 
-def readings(found: Columns, examples: Sequence[Example]) -> Matrix:
+def readings(candidates: Columns, examples: Sequence[Example]) -> Matrix:
     """(examples, features), each example by its own clock."""
-    features = FeatureSet(found.features)
+    features = FeatureSet(candidates.features)
     matrix = features.matrix([features.values(example.attributes, example.as_of) for example in examples])
     return features.readings(matrix, clocks(examples))
 
@@ -144,19 +144,19 @@ def _drawn(sample: Sequence[Example], window: Window) -> int | None:
 
 
 def _segments(newer: Sequence[Example], chance: Floats, won: Won, wishes: TrainingConfig) -> tuple[Segment, ...]:
-    found: list[Segment] = []
+    all_segments: list[Segment] = []
     for name in wishes.segments:
         wanted = canonical(name)
         values = [
             next((value for key, value in example.attributes.items() if canonical(key) == wanted), None)
             for example in newer
         ]
-        found += segments(name, values, chance, won, wishes.cuts)
-    return tuple(found)
+        all_segments += segments(name, values, chance, won, wishes.cuts)
+    return tuple(all_segments)
 
 
 def _importances(model: GlassBoxArtefact) -> tuple[TermImportance, ...]:
     box = GlassBoxModel(model)
     named = zip((wordings[0].attribute for wordings in box.wordings), model.terms, strict=True)
-    found = [TermImportance(attribute=name, logits=round(term.importance, 4)) for name, term in named]
-    return tuple(sorted(found, key=lambda term: -term.logits))
+    importances = [TermImportance(attribute=name, logits=round(term.importance, 4)) for name, term in named]
+    return tuple(sorted(importances, key=lambda term: -term.logits))

@@ -24,8 +24,8 @@ def spreads(features: Sequence[Feature], bins: Bins) -> tuple[Spread, ...]:
 
 def indices(then: Sequence[Spread], bins: Bins) -> list[tuple[str, float]]:
     """Attribute and index, the largest first; `bins` (leads, features) of the leads of late, by the same features."""
-    found = [(spread.attribute, _index(spread, bins[:, column])) for column, spread in enumerate(then)]
-    return sorted(found, key=lambda one: -one[1])
+    by_attribute = [(spread.attribute, _index(spread, bins[:, column])) for column, spread in enumerate(then)]
+    return sorted(by_attribute, key=lambda pair: -pair[1])
 
 
 def _spread(feature: Feature, bins: NDArray[np.intp]) -> Spread:
@@ -36,11 +36,11 @@ def _spread(feature: Feature, bins: NDArray[np.intp]) -> Spread:
 
 def _groups(feature: Feature, counts: NDArray[np.intp]) -> NDArray[np.intp]:
     """Missing is a group of its own, unknown words are another; between them neighbours that are as many together."""
-    known = slice(MISSING_BIN + 1, len(counts) - (feature.kind == "category"))
-    full = max(1.0, counts[known].sum() / GROUPS)
+    known_bins = slice(MISSING_BIN + 1, len(counts) - (feature.kind == "category"))
+    full = max(1.0, counts[known_bins].sum() / GROUPS)
     groups = np.zeros(len(counts), np.intp)
     group, held = 1, 0
-    for place in range(known.start, known.stop):
+    for place in range(known_bins.start, known_bins.stop):
         groups[place] = group
         held += int(counts[place])
         if held >= full:

@@ -50,10 +50,10 @@ class Response(NamedTuple):
     def object(self) -> dict[str, Any]:
         """The JSON object that it is; an empty one if it is anything else."""
         try:
-            found = orjson.loads(self.body)
+            document = orjson.loads(self.body)
         except orjson.JSONDecodeError:
             return {}
-        return found if isinstance(found, dict) else {}
+        return document if isinstance(document, dict) else {}
 
 
 def http_client(limits: OutboundSettings) -> "HttpClient":

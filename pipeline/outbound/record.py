@@ -27,10 +27,10 @@ def moment(said: object) -> datetime | None:
     if not isinstance(said, str):
         return None
     try:
-        found = datetime.fromisoformat(said)
+        parsed = datetime.fromisoformat(said)
     except ValueError:
         return None
-    return found.astimezone(UTC) if found.tzinfo else None
+    return parsed.astimezone(UTC) if parsed.tzinfo else None
 
 
 def attributes_of(properties: dict[str, object]) -> dict[str, object]:

@@ -62,13 +62,13 @@ class StreamState(NamedTuple):
     def position(self) -> Position:
         return position(self.epoch, self.last)
 
-    def gap_after(self, known: Position) -> str | None:
-        """Why reading on from `known` would miss entries; None if it would not."""
-        if known.epoch != self.epoch:
+    def gap_after(self, since: Position) -> str | None:
+        """Why reading on from `since` would miss entries; None if it would not."""
+        if since.epoch != self.epoch:
             return "the feed was begun anew"
-        if known.order > self.last:
+        if since.order > self.last:
             return "the feed was set back to an earlier state"
-        if known.order < self.floor:
+        if since.order < self.floor:
             return "the feed no longer holds what came after this position"
         return None
 
@@ -150,8 +150,8 @@ class ChangeStreamReader:
     async def read(self, after: StreamOrder, *, count: int, block_ms: int) -> list[StreamArrival]:
         """At most `count` entries above `after`, oldest first; waits `block_ms` for the first of them."""
         with translated():
-            found: Any = await self._redis.xread({self._key: text(after)}, count=count, block=block_ms)
-        return [_arrival(*raw) for _, entries in found for raw in entries]
+            streams: Any = await self._redis.xread({self._key: text(after)}, count=count, block=block_ms)
+        return [_arrival(*raw) for _, entries in streams for raw in entries]
 
     async def recent(self, until: StreamOrder, count: int) -> tuple[list[StreamArrival], bool]:
         """The newest entries up to and with `until`, oldest first, `count` or `RECENT_BYTES` of them at most; and
@@ -163,11 +163,11 @@ class ChangeStreamReader:
             # In parts, so that the event loop breathes between them.
             part = min(RECENT_PART, count - len(newest_first))
             with translated():
-                found: Any = await self._redis.xrevrange(self._key, max=end, count=part)
-            older = [_arrival(*raw) for raw in found]
+                entries: Any = await self._redis.xrevrange(self._key, max=end, count=part)
+            older = [_arrival(*raw) for raw in entries]
             newest_first += older
             size += sum(len(arrival.event) for arrival in older)
-            if len(found) < part:
+            if len(entries) < part:
                 return newest_first[::-1], True
             end = f"({text(newest_first[-1].order)}"
         return newest_first[::-1], False

@@ -36,11 +36,11 @@ def pack(changed: ChangedLeads) -> dict[str, Any]:
     return {"count": len(changed.ids), "names": list(changed.names), "packed": packed}
 
 
-def unpack(told: dict[str, Any]) -> ChangedLeads:
-    raw = zlib.decompress(b64decode(told["packed"]))
+def unpack(document: dict[str, Any]) -> ChangedLeads:
+    raw = zlib.decompress(b64decode(document["packed"]))
     columns: dict[str, Any] = {}
     start = 0
     for name, kind in KINDS:
-        columns[name] = np.frombuffer(raw, kind, told["count"], start)
+        columns[name] = np.frombuffer(raw, kind, document["count"], start)
         start += columns[name].nbytes
-    return ChangedLeads(**{**columns, "ids": columns["ids"].cumsum()}, names=tuple(told["names"]))
+    return ChangedLeads(**{**columns, "ids": columns["ids"].cumsum()}, names=tuple(document["names"]))

@@ -43,9 +43,9 @@ class OutcomeStream:
             self._redis.xack(KEY, GROUP, *ids)
 
     def _read(self, after: str) -> list[bytes]:
-        found: Any = self._redis.xreadgroup(GROUP, CONSUMER, {KEY: after}, count=LENGTH)
+        reply: Any = self._redis.xreadgroup(GROUP, CONSUMER, {KEY: after}, count=LENGTH)
         # Redis answers in a list, or in a dictionary by its newer protocol.
-        streams = found.items() if isinstance(found, dict) else found or ()
+        streams = reply.items() if isinstance(reply, dict) else reply or ()
         return [entry[0] for _, entries in streams for entry in entries]
 
     def _ensure_group(self) -> None:

@@ -27,8 +27,8 @@ UNSET = frozenset({"", "select", "please select", "n/a", "na", "null", "none giv
 
 def word(value: Value | datetime) -> str:
     """As a category reads it; empty if it says nothing."""
-    found = "" if value is None else str(value).strip().casefold()
-    return "" if found in UNSET else found
+    text = "" if value is None else str(value).strip().casefold()
+    return "" if text in UNSET else text
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Feature:
     @cached_property
     def bin_count(self) -> int:
         """Missing, then the ranges; or missing, then the words, then any other word."""
-        known = max(self.codes.values(), default=0) if self.kind == "category" else len(self.cuts)
-        return known + 2
+        highest = max(self.codes.values(), default=0) if self.kind == "category" else len(self.cuts)
+        return highest + 2
 
 
 class Column:
@@ -86,9 +86,9 @@ class _Texts(dict[str, float]):
 
 
 def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:
-    found = np.clip(np.array(values, np.float64), -LARGEST, LARGEST)
-    found[np.isnan(found)] = nan  # one kind of NaN, so that equal leads have equal vectors
-    return found
+    numbers = np.clip(np.array(values, np.float64), -LARGEST, LARGEST)
+    numbers[np.isnan(numbers)] = nan  # one kind of NaN, so that equal leads have equal vectors
+    return numbers
 
 
 def _number(value: Value | datetime) -> float:

@@ -59,9 +59,9 @@ def unpack(packed: bytes) -> NDArray[np.void]:
 
 def readable(packed: NDArray[np.void]) -> Any:
     """The records of each lead as tuples, their points rounded as people read them."""
-    found = packed.astype(READABLE)
-    found["points"] = np.round(found["points"], DECIMALS)
-    return found.tolist()
+    records = packed.astype(READABLE)
+    records["points"] = np.round(records["points"], DECIMALS)
+    return records.tolist()
 
 
 class Wording(NamedTuple):
@@ -115,8 +115,8 @@ def is_enough(confidence: float) -> bool:
 
 def sentence(tier: Tier, confidence: float, terms: Sequence[Term]) -> str:
     """One sentence or two, from labels alone, so that they are fit for every role."""
-    speaks_for = ", ".join([one.phrase for one in terms if one.points > 0][:FOR_IN_SENTENCE])
-    against = ", ".join([one.phrase for one in terms if one.points < 0][:AGAINST_IN_SENTENCE])
+    speaks_for = ", ".join([part.phrase for part in terms if part.points > 0][:FOR_IN_SENTENCE])
+    against = ", ".join([part.phrase for part in terms if part.points < 0][:AGAINST_IN_SENTENCE])
     if not speaks_for and not against:
         return NOTHING_KNOWN
     reasons = f"{speaks_for}; but {against}" if speaks_for and against else speaks_for or against

@@ -41,21 +41,21 @@ class FeatureSet:
 
     def values(self, attributes: Mapping[str, Value], active_at: datetime) -> list[Value | datetime]:
         """The raw value of each feature, None where missing; the first of its names that is set wins."""
-        told: dict[str, Value | datetime] = {**attributes, ACTIVE_AT: active_at}
-        if None in told.values():
-            told = {name: value for name, value in told.items() if value is not None}
-        return [told.get(name) for name in self._read_at(tuple(told))]
+        given: dict[str, Value | datetime] = {**attributes, ACTIVE_AT: active_at}
+        if None in given.values():
+            given = {name: value for name, value in given.items() if value is not None}
+        return [given.get(name) for name in self._read_at(tuple(given))]
 
     def encode(self, values: Sequence[Value | datetime]) -> list[float]:
         return [column.encode(value) for column, value in zip(self._columns, values, strict=True)]
 
     def matrix(self, rows: Sequence[Sequence[Value | datetime]]) -> Matrix:
         """(leads, features)"""
-        found = np.empty((len(rows), len(self.features)), np.float32)
+        encoded = np.empty((len(rows), len(self.features)), np.float32)
         # A column at a time: its values are alike, and most need no look of their own.
         for place, (column, values) in enumerate(zip(self._columns, zip(*rows, strict=True), strict=False)):
-            found[:, place] = column.encode_all(values)
-        return found
+            encoded[:, place] = column.encode_all(values)
+        return encoded
 
     def bins(self, matrix: Matrix, as_of: datetime | Matrix) -> Bins:
         """(leads, features); bin 0 is missing. `as_of` is one clock, or of each lead the `days` of its own."""
@@ -64,12 +64,12 @@ class FeatureSet:
     def binned(self, readings: Matrix) -> Bins:
         # Whole columns at once: of one lead each call of numpy costs more than its work.
         missing = np.isnan(readings)
-        found = np.empty(readings.shape, np.intp)
-        found[:, self._words] = np.where(missing, MISSING_BIN, readings)[:, self._words]
+        bins = np.empty(readings.shape, np.intp)
+        bins[:, self._words] = np.where(missing, MISSING_BIN, readings)[:, self._words]
         for column in self._ranges:
-            found[:, column] = self._cuts[column].searchsorted(readings[:, column], side="right") + 1
-        found[missing] = MISSING_BIN
-        return found
+            bins[:, column] = self._cuts[column].searchsorted(readings[:, column], side="right") + 1
+        bins[missing] = MISSING_BIN
+        return bins
 
     def readings(self, matrix: Matrix, as_of: datetime | Matrix) -> Matrix:
         """What the cuts are compared with: numbers, codes, and for moments their age in days."""
@@ -84,21 +84,21 @@ class FeatureSet:
 
     def _names_read(self, names: Sequence[str]) -> list[str]:
         """By feature the attribute that tells it, of all that have these names; NOBODYS where none does."""
-        found = [NOBODYS] * len(self.features)
+        names_read = [NOBODYS] * len(self.features)
         ranks: dict[int, int] = {}
         for name in names:
             column, rank = self._places.get(canonical(name), NOWHERE)
             if rank < ranks.get(column, WORST_RANK):
-                found[column], ranks[column] = name, rank
-        return found
+                names_read[column], ranks[column] = name, rank
+        return names_read
 
 
 def _places(features: Sequence[Feature]) -> dict[str, tuple[int, int]]:
     """Canonical name -> its feature's column, and its rank among that feature's names."""
-    found: dict[str, tuple[int, int]] = {}
+    places: dict[str, tuple[int, int]] = {}
     for column, feature in enumerate(features):
         for rank, name in enumerate((feature.name, *feature.aliases)):
-            place = found.setdefault(canonical(name), (column, rank))
+            place = places.setdefault(canonical(name), (column, rank))
             if place[0] != column:
                 raise Misconfigured(f"{name!r} stands for both {features[place[0]].name} and {feature.name}")
-    return found
+    return places

@@ -55,8 +55,8 @@ class GlassBoxModel:
 
     def logits(self, places: Bins) -> NDArray[np.float64]:
         """(n, terms); intercept + the sum of a lead's terms is the logit of its score."""
-        found: NDArray[np.float64] = self._logits.take(places + self._starts)
-        return found
+        logits: NDArray[np.float64] = self._logits.take(places + self._starts)
+        return logits
 
     def judge(self, bins: Bins) -> Judgement:
         parts = [self._judge(bins[n : n + BLOCK]) for n in range(0, max(len(bins), 1), BLOCK)]
@@ -100,8 +100,8 @@ class GlassBoxModel:
         """How narrow the interval of each score is, times how much of what the model looks at is known."""
         variance = self._variances.take(places + self._starts).sum(axis=1)
         half = DEVIATIONS * np.sqrt(self.tables.doubt * variance) * chance * (1 - chance)
-        known: NDArray[np.float64] = (bins != MISSING_BIN) @ self._weights
-        confidences: NDArray[np.float64] = np.clip(1 - 2 * half, 0, 1) * np.minimum(known, 1)
+        known_share: NDArray[np.float64] = (bins != MISSING_BIN) @ self._weights
+        confidences: NDArray[np.float64] = np.clip(1 - 2 * half, 0, 1) * np.minimum(known_share, 1)
         return confidences
 
 
@@ -117,11 +117,11 @@ def _feature(feature: GlassBoxFeature) -> Feature:
 
 def _weights(tables: GlassBoxArtefact) -> NDArray[np.float64]:
     """By feature, its part of all that the terms give and take."""
-    found = np.zeros(len(tables.features))
+    totals = np.zeros(len(tables.features))
     for term in tables.terms:
         for axis in term.axes:
-            found[axis.feature] += term.importance / len(term.axes)
-    weights: NDArray[np.float64] = found / max(float(found.sum()), 1e-9)
+            totals[axis.feature] += term.importance / len(term.axes)
+    weights: NDArray[np.float64] = totals / max(float(totals.sum()), 1e-9)
     return weights
 
 

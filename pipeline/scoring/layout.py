@@ -21,10 +21,10 @@ class Layout:
 
     def places(self, bins: Bins) -> Bins:
         """(n, features) -> (n, terms)"""
-        found = self._first.rows(bins) * self._strides
+        places = self._first.rows(bins) * self._strides
         if self._pairs:
-            found[:, self._pairs] += self._second.rows(bins)
-        return found
+            places[:, self._pairs] += self._second.rows(bins)
+        return places
 
 
 class _Read:

@@ -40,8 +40,8 @@ class Scorecard:
     def judge(self, bins: Bins) -> Judgement:
         terms = self.points(bins)
         scores = np.clip(self.base + terms.sum(axis=1), 0, 100)
-        known = ((bins > 0) * self._weights).sum(axis=1) / max(self._weights.sum(), 1e-9)
-        return Judgement(scores, HIGHEST_CONFIDENCE * known, terms, bins)
+        known_share = ((bins > 0) * self._weights).sum(axis=1) / max(self._weights.sum(), 1e-9)
+        return Judgement(scores, HIGHEST_CONFIDENCE * known_share, terms, bins)
 
     def points(self, places: Bins) -> NDArray[np.float64]:
         return np.stack([points[places[:, n]] for n, points in enumerate(self._points)], axis=1)

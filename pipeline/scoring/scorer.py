@@ -148,5 +148,5 @@ def _bytes(rows: NDArray[Any]) -> list[bytes]:
     width = rows.itemsize * rows.shape[1]
     if not width:
         return [b""] * len(rows)
-    found: list[bytes] = np.ascontiguousarray(rows).view(f"V{width}").ravel().tolist()
-    return found
+    packed: list[bytes] = np.ascontiguousarray(rows).view(f"V{width}").ravel().tolist()
+    return packed

@@ -12,8 +12,8 @@ DECIMALS = 2  # of points
 
 def shapes(tables: GlassBoxArtefact) -> tuple[TermShape, ...]:
     """What counts most comes first."""
-    found = [_shape(tables, term) for term in tables.terms]
-    return tuple(sorted(found, key=lambda shape: -shape.importance))
+    unordered = [_shape(tables, term) for term in tables.terms]
+    return tuple(sorted(unordered, key=lambda shape: -shape.importance))
 
 
 def _shape(tables: GlassBoxArtefact, term: GlassBoxTerm) -> TermShape:

@@ -38,5 +38,5 @@ def _move(attribute: str, before: str | None, after: str | None, points: float) 
 
 def _ordered(moves: Iterable[TermMove]) -> tuple[TermMove, ...]:
     """Those that differ, the largest difference first."""
-    told = (move for move in moves if move.points)
-    return tuple(sorted(told, key=lambda move: (-abs(move.points), move.attribute)))
+    moved = (move for move in moves if move.points)
+    return tuple(sorted(moved, key=lambda move: (-abs(move.points), move.attribute)))

@@ -12,7 +12,7 @@ from schemas.score import Value, WhatIfInput
 BEYOND = 1.5  # how far a slider goes past the last cut: what lies there counts alike
 
 
-def levers(
+def what_if_inputs(
     model: Model, attributes: Mapping[str, Value], active_at: datetime, as_of: datetime
 ) -> tuple[WhatIfInput, ...]:
     """In the model's order; `value` as the lead has it, in the unit of the lever."""
@@ -31,9 +31,9 @@ def _words(feature: Feature, label: str, value: Value | datetime) -> WhatIfInput
     first: dict[int, str] = {}
     for word, code in feature.codes.items():
         first.setdefault(code, word)
-    told = None if value is None else str(value).strip().casefold()
-    services = first.get(feature.codes.get(told, 0), told) if told else None
-    return WhatIfInput(attribute=feature.name, label=label, kind="word", value=services, words=tuple(first.values()))
+    own = None if value is None else str(value).strip().casefold()
+    shown = first.get(feature.codes.get(own, 0), own) if own else None
+    return WhatIfInput(attribute=feature.name, label=label, kind="word", value=shown, words=tuple(first.values()))
 
 
 def _range(feature: Feature, label: str, number: float | None, as_of: datetime) -> WhatIfInput:

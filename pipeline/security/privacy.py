@@ -79,7 +79,7 @@ def looks_personal(text: str) -> bool:
     # Most texts have too few digits; this is asked of every value of every lead.
     if MANY_DIGITS.search(text) is None:
         return False
-    if any(_is_phone(found.group()) for found in PHONE_WITHIN.finditer(text)):
+    if any(_is_phone(match.group()) for match in PHONE_WITHIN.finditer(text)):
         return True
     return PHONE_ALONE.fullmatch(text) is not None and _is_phone(text) and not DATE.match(text)
 
@@ -87,19 +87,19 @@ def looks_personal(text: str) -> bool:
 def email_in(details: Mapping[str, Value]) -> str | None:
     """The first e-mail address in a lead's details."""
     texts = (value for value in details.values() if isinstance(value, str) and "@" in value)
-    return next((found.group() for text in texts if (found := EMAIL.search(text))), None)
+    return next((match.group() for text in texts if (match := EMAIL.search(text))), None)
 
 
 def phone_in(details: Mapping[str, Value]) -> str | None:
     """The first telephone number in a lead's details: one that is called so, or else one that looks like one."""
-    called = (str(value) for name, value in details.items() if _is_called_phone(name) and _is_told(value))
-    found = (
-        match.group() for value in details.values() if _is_told(value) for match in PHONE_WITHIN.finditer(str(value))
+    called = (str(value) for name, value in details.items() if _is_called_phone(name) and _is_detail(value))
+    written = (
+        match.group() for value in details.values() if _is_detail(value) for match in PHONE_WITHIN.finditer(str(value))
     )
-    return next((text for text in chain(called, found) if _is_phone(text)), None)
+    return next((text for text in chain(called, written) if _is_phone(text)), None)
 
 
-def _is_told(value: Value) -> bool:
+def _is_detail(value: Value) -> bool:
     return value is not None and not isinstance(value, bool)
 
 

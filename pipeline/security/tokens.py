@@ -109,11 +109,11 @@ def _signed(signing_keys: Mapping[str, bytes], token: str) -> dict[str, Any]:
 
 def _moment(signed: Mapping[str, Any], name: str) -> datetime:
     """Seconds since 1970, as RFC 7519 has it, and nothing else that a parser might take for a time."""
-    told = signed[name]
-    if isinstance(told, bool) or not isinstance(told, int | float) or not math.isfinite(told):
+    claim = signed[name]
+    if isinstance(claim, bool) or not isinstance(claim, int | float) or not math.isfinite(claim):
         raise Refused(f"the access token's {name} is no time")
     try:
-        return datetime.fromtimestamp(told, UTC)
+        return datetime.fromtimestamp(claim, UTC)
     except (ValueError, OverflowError, OSError):
         raise Refused(f"the access token's {name} is no time") from None
 

@@ -75,6 +75,6 @@ class Vault:
 
     def _index(self, purpose: str, text: str) -> bytes:
         # Its key is taken in once: each time anew costs more than the text does.
-        found = self._keyed.copy()
-        found.update(f"{purpose}:{text}".encode())
-        return found.digest()
+        keyed = self._keyed.copy()
+        keyed.update(f"{purpose}:{text}".encode())
+        return keyed.digest()

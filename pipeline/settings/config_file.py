@@ -36,8 +36,8 @@ def configuration(path: Path, variables: Mapping[str, str], sections: Collection
     document = _document(path)
     name = variables.get(ENVIRONMENT) or "development"
     if name not in document["environments"]:
-        known = ", ".join(document["environments"])
-        raise Misconfigured(f"{ENVIRONMENT} is {name!r}; it must be one of {known}")
+        names = ", ".join(document["environments"])
+        raise Misconfigured(f"{ENVIRONMENT} is {name!r}; it must be one of {names}")
     above = document["environments"][name] or {}
     for where, part in (("defaults", document["defaults"]), (f"environments.{name}", above)):
         if not isinstance(part, dict):
@@ -69,7 +69,7 @@ def _document(path: Path) -> dict[str, Any]:
         line = error.object[: error.start].count(b"\n") + 1
         raise Misconfigured(f"{path.name}, line {line}: not UTF-8; save the file as UTF-8") from None
     except yaml.YAMLError as error:
-        raise Misconfigured(_told(path, error)) from None
+        raise Misconfigured(_fault(path, error)) from None
     if not isinstance(document, dict) or not all(isinstance(document.get(part), dict) for part in PARTS):
         raise Misconfigured(
             f"{path.name} must begin with `defaults:` and end with `environments:`, with sections in both"
@@ -77,7 +77,7 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _told(path: Path, error: yaml.YAMLError) -> str:
+def _fault(path: Path, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = " ".join(str(getattr(error, "problem", None) or error).split())
     if mark is None:

@@ -115,14 +115,14 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def told(self) -> dict[str, tuple[Target, ...]]:
+    def targets_by_source(self) -> dict[str, tuple[Target, ...]]:
         """Who is told the scores of which source; sources of whom nobody is told are not in it."""
         return {name: source.targets for name, source in self.sources.items() if source.targets}
 
     @property
     def targets(self) -> tuple[tuple[str, Target], ...]:
         """The same, one by one."""
-        return tuple((name, target) for name, targets in self.told.items() for target in targets)
+        return tuple((name, target) for name, targets in self.targets_by_source.items() for target in targets)
 
     @property
     def fetched(self) -> tuple[str, ...]:
@@ -136,11 +136,11 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         """With `database.ssl_mode`, so that every connection of every process follows it."""
-        return _with_ssl_mode(_known(self.database.url, "DATABASE_URL", self.state_dir), self.database.ssl_mode)
+        return _with_ssl_mode(_require_url(self.database.url, "DATABASE_URL", self.state_dir), self.database.ssl_mode)
 
     @property
     def redis_url(self) -> str:
-        return _known(self.redis.url, "REDIS_URL", self.state_dir)
+        return _require_url(self.redis.url, "REDIS_URL", self.state_dir)
 
     @classmethod
     def settings_customise_sources(
@@ -185,7 +185,7 @@ def load(state_dir: Path | None = None) -> Settings:
     except SettingsError as error:
         raise Misconfigured(f"an environment variable is not JSON where it must be: {error}") from None
     except ValidationError as error:
-        raise Misconfigured(_told(error)) from None
+        raise Misconfigured(_first_fault(error)) from None
     return loaded.model_copy(
         update={
             "webhook_secrets": {name: _webhook_secrets(name, root) for name in loaded.sources},
@@ -205,20 +205,20 @@ def _require_known(sections: Iterable[str]) -> None:
         raise Misconfigured(f"{name}: the configuration has no section {section!r}{meant(section, [*sections])}")
 
 
-def _told(error: ValidationError) -> str:
+def _first_fault(error: ValidationError) -> str:
     """The first fault on one line: the setting, what is wrong, and the variable that says so."""
     faults = error.errors(include_input=False, include_url=False)
     # A name with a slip in it is found twice: as one that is unknown, and as one that is missing.
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     parts = [str(part) for part in first["loc"]]
     where = ".".join(parts)
-    told = " ".join(first["msg"].removeprefix("Value error, ").split())
+    reason = " ".join(first["msg"].removeprefix("Value error, ").split())
     if first["type"] == "extra_forbidden":
-        told = f"there is no such setting{meant(parts[-1], _settings_beside(parts))}"
-    services = VARIABLES.get(where, "")
+        reason = f"there is no such setting{meant(parts[-1], _settings_beside(parts))}"
+    variable = VARIABLES.get(where, "")
     nested = f"{PREFIX}{'__'.join(parts)}".upper()
-    given = [name for name in os.environ if name.upper() == nested or name == services]
-    return f"configuration, {where}: {told}{f'; {given[0]} says so' if given else ''}"
+    given = [name for name in os.environ if name.upper() == nested or name == variable]
+    return f"configuration, {where}: {reason}{f'; {given[0]} says so' if given else ''}"
 
 
 def _settings_beside(parts: list[str]) -> list[str]:
@@ -249,7 +249,7 @@ def default_state_dir() -> Path:
 def embedded_servers(state_dir: Path) -> dict[str, str]:
     """The addresses that `service6 up` left for the other commands; empty where none has run."""
     try:
-        found: dict[str, str] = json.loads((state_dir / "servers.json").read_text())
+        addresses: dict[str, str] = json.loads((state_dir / "servers.json").read_text())
     except FileNotFoundError:
         return {}
     except ValueError:
@@ -258,12 +258,12 @@ def embedded_servers(state_dir: Path) -> dict[str, str]:
         raise Misconfigured(f"{state_dir} belongs to another user; run as that user, or set --state-dir") from None
     except OSError as error:
         raise Misconfigured(f"{state_dir}/servers.json cannot be read ({error.strerror}); set --state-dir") from None
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+    if not isinstance(addresses, dict) or not all(isinstance(value, str) for value in addresses.values()):
         raise Misconfigured(f"{state_dir}/servers.json is damaged; delete it, and run `service6 up` again")
-    return found
+    return addresses
 
 
-def _known(url: SecretStr, variable: str, state_dir: Path) -> str:
+def _require_url(url: SecretStr, variable: str, state_dir: Path) -> str:
     if not url.get_secret_value():
         raise Misconfigured(f"{variable} is not set, and nothing runs on {state_dir}: start it with `service6 up`")
     return url.get_secret_value()
@@ -283,8 +283,8 @@ def secret_variable(source: str, kind: SecretKind = "WEBHOOK_SECRET") -> str:
 
 
 def _secrets(kind: SecretKind, sources: Iterable[str]) -> dict[str, SecretStr]:
-    found = {name: os.environ.get(secret_variable(name, kind), "").strip() for name in sources}
-    return {name: SecretStr(secret) for name, secret in found.items() if secret}
+    values = {name: os.environ.get(secret_variable(name, kind), "").strip() for name in sources}
+    return {name: SecretStr(secret) for name, secret in values.items() if secret}
 
 
 def _webhook_secrets(source: str, state_dir: Path) -> tuple[SecretStr, ...]:

@@ -19,15 +19,15 @@ def secret_key(state_dir: Path) -> str:
     """
     given = os.environ.get(SECRET_KEY, "").strip()
     where = SECRET_KEY if given else str(state_dir / SECRET_KEY_FILE)
-    found = given or secret_file(state_dir, SECRET_KEY_FILE) or ""
-    for number, key in enumerate(found.split(), 1):
-        which = f"key {number} of {where}" if len(found.split()) > 1 else where
+    keys = given or secret_file(state_dir, SECRET_KEY_FILE) or ""
+    for number, key in enumerate(keys.split(), 1):
+        which = f"key {number} of {where}" if len(keys.split()) > 1 else where
         if len(key) < FEWEST_CHARACTERS:
             reason = f"has {len(key)} characters, and {FEWEST_CHARACTERS} are the fewest that cannot be guessed"
             raise Misconfigured(f"{which} {reason}; {MAKE_ONE}")
         if len(set(key)) < FEWEST_DIFFERENT:
             raise Misconfigured(f"{which} repeats a few characters and could be guessed; {MAKE_ONE}")
-    return found
+    return keys
 
 
 def secret_file(state_dir: Path, name: str) -> str | None:

@@ -107,7 +107,7 @@ class SourceSettings(Frozen):
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
             raise ValueError(f"several fields become {', '.join(doubles)}")
-        words = [word for told in (self.won, self.lost, self.open) for word in {word.casefold() for word in told}]
+        words = [word for listed in (self.won, self.lost, self.open) for word in {word.casefold() for word in listed}]
         doubles = sorted({word for word in words if words.count(word) > 1})
         if doubles:
             raise ValueError(f"of won, lost and open only one can be meant by {', '.join(doubles)}")

@@ -26,7 +26,7 @@ class Verifier(Protocol):
 
 def matches(given: bytes, expected: Sequence[bytes]) -> bool:
     """Whether it is one of these; all are compared whatever comes first."""
-    return any([hmac.compare_digest(given, one) for one in expected])
+    return any([hmac.compare_digest(given, secret) for secret in expected])
 
 
 def strong_secrets(secrets: Sequence[str], form: str) -> tuple[bytes, ...]:

@@ -28,10 +28,10 @@ class Element:
 
     def child(self, name: str) -> "Element":
         """Raises Unreadable if there is none."""
-        found = next(self.all(name), None)
-        if found is None:
+        element = next(self.all(name), None)
+        if element is None:
             raise UnreadableBody(f"<{self.name}> has no <{name}>")
-        return found
+        return element
 
 
 def parse(body: bytes) -> Element:

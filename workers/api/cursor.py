@@ -29,7 +29,7 @@ class Place(Frozen):
         return base64.urlsafe_b64encode(self.model_dump_json(exclude_none=True).encode()).decode()
 
 
-class LetterCursor(Place):
+class DeadLetterCursor(Place):
     letter_id: int = Field(ge=1, le=2**63 - 1)
 
 

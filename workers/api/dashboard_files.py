@@ -106,13 +106,13 @@ class Dashboard:
 
 def imported(bodies: dict[str, bytes], entry: str) -> list[str]:
     """The modules that `entry` needs before it runs, so that a browser need not find them out one behind the other."""
-    found: list[str] = []
+    modules: list[str] = []
     waiting = [entry]
     while waiting:
         name = waiting.pop(0)
         for target in IMPORT.findall(bodies[name].decode()):
             path = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
-            if path not in found:
-                found.append(path)
+            if path not in modules:
+                modules.append(path)
                 waiting.append(path)
-    return found
+    return modules

@@ -87,8 +87,8 @@ def http_exception_problem(error: HTTPException) -> Response:
 
 
 def _response(body: Problem, headers: Mapping[str, str]) -> Response:
-    told = orjson.dumps(body.model_dump(exclude_none=True))
-    return Response(told, body.status, headers, media_type="application/problem+json")
+    content = orjson.dumps(body.model_dump(exclude_none=True))
+    return Response(content, body.status, headers, media_type="application/problem+json")
 
 
 async def error_response(_: Request, error: Exception) -> Response:

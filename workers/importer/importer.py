@@ -123,31 +123,33 @@ class Importer:
             if not group.cancelled() and group.exception() is None:
                 self._count(group.result())
         counts = self._counts
-        kept = counts.new + counts.changed + counts.unchanged + counts.merged
+        saved_rows = counts.new + counts.changed + counts.unchanged + counts.merged
         reason = f"{type(error).__name__} {error.strerror}" if isinstance(error, OSError) else str(error)
-        told = f"{reason or type(error).__name__}; {kept:,} rows are saved, and the same command goes on from there"
-        return GiveUp(told) if isinstance(error, GiveUp) else TryAgain(told)
+        message = (
+            f"{reason or type(error).__name__}; {saved_rows:,} rows are saved, and the same command goes on from there"
+        )
+        return GiveUp(message) if isinstance(error, GiveUp) else TryAgain(message)
 
     def _groups(self) -> Iterator[Sequence[Record]]:
-        alone: list[Record] = []
+        group: list[Record] = []
         together: defaultdict[int, list[Record]] = defaultdict(list)
-        kept = 0
+        held_rows = 0
         for record in self._file.records():
             number = self._rows.lead_number(record)
             if number is not None and number in self._repeated:
                 together[number].append(record)
-                kept += 1
+                held_rows += 1
             else:
-                alone.append(record)
-            if len(alone) >= GROUP:
-                yield alone
-                alone = []
-            if kept >= REPEATED_LIMIT:
+                group.append(record)
+            if len(group) >= GROUP:
+                yield group
+                group = []
+            if held_rows >= REPEATED_LIMIT:
                 yield from _cut(together)
                 together.clear()
-                kept = 0
-        if alone:
-            yield alone
+                held_rows = 0
+        if group:
+            yield group
         yield from _cut(together)
 
     def _count(self, saved: Saved) -> int:

@@ -44,25 +44,25 @@ class Admission:
         return self._send_a_stranger_away()
 
     @contextmanager
-    def visit(self, address: str, *, stranger: bool) -> Iterator[ConnectionSlot]:
+    def occupy(self, address: str, *, stranger: bool) -> Iterator[ConnectionSlot]:
         """Counts one socket as long as the context lasts, or until it is sent away."""
-        visit = ConnectionSlot(self, address)
+        slot = ConnectionSlot(self, address)
         self._sockets += 1
         if stranger:
-            self._strangers[visit] = None
+            self._strangers[slot] = None
         try:
-            yield visit
+            yield slot
         finally:
-            self._strangers.pop(visit, None)
-            self._sockets -= not visit.is_sent_away
-            if visit.user is not None:
-                self._per_user -= Counter([visit.user])
+            self._strangers.pop(slot, None)
+            self._sockets -= not slot.is_sent_away
+            if slot.user is not None:
+                self._per_user -= Counter([slot.user])
 
-    def identify(self, visit: ConnectionSlot, user: str) -> bool:
+    def identify(self, slot: ConnectionSlot, user: str) -> bool:
         if self._per_user[user] >= self._settings.sockets_per_user:
             return False
-        visit.user = user
-        self._strangers.pop(visit, None)
+        slot.user = user
+        self._strangers.pop(slot, None)
         self._per_user[user] += 1
         return True
 
@@ -70,8 +70,8 @@ class Admission:
         """The oldest of the address that has most of them: who floods crowds out itself before others."""
         if not self._strangers:
             return False
-        most, _ = Counter(visit.address for visit in self._strangers).most_common(1)[0]
-        oldest = next(visit for visit in self._strangers if visit.address == most)
+        most, _ = Counter(slot.address for slot in self._strangers).most_common(1)[0]
+        oldest = next(slot for slot in self._strangers if slot.address == most)
         del self._strangers[oldest]
         self._sockets -= 1
         oldest.send_away()
@@ -86,5 +86,5 @@ def origin_allowed(origin: str | None, host: str | None, listed: Collection[str]
         page = urlsplit(origin)
     except ValueError:
         return False
-    services = (host or "").casefold()
-    return services != "" and page.scheme in {"http", "https"} and page.netloc.casefold() == services
+    own_host = (host or "").casefold()
+    return own_host != "" and page.scheme in {"http", "https"} and page.netloc.casefold() == own_host

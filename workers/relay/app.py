@@ -53,9 +53,9 @@ class Relay:
         self._origins = settings.api.origins
         self._redis = redis_client.connect_async(settings.redis_url, answer_timeout_s=ANSWER_S)
         hub = Hub(settings.relay, metrics)
-        tail = StreamConsumer(ChangeStreamReader(self._redis, settings.stream.key), hub, settings.relay)
+        consumer = StreamConsumer(ChangeStreamReader(self._redis, settings.stream.key), hub, settings.relay)
         secret_key = settings.secret_key.get_secret_value()
-        self._parts = Parts(settings.relay, secret_key, metrics, hub, tail, UserPaces(settings.relay))
+        self._parts = Parts(settings.relay, secret_key, metrics, hub, consumer, UserPaces(settings.relay))
         self._admission = Admission(settings.relay)
         self._sessions: set[Session] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -66,8 +66,8 @@ class Relay:
 
     async def start(self) -> None:
         """Returns when sockets can subscribe, or soon if Redis is away; they are then told to come again."""
-        self._tasks = [asyncio.create_task(self._parts.tail.run()), asyncio.create_task(self._tick())]
-        await self._parts.tail.begun(FIRST_READING_S)
+        self._tasks = [asyncio.create_task(self._parts.consumer.run()), asyncio.create_task(self._tick())]
+        await self._parts.consumer.begun(FIRST_READING_S)
 
     async def drain(self) -> None:
         """Sends all sockets away, spread over a time in which they can come back one by one, and stops."""
@@ -88,10 +88,10 @@ class Relay:
             await _turn_away(websocket)
             return
         address = websocket.client.host if websocket.client else ""
-        with self._admission.visit(address, stranger=stranger) as visit:
+        with self._admission.occupy(address, stranger=stranger) as slot:
             await websocket.accept()
             sink = sink_of(websocket)
-            session = Session(websocket, sink, visit, self._parts)
+            session = Session(websocket, sink, slot, self._parts)
             sink.watch(
                 writable=session.writable,
                 shutdown=self._begin_drain,
@@ -131,7 +131,7 @@ class Relay:
         while True:
             await asyncio.sleep(pause_s)
             try:
-                self._parts.hub.tick(clock(), self._parts.tail.away_s)
+                self._parts.hub.tick(clock(), self._parts.consumer.away_s)
             except Exception:
                 logger.exception("a tick failed")  # heartbeats must go on
 

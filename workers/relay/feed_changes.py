@@ -64,10 +64,10 @@ class FeedChange:
         """How many ordinary changes take as much memory."""
         return 1
 
-    def frames_for(self, wish: Subscription) -> Iterator[tuple[FeedChange, bytes]]:
+    def frames_for(self, subscription: Subscription) -> Iterator[tuple[FeedChange, bytes]]:
         """What of it that reader wants and may see."""
-        if self.topic in wish.topics and (wish.keys is None or self.key in wish.keys):
-            seen = self.seen_by(wish.claims)
+        if self.topic in subscription.topics and (subscription.keys is None or self.key in subscription.keys):
+            seen = self.seen_by(subscription.claims)
             if seen is not None:
                 yield self, seen
 
@@ -112,8 +112,8 @@ class ScoreChange(FeedChange):
     def removed(self) -> bytes:
         if self._removed is None:
             whole = orjson.loads(self.whole)
-            kept = {name: whole[name] for name in ("key", "rev", "at", "v")}
-            self._removed = orjson.dumps({"kind": "removed", **kept})
+            fields = {name: whole[name] for name in ("key", "rev", "at", "v")}
+            self._removed = orjson.dumps({"kind": "removed", **fields})
         return self._removed
 
 

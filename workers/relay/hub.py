@@ -177,7 +177,7 @@ class Hub:
         self._metrics.relay_conflated.inc((len(wanted) - len(newest)) * len(members))
         seen = ((change, change.through(group.view)) for change in newest.values())
         waiting = [Waiting(change, event) for change, event in seen if event is not None]
-        waiting.sort(key=lambda one: one.change.order)
+        waiting.sort(key=lambda entry: entry.change.order)
         built = list(batches(self._epoch or "", self._flushed, waiting))
         behind = set()
         takers = [0] * len(built)

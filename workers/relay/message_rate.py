@@ -63,16 +63,16 @@ class Pace:
     def __init__(self, settings: RelaySettings, user: UserPace) -> None:
         self._messages = Bucket(settings.messages_s, settings.messages_burst)
         self._user = user
-        self._patience_s = settings.slow_after_s
-        self._hasty_since: float | None = None
+        self._tolerance_s = settings.slow_after_s
+        self._too_fast_since: float | None = None
 
     def message_wait_s(self, now: float) -> float:
         """How long the message that has just come must wait."""
         wait_s = max(self._messages.reserve(now), self._user.messages.reserve(now))
         if wait_s == 0.0:
-            self._hasty_since = None
-        elif self._hasty_since is None:
-            self._hasty_since = now
+            self._too_fast_since = None
+        elif self._too_fast_since is None:
+            self._too_fast_since = now
         return wait_s
 
     def replay_wait_s(self, now: float) -> float:
@@ -81,4 +81,4 @@ class Pace:
 
     def is_lost(self, now: float) -> bool:
         """Whether it has sent too fast for so long that it will not stop by itself."""
-        return self._hasty_since is not None and now - self._hasty_since >= self._patience_s
+        return self._too_fast_since is not None and now - self._too_fast_since >= self._tolerance_s

@@ -32,12 +32,12 @@ class ReplayBuffer:
         """All changes above `order`, oldest first; None if some of them are gone."""
         if order < self._floor:
             return None
-        found = []
+        newest_first = []
         for change in reversed(self._changes):
             if change.order <= order:
                 break
-            found.append(change)
-        return found[::-1]
+            newest_first.append(change)
+        return newest_first[::-1]
 
     def slices(self) -> list[SliceChange]:
         """What runs changed, oldest first."""

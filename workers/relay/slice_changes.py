@@ -45,13 +45,13 @@ class SliceChange(FeedChange):
 
     def among(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of the ids that it changed."""
-        found: NDArray[np.int64] = ids[self._holds(ids)]
-        return found
+        changed: NDArray[np.int64] = ids[self._holds(ids)]
+        return changed
 
-    def frames_for(self, wish: Subscription) -> Iterator[tuple[FeedChange, bytes]]:
-        if Topic.LEADS in wish.topics:
-            for change in self.of(wish.watched):
-                seen = change.seen_by(wish.claims)
+    def frames_for(self, subscription: Subscription) -> Iterator[tuple[FeedChange, bytes]]:
+        if Topic.LEADS in subscription.topics:
+            for change in self.of(subscription.watched):
+                seen = change.seen_by(subscription.claims)
                 if seen is not None:
                     yield change, seen
 
@@ -67,8 +67,8 @@ class SliceChange(FeedChange):
     def _holds(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         ours = self._leads.ids
         places = np.minimum(np.searchsorted(ours, ids), len(ours) - 1)
-        found: NDArray[np.bool_] = ours[places] == ids
-        return found
+        held: NDArray[np.bool_] = ours[places] == ids
+        return held
 
 
 class RescoredChange(FeedChange):

@@ -41,7 +41,7 @@ class StreamConsumer:
         self._heard_at = clock()
         while True:
             try:
-                await self._settle()
+                await self._check_position()
                 self._away = False
                 backoff_s = FIRST_BACKOFF_S
                 await self._follow()
@@ -60,29 +60,29 @@ class StreamConsumer:
             await asyncio.wait_for(self._first_reading.wait(), within_s)
         return self._first_reading.is_set()
 
-    async def gap_after(self, known: Position) -> str | None:
-        return (await self._reader.state()).gap_after(known)
+    async def gap_after(self, since: Position) -> str | None:
+        return (await self._reader.state()).gap_after(since)
 
     async def _state(self) -> StreamState:
         state = await self._reader.state()
         self._heard_at = asyncio.get_running_loop().time()
         return state
 
-    async def _settle(self) -> None:
+    async def _check_position(self) -> None:
         state = await self._state()
-        known = self._hub.position
-        if known is None:
+        position = self._hub.position
+        if position is None:
             await self._begin(state)
-        elif gap := state.gap_after(known):
+        elif gap := state.gap_after(position):
             await self._reset(state, gap)
 
     async def _follow(self) -> None:
         clock = asyncio.get_running_loop().time
-        while known := self._hub.position:
-            arrivals = await self._reader.read(known.order, count=READ_COUNT, block_ms=int(CHECK_S * 1000))
+        while position := self._hub.position:
+            arrivals = await self._reader.read(position.order, count=READ_COUNT, block_ms=int(CHECK_S * 1000))
             # Looked at after the reading: what was trimmed or begun anew before it shows now.
             state = await self._state()
-            if gap := state.gap_after(known):
+            if gap := state.gap_after(position):
                 await self._reset(state, gap)
             elif arrivals:
                 self._hub.take(event_kinds.read(arrivals), arrivals[-1].order)

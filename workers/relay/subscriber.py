@@ -146,13 +146,13 @@ def batches(epoch: str, until: StreamOrder, waiting: Sequence[Waiting]) -> Itera
     """`waiting` in the stream's order, cut into frames; the last frame's position is `until`."""
     part: list[Waiting] = []
     room = FRAME_BYTES
-    for number, one in enumerate(waiting, start=1):
-        part.append(one)
-        room -= len(one.event)
+    for number, entry in enumerate(waiting, start=1):
+        part.append(entry)
+        room -= len(entry.event)
         last = number == len(waiting)
         if room <= 0 or last:
-            end = until if last else one.change.order
-            yield Batch(end, Frame(message(epoch, end, [each.event for each in part])), part)
+            end = until if last else entry.change.order
+            yield Batch(end, Frame(message(epoch, end, [entry.event for entry in part])), part)
             part, room = [], FRAME_BYTES
 
 
@@ -163,8 +163,8 @@ def count_frames(metrics: Metrics, batch: Batch, sockets: int) -> None:
 
 def dismiss(sink: Sink, code: CloseCode, kind: str, detail: str, retry_after_s: float | None = None) -> None:
     """Says why and closes; a socket without room hears only the code."""
-    farewell = CloseMessage(type=kind, detail=detail, retry_after_s=retry_after_s)
-    sink.write(Frame(farewell.model_dump_json(exclude_none=True).encode()))
+    message_body = CloseMessage(type=kind, detail=detail, retry_after_s=retry_after_s)
+    sink.write(Frame(message_body.model_dump_json(exclude_none=True).encode()))
     sink.end(code, kind if retry_after_s is None else f"{kind}; retry-after={retry_after_s:.1f}")
 
 

@@ -69,23 +69,23 @@ class DecidedCrm:
     def _created(self) -> Notice:
         chance = self._chance
         lead_id = f"{self._prefix}-{next(self._numbers)}"
-        told = self._first_told()
-        logit = self._logits[lead_id] = self.rule.logit(told)
+        attributes = self._first_attributes()
+        logit = self._logits[lead_id] = self.rule.logit(attributes)
         won = chance.random() < 1 / (1 + exp(-logit))
         worked_on = self._clock + timedelta(days=chance.expovariate(1 / DAYS_TO_WORK))
         if chance.random() < WORKED_ON:
             self._later("lead.updated", worked_on, {"id": lead_id, "stage": "talks", **self._work(won)})
         ended = worked_on + timedelta(days=chance.expovariate(1 / DAYS_TO_END))
         self._later("lead.updated", ended, {"id": lead_id, **self._end(won)})
-        return Notice("lead.created", self._clock, {"id": lead_id, "stage": "new", **told})
+        return Notice("lead.created", self._clock, {"id": lead_id, "stage": "new", **attributes})
 
-    def _first_told(self) -> dict[str, Value]:
+    def _first_attributes(self) -> dict[str, Value]:
         chance = self._chance
-        told: dict[str, Value] = {name: chance.choice(words) for name, words in WORDS.items()}
-        told |= {name: round(chance.lognormvariate(middle, spread)) for name, (middle, spread) in NUMBERS.items()}
-        told |= {name: chance.random() < 0.3 for name in FLAGS}
-        told["favourite_colour"] = chance.choice(COLOURS)
-        return {name: value for name, value in told.items() if name in FLAGS or chance.random() >= UNKNOWN}
+        attributes: dict[str, Value] = {name: chance.choice(words) for name, words in WORDS.items()}
+        attributes |= {name: round(chance.lognormvariate(middle, spread)) for name, (middle, spread) in NUMBERS.items()}
+        attributes |= {name: chance.random() < 0.3 for name in FLAGS}
+        attributes["favourite_colour"] = chance.choice(COLOURS)
+        return {name: value for name, value in attributes.items() if name in FLAGS or chance.random() >= UNKNOWN}
 
     def _work(self, won: bool) -> dict[str, Value]:
         """What staff and customer do before the end tells how it will be: nothing that is known early."""

@@ -29,12 +29,12 @@ class HiddenRule:
 
     def logit(self, lead: Mapping[str, Value]) -> float:
         """Of a lead as it was early; what is not known of it gives and takes nothing."""
-        found = TYPICAL_LOGIT
-        found += sum(weights.get(str(lead.get(name)), 0) for name, weights in self._words.items())
-        found += sum(weight if lead.get(name) else -weight for name, weight in self._flags.items())
+        logit = TYPICAL_LOGIT
+        logit += sum(weights.get(str(lead.get(name)), 0) for name, weights in self._words.items())
+        logit += sum(weight if lead.get(name) else -weight for name, weight in self._flags.items())
         for name, weight in self._numbers.items():
             value = lead.get(name)
             if isinstance(value, int | float):
                 middle, spread = NUMBERS[name]
-                found += weight * (log(1 + value) - middle) / spread
-        return found
+                logit += weight * (log(1 + value) - middle) / spread
+        return logit

@@ -70,9 +70,9 @@ class InventedCrm:
         self._made += 1
         lead = InventedLead(f"{self._prefix}-{self._made}", chance.betavariate(2, 3), chance.random() < 0.4, 0, {})
         self._open.append(lead)
-        told = self._home_buyer(lead) if lead.buys_home else self._business(lead)
-        told |= {"stage": STAGES[0], "owner": chance.choice(OWNERS), "last_activity_at": at.isoformat()}
-        return Notice("lead.created", at, {"id": lead.id, **self._person(), **told})
+        attributes = self._home_buyer(lead) if lead.buys_home else self._business(lead)
+        attributes |= {"stage": STAGES[0], "owner": chance.choice(OWNERS), "last_activity_at": at.isoformat()}
+        return Notice("lead.created", at, {"id": lead.id, **self._person(), **attributes})
 
     def _person(self) -> dict[str, Value]:
         chance = self._chance
@@ -123,11 +123,11 @@ class InventedCrm:
         return seen
 
     def _moved(self, lead: InventedLead, at: datetime, *, ended: bool = False) -> Notice:
-        deed = self._end if ended else self._chance.choice(self._deeds(lead))
-        told: dict[str, Value] = {"last_activity_at": at.isoformat()}
-        return Notice("lead.updated", at, {"id": lead.id, **told, **deed(lead)})
+        action = self._end if ended else self._chance.choice(self._actions(lead))
+        attributes: dict[str, Value] = {"last_activity_at": at.isoformat()}
+        return Notice("lead.updated", at, {"id": lead.id, **attributes, **action(lead)})
 
-    def _deeds(self, lead: InventedLead) -> list[Callable[[InventedLead], dict[str, Value]]]:
+    def _actions(self, lead: InventedLead) -> list[Callable[[InventedLead], dict[str, Value]]]:
         keen = lead.quality > 0.35
         return [self._visit, self._read, self._meet if keen else self._visit, self._advance if keen else self._end]
 

@@ -80,7 +80,7 @@ def new_id() -> str:
 
 
 def _secret(settings: Settings) -> str:
-    known = settings.webhook_secrets.get(SOURCE)
-    if not known:
+    webhook_secrets = settings.webhook_secrets.get(SOURCE)
+    if not webhook_secrets:
         raise Misconfigured(f"the source {SOURCE} has no secret: set {secret_variable(SOURCE)}, or run `service6 up`")
-    return known[0].get_secret_value()
+    return webhook_secrets[0].get_secret_value()

@@ -103,9 +103,9 @@ class Server(ABC):
         owner = int(text) if text.isdigit() else None
         orphans.ask(lock, orphans.orphans(lock, owner), self.stop_signal)
         held = lock_directory(lock, wait_s=PREDECESSOR_S)
-        if held is None and (left := orphans.orphans(lock, owner)):
+        if held is None and (remaining := orphans.orphans(lock, owner)):
             # All that hold the claim, or a session could go on writing beside the next server.
-            orphans.kill(lock, left)
+            orphans.kill(lock, remaining)
             held = lock_directory(lock, wait_s=KILLED_S)
         if held is None:
             who = ", ".join(map(str, orphans.holders(lock)))

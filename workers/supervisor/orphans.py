@@ -28,8 +28,8 @@ def holds(pid: int, lock: Path) -> bool | None:
         return None
     for descriptor in opened:
         with suppress(OSError):  # closed meanwhile
-            found = descriptor.stat()
-            if (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino):
+            opened_file = descriptor.stat()
+            if (opened_file.st_dev, opened_file.st_ino) != (wanted.st_dev, wanted.st_ino):
                 continue
             # Whoever has the file open and not the claim only waits for it.
             if "FLOCK" in (PROCESSES / str(pid) / "fdinfo" / descriptor.name).read_text():
@@ -39,19 +39,19 @@ def holds(pid: int, lock: Path) -> bool | None:
 
 def orphans(lock: Path, owner: int | None) -> list[int]:
     """Its holders, if `owner`, who started them, is gone. They are left alone where the owner is not known (None)."""
-    found = holders(lock)
-    if owner is None or owner in found or any(_parent(pid) == owner for pid in found):
+    pids = holders(lock)
+    if owner is None or owner in pids or any(_parent(pid) == owner for pid in pids):
         return []
-    return found
+    return pids
 
 
 def ask(lock: Path, pids: Iterable[int], stop_signal: Signals) -> None:
     """To end in order: those that others of them started are told by their parent."""
-    asked = list(pids)
-    for pid in asked:
-        if _parent(pid) not in asked:
+    targets = list(pids)
+    for pid in targets:
+        if _parent(pid) not in targets:
             _send(lock, pid, stop_signal)
-    for pid in asked:
+    for pid in targets:
         _send(lock, pid, signal.SIGCONT)  # a stopped process hears nothing
 
 

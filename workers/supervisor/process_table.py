@@ -41,13 +41,13 @@ def applications(
     state_dir = settings.state_dir
     graces = graces_s()
 
-    def program(name: str, *argv: str, **more: str) -> Program:
+    def program(name: str, *argv: str, **variables: str) -> Program:
         # Nothing is lost when they are killed: what is owed is a row. So they die at once with their parent.
         return Program(
             name=name,
             argv=argv,
             log=log_of(state_dir, name),
-            environment={**environment, **more},
+            environment={**environment, **variables},
             death_signal=signal.SIGKILL,
             grace_s=graces[name],
         )

@@ -147,11 +147,11 @@ class ProgramRun:
 
 def stop(runs: Sequence[ProgramRun]) -> list[int]:
     """Asks all to stop, and kills those that have not when their grace ends; their exit statuses."""
-    asked = time.monotonic()
+    asked_at = time.monotonic()
     for run in runs:
         run.child.send_signal(run.program.stop_signal)  # to one that has ended it does nothing
         run.child.send_signal(signal.SIGCONT)  # one that is stopped (SIGSTOP) would not hear it
-    return [_end(run, asked + run.program.grace_s - time.monotonic()) for run in runs]
+    return [_end(run, asked_at + run.program.grace_s - time.monotonic()) for run in runs]
 
 
 def _private(path: str, flags: int) -> int:

@@ -15,8 +15,8 @@ KINDS = ("WEBHOOK_SECRET_", "CRM_TOKEN_", "SIGNING_SECRET_", "SECRET_KEY")
 
 def note(environment: Mapping[str, str]) -> dict[str, str]:
     """The names of the secrets that this environment holds; empty if there are none."""
-    found = (name for name, value in environment.items() if value.strip() and name.startswith(SECRET))
-    names = sorted(name for name in found if name.removeprefix(SECRET).startswith(KINDS))
+    given = (name for name, value in environment.items() if value.strip() and name.startswith(SECRET))
+    names = sorted(name for name in given if name.removeprefix(SECRET).startswith(KINDS))
     return {NOTE: " ".join(names)} if names else {}
 
 

@@ -79,9 +79,9 @@ def secret(state_dir: Path, name: str, size: int, prefix: str = "") -> tuple[str
     path = state_dir / name
     if path.exists():
         return path.read_text().strip(), False
-    made = prefix + base64.b64encode(secrets.token_bytes(size)).decode()
-    write_private(path, made)
-    return made, True
+    new_secret = prefix + base64.b64encode(secrets.token_bytes(size)).decode()
+    write_private(path, new_secret)
+    return new_secret, True
 
 
 def write_addresses(state_dir: Path, addresses: Mapping[str, str]) -> None:

@@ -91,9 +91,11 @@ class Supervisor:
         waiting = list(subjects)
         while waiting := [subject for subject in waiting if not self._ready(subject)]:
             late = [self._watched[subject.name] for subject in waiting]
-            for one in late:
-                if time.monotonic() > deadline or one.deaths >= HOPELESS:
-                    raise TryAgain(f"{one.subject.name} does not start; the end of {one.run.program.log} says why")
+            for watched in late:
+                if time.monotonic() > deadline or watched.deaths >= HOPELESS:
+                    raise TryAgain(
+                        f"{watched.subject.name} does not start; the end of {watched.run.program.log} says why"
+                    )
             self._restart_the_dead()
             self._pause(0.05)
 
@@ -117,7 +119,7 @@ class Supervisor:
             if time.monotonic() >= chore_at:
                 chore()
                 chore_at = time.monotonic() + every_s
-            due = [one.restart_at for one in self._watched.values() if one.restart_at is not None]
+            due = [watched.restart_at for watched in self._watched.values() if watched.restart_at is not None]
             self._pause(max(0.0, min([chore_at, *due]) - time.monotonic()))
 
     def stop(self) -> None:
@@ -128,27 +130,27 @@ class Supervisor:
         return self._watched[subject.name].run.alive and subject.answers()
 
     def _restart_the_dead(self) -> None:
-        for one in self._watched.values():
+        for watched in self._watched.values():
             now = time.monotonic()
-            if one.restart_at is None and not one.run.alive:
-                one.deaths = 1 if now - one.started > HEALTHY_S else one.deaths + 1
-                delay = restart_delay_s(one.deaths)
-                one.restart_at = now + delay
-                self._say(f"{one.subject.name} {one.run.how_it_ended}; starting it again in {delay:g} s")
-            elif one.restart_at is not None and one.restart_at <= now:
-                self._restart(one)
+            if watched.restart_at is None and not watched.run.alive:
+                watched.deaths = 1 if now - watched.started > HEALTHY_S else watched.deaths + 1
+                delay = restart_delay_s(watched.deaths)
+                watched.restart_at = now + delay
+                self._say(f"{watched.subject.name} {watched.run.how_it_ended}; starting it again in {delay:g} s")
+            elif watched.restart_at is not None and watched.restart_at <= now:
+                self._restart(watched)
 
-    def _restart(self, one: Watched) -> None:
-        one.started = time.monotonic()
+    def _restart(self, watched: Watched) -> None:
+        watched.started = time.monotonic()
         try:
-            one.run = one.subject.launch()
+            watched.run = watched.subject.launch()
         except (Service6Error, OSError) as error:  # a full disk, say: one that cannot start must not end the others
-            one.deaths += 1
-            one.restart_at = time.monotonic() + restart_delay_s(one.deaths)
-            self._say(f"{one.subject.name} could not start: {error}")
+            watched.deaths += 1
+            watched.restart_at = time.monotonic() + restart_delay_s(watched.deaths)
+            self._say(f"{watched.subject.name} could not start: {error}")
         else:
-            one.restart_at = None
-            self._say(f"{one.subject.name} runs again")
+            watched.restart_at = None
+            self._say(f"{watched.subject.name} runs again")
 
     def _pause(self, seconds: float) -> None:
         """Ends early when a signal comes."""
@@ -165,8 +167,8 @@ class Supervisor:
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._asked += 1
         if self._asked > 1:
-            for one in self._watched.values():
-                one.run.kill()
+            for watched in self._watched.values():
+                watched.run.kill()
 
 
 def _on_death(_number: int, _frame: FrameType | None) -> None:

@@ -125,11 +125,11 @@ def _place_of_secret(settings: Settings) -> str:
 
 def _embedded(state_dir: Path, configured: Settings) -> dict[str, Server]:
     """The servers to start, by the variable that would have named another one."""
-    left = embedded_servers(state_dir)
+    addresses = embedded_servers(state_dir)
     servers: dict[str, Server] = {}
-    if configured.database.url.get_secret_value() in ("", left.get("DATABASE_URL")):
+    if configured.database.url.get_secret_value() in ("", addresses.get("DATABASE_URL")):
         servers["DATABASE_URL"] = Postgres(state_dir / "postgres", log=logs.log_of(state_dir, "postgres"))
-    if configured.redis.url.get_secret_value() in ("", left.get("REDIS_URL")):
+    if configured.redis.url.get_secret_value() in ("", addresses.get("REDIS_URL")):
         servers["REDIS_URL"] = Valkey(state_dir / "valkey", log=logs.log_of(state_dir, "valkey"))
     return servers
 

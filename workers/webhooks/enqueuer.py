@@ -58,8 +58,8 @@ class Enqueuer:
             enqueue_leads(score_leads, ids)
         except Exception as error:  # whatever it is, the thread must live
             # The rows are safe and upkeep will enqueue them; a queue of hints in memory would help nobody.
-            told = {"leads": len(ids) + len(self._held), "error": type(error).__name__}
-            logger.warning("Redis takes no message; upkeep will enqueue", extra=told)
+            details = {"leads": len(ids) + len(self._held), "error": type(error).__name__}
+            logger.warning("Redis takes no message; upkeep will enqueue", extra=details)
             self._metrics.intake_published.labels("failed").inc()
             self._held.clear()
             time.sleep(PAUSE_S)

@@ -124,7 +124,7 @@ class Intake:
 
     async def _save(self, group: Sequence[PendingWebhook]) -> None:
         loop = asyncio.get_running_loop()
-        answers = await loop.run_in_executor(self._thread, self._settle, group, datetime.now(UTC))
+        answers = await loop.run_in_executor(self._thread, self._save_or_bisect, group, datetime.now(UTC))
         for request, error in zip(group, answers, strict=True):
             if request.answer.done():  # its client went away
                 continue
@@ -133,7 +133,7 @@ class Intake:
             else:
                 request.answer.set_exception(error)
 
-    def _settle(self, group: Sequence[PendingWebhook], received_at: datetime) -> list[Exception | None]:
+    def _save_or_bisect(self, group: Sequence[PendingWebhook], received_at: datetime) -> list[Exception | None]:
         """Saves the group, bisecting it unless PostgreSQL is away; one answer a request."""
         changes = [change for request in group for change in request.changes]
         try:
@@ -143,19 +143,21 @@ class Intake:
         except Exception as error:
             if len(group) > 1:
                 middle = len(group) // 2
-                return self._settle(group[:middle], received_at) + self._settle(group[middle:], received_at)
+                return self._save_or_bisect(group[:middle], received_at) + self._save_or_bisect(
+                    group[middle:], received_at
+                )
             if len(changes) > 1:
-                return [self._settle_apart(group[0], received_at)]
+                return [self._save_parts(group[0], received_at)]
             if not isinstance(error, GiveUp):
                 logger.error("a change could not be saved", extra={"trace": trace(error)})
             return [error]
         return [None] * len(group)
 
-    def _settle_apart(self, request: PendingWebhook, received_at: datetime) -> Exception | None:
+    def _save_parts(self, request: PendingWebhook, received_at: datetime) -> Exception | None:
         """Saves what can be of one request; it is accepted if anything was, since it would be the same sent again."""
         middle = len(request.changes) // 2
         halves = [replace(request, changes=part) for part in (request.changes[:middle], request.changes[middle:])]
-        answers = [answer for half in halves for answer in self._settle([half], received_at)]
+        answers = [answer for half in halves for answer in self._save_or_bisect([half], received_at)]
         away = next((answer for answer in answers if isinstance(answer, TryAgain)), None)
         if away is None and None in answers:
             refused = [half for half, answer in zip(halves, answers, strict=True) if answer is not None]

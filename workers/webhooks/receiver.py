@@ -57,9 +57,9 @@ class BodyParser:
             return report
         events, echoes = [], 0
         for event in report.events:
-            rest = {name: value for name, value in event.attributes.items() if name not in self._ours}
-            if rest or not event.attributes:
-                events.append(event._replace(attributes=rest))
+            others = {name: value for name, value in event.attributes.items() if name not in self._ours}
+            if others or not event.attributes:
+                events.append(event._replace(attributes=others))
             else:
                 echoes += 1
         return WebhookReport(events, report.ignored + Counter({IgnoredReason.ECHO: echoes}))

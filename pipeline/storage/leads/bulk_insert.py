@@ -25,8 +25,8 @@ def insert_unknown(db: Session, rows: Sequence[LeadRow], *, received_at: datetim
     """
     db.execute(STAGE)
     copy(db, "COPY staged_leads FROM STDIN", _lines(map(_lead, rows)))
-    found = db.execute(INSERT, {"received_at": received_at, "due": due})
-    return {(source, external_id): lead_id for lead_id, source, external_id in found}
+    inserted = db.execute(INSERT, {"received_at": received_at, "due": due})
+    return {(source, external_id): lead_id for lead_id, source, external_id in inserted}
 
 
 def insert_contacts(db: Session, contacts: Iterable[SealedContact]) -> None:

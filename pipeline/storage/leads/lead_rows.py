@@ -50,8 +50,8 @@ def find(db: Session, keys: Sequence[Key]) -> list[LeadRow]:
 def insert(db: Session, rows: Sequence[LeadRow], received_at: datetime) -> dict[Key, int]:
     """Ids of the leads that were new; a key that another transaction inserted meanwhile is not among them."""
     parameters = {**_parameters(rows), "received_at": received_at}
-    found = db.execute(INSERT, parameters)
-    return {(source, external_id): lead_id for lead_id, source, external_id in found}
+    inserted = db.execute(INSERT, parameters)
+    return {(source, external_id): lead_id for lead_id, source, external_id in inserted}
 
 
 def update(db: Session, rows: Sequence[LeadRow]) -> None:

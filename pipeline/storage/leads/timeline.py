@@ -66,15 +66,15 @@ def _told(entry: TimelineEntry) -> dict[str, object]:
         "owner": entry.owner,
         "outcome": entry.outcome,
     }
-    shown = {name: _short(entry.attributes[name]) for name in names}
-    return {"attributes": shown, **{name: value for name, value in extra.items() if value}}
+    attributes = {name: _short(entry.attributes[name]) for name in names}
+    return {"attributes": attributes, **{name: value for name, value in extra.items() if value}}
 
 
 def _short(value: Value) -> Value:
     return f"{value[:VALUE_LIMIT]}…" if isinstance(value, str) and len(value) > VALUE_LIMIT else value
 
 
-NOTE = """
+INSERT = """
     INSERT INTO timeline (lead_id, at, received_at, told)
     SELECT v.lead_id, v.at, :received_at, v.told
       FROM unnest(CAST(:noted_ids AS bigint[]), CAST(:ats AS timestamptz[]), CAST(:told AS jsonb[]))

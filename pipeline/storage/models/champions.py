@@ -58,14 +58,14 @@ class ChampionChange(NamedTuple):
 
 def add(db: Session, version: str, engine: str, artefact: object, card: object, baseline: object = None) -> None:
     """As a candidate; a version that is known already stays what it is."""
-    told = {"artefact": artefact, "card": card, "baseline": baseline}
-    stored = {name: orjson.dumps(value).decode() for name, value in told.items()}
+    documents = {"artefact": artefact, "card": card, "baseline": baseline}
+    stored = {name: orjson.dumps(value).decode() for name, value in documents.items()}
     db.execute(ADD, {"version": version, "engine": engine, **stored})
 
 
 def champion(db: Session) -> int | None:
-    found: int | None = db.execute(CHAMPION).scalar_one_or_none()
-    return found
+    model_id: int | None = db.execute(CHAMPION).scalar_one_or_none()
+    return model_id
 
 
 def promoted(db: Session) -> PromotedModel | None:

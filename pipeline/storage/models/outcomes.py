@@ -30,8 +30,8 @@ class JudgedOutcome(NamedTuple):
 def record(db: Session, decided: Sequence[DecidedLead], received_at: datetime) -> None:
     """Of leads that this transaction has locked; each is announced to whoever learns. The same again is no news."""
     ids, outcomes, ats, revisions = (list(column) for column in zip(*sorted(decided), strict=True))
-    told = {"ids": ids, "outcomes": outcomes, "ats": ats, "revisions": revisions}
-    db.execute(RECORD, {**told, "received_at": received_at})
+    columns = {"ids": ids, "outcomes": outcomes, "ats": ats, "revisions": revisions}
+    db.execute(RECORD, {**columns, "received_at": received_at})
 
 
 def forget(db: Session, lead_ids: Sequence[int]) -> None:

@@ -51,16 +51,16 @@ def split(
 ) -> Split:
     """In a transaction of its own: of a million leads it takes half a minute. Of equal seeds the sample is equal."""
     allow(db, LONGEST_S)
-    found: tuple[list[Example], list[Example]] = ([], [])
+    parts: tuple[list[Example], list[Example]] = ([], [])
     windows: list[Window | None] = [None, None]
     parameters = {"won": Outcome.WON.value, "newest": newest, "most": most, "most_tested": most_tested, "seed": seed}
     for lead_id, attributes, as_of, won, imported, newer, *window in db.execute(
         SPLIT, parameters, execution_options=STREAMED
     ):
-        if not found[newer]:
+        if not parts[newer]:
             windows[newer] = Window(**dict(zip(WINDOW, window, strict=True)))
-        found[newer].append(Example(lead_id, attributes, as_of, won, imported))
-    return Split(*found, *windows)
+        parts[newer].append(Example(lead_id, attributes, as_of, won, imported))
+    return Split(*parts, *windows)
 
 
 def recent(db: Session, since: datetime, until: datetime, limit: int) -> list[Recent]:

@@ -32,8 +32,8 @@ def request(db: Session, *, reason: TrainingReason, actor: str, wishes: Training
     """One at most waits. What a person wants replaces what was owed to outcomes or drift; None if another person's
     training waits with other wishes.
     """
-    told = orjson.dumps(wishes.model_dump(mode="json")).decode()
-    parameters = {"reason": reason, "actor": actor, "wishes": told, "asked": TrainingReason.ASKED}
+    options = orjson.dumps(wishes.model_dump(mode="json")).decode()
+    parameters = {"reason": reason, "actor": actor, "wishes": options, "asked": TrainingReason.ASKED}
     row = db.execute(REQUEST, parameters).one_or_none()
     return None if row is None else RequestedTraining(row.id, row.joined)
 
@@ -65,9 +65,9 @@ def complete(
     contest: Contest | None = None,
 ) -> bool:
     """Its end, as far as it is still the holder's to tell; False if it is not, and then nothing may be kept."""
-    told = None if contest is None else contest.model_dump_json()
+    outcome = None if contest is None else contest.model_dump_json()
     parameters = {"id": training_id, "lease": lease, "state": state, "error": error, "version": version}
-    return bool(db.execute(COMPLETE, {**parameters, "contest": told}).rowcount)  # type: ignore[attr-defined]
+    return bool(db.execute(COMPLETE, {**parameters, "contest": outcome}).rowcount)  # type: ignore[attr-defined]
 
 
 def reschedule(db: Session, training_id: int, lease: str, error: str, until: datetime) -> None:
@@ -82,14 +82,14 @@ def refund_attempt(db: Session, training_id: int, lease: str, now: datetime) -> 
 
 def due(db: Session, now: datetime) -> int | None:
     """The one that somebody should take: whose holder is gone, or that waits while none runs."""
-    found: int | None = db.execute(DUE, {"now": now}).scalar_one_or_none()
-    return found
+    training_id: int | None = db.execute(DUE, {"now": now}).scalar_one_or_none()
+    return training_id
 
 
 def abandon_exhausted(db: Session, *, now: datetime, most: int) -> list[FailedWork]:
     """Those whose last attempt is over without a word, or failed."""
-    found = db.execute(ABANDON_EXHAUSTED, {"now": now, "most": most})
-    return [FailedWork({"training_id": row.id}, row.error, row.attempts, row.asked_at) for row in found]
+    rows = db.execute(ABANDON_EXHAUSTED, {"now": now, "most": most})
+    return [FailedWork({"training_id": row.id}, row.error, row.attempts, row.asked_at) for row in rows]
 
 
 def reopen(db: Session, ids: list[int]) -> list[int]:
@@ -99,8 +99,8 @@ def reopen(db: Session, ids: list[int]) -> list[int]:
 
 def open_by_state(db: Session) -> dict[str, int]:
     """How many wait, and how many run: one at most of each."""
-    found = {str(row.state): int(row.number) for row in db.execute(OPEN)}
-    return {state: found.get(state, 0) for state in (TrainingState.WAITING, TrainingState.RUNNING)}
+    numbers = {str(row.state): int(row.number) for row in db.execute(OPEN)}
+    return {state: numbers.get(state, 0) for state in (TrainingState.WAITING, TrainingState.RUNNING)}
 
 
 def find(db: Session, training_id: int) -> Row | None:
@@ -121,8 +121,8 @@ def training_of(db: Session, version: str) -> Row | None:
 
 def last_started(db: Session) -> datetime | None:
     """When the last one began to read, or was asked for; what came before is learned from, or will be."""
-    found: datetime | None = db.execute(LAST_STARTED).scalar_one_or_none()
-    return found
+    moment: datetime | None = db.execute(LAST_STARTED).scalar_one_or_none()
+    return moment
 
 
 COLUMNS = "id, state, reason, actor, wishes, asked_at, began_at, finished_at, attempts, error, version, contest"

@@ -14,8 +14,8 @@ def record(db: Session, *, actor: str, action: str, subject: str, detail: Mappin
 
 def last(db: Session, actions: Sequence[str]) -> str | None:
     """Which of these actions was done last; None: none of them."""
-    found: str | None = db.execute(LAST, {"actions": list(actions)}).scalar_one_or_none()
-    return found
+    action: str | None = db.execute(LAST, {"actions": list(actions)}).scalar_one_or_none()
+    return action
 
 
 RECORD = text("""

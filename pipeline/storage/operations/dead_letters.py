@@ -34,15 +34,15 @@ class FailedWork(NamedTuple):
     since: datetime
 
 
-def add(db: Session, *, queue: str, task: str, deaths: Sequence[FailedWork]) -> None:
+def add(db: Session, *, queue: str, task: str, failures: Sequence[FailedWork]) -> None:
     """One letter each, with the error that the last attempt noted."""
     parameters = {
-        "arguments": [orjson.dumps(death.arguments).decode() for death in deaths],
-        "errors": [death.error or WORKER_DIED for death in deaths],
-        "attempts": [death.attempts for death in deaths],
-        "sinces": [death.since for death in deaths],
+        "arguments": [orjson.dumps(failure.arguments).decode() for failure in failures],
+        "errors": [failure.error or WORKER_DIED for failure in failures],
+        "attempts": [failure.attempts for failure in failures],
+        "sinces": [failure.since for failure in failures],
     }
-    db.execute(BURY, {"queue": queue, "task": task, **parameters})
+    db.execute(ADD, {"queue": queue, "task": task, **parameters})
 
 
 def count(db: Session) -> int:
@@ -56,12 +56,12 @@ def page(db: Session, *, below: int = NEWEST, limit: int) -> list[DeadLetterRow]
 
 def claim(db: Session, ids: Sequence[int]) -> list[DeadLetterRow]:
     """Removes those of the letters that exist; of two who want the same one, the second waits and does not get it."""
-    return [DeadLetterRow(*row) for row in db.execute(TAKE, {"ids": sorted(ids)})]
+    return [DeadLetterRow(*row) for row in db.execute(CLAIM, {"ids": sorted(ids)})]
 
 
 COLUMNS = "id, queue, task, arguments, error, attempts, first_at, last_at"
 
-BURY = text("""
+ADD = text("""
     INSERT INTO dead_letters (queue, task, arguments, error, attempts, first_at, last_at)
     SELECT :queue, :task, v.*, now()
       FROM unnest(CAST(:arguments AS jsonb[]), CAST(:errors AS text[]), CAST(:attempts AS smallint[]),
@@ -70,7 +70,7 @@ BURY = text("""
 
 PAGE = text(f"SELECT {COLUMNS} FROM dead_letters WHERE id < :below ORDER BY id DESC LIMIT :limit")  # noqa: S608
 
-TAKE = text(f"""
+CLAIM = text(f"""
     WITH held AS (SELECT id FROM dead_letters WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE),
          taken AS (DELETE FROM dead_letters WHERE id IN (SELECT id FROM held) RETURNING {COLUMNS})
     SELECT {COLUMNS} FROM taken ORDER BY id

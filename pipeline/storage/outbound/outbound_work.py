@@ -47,13 +47,15 @@ class OutboundBacklog(NamedTuple):
 
 
 def delete_published_and_enqueue(
-    db: Session, published: Sequence[int], notes: Sequence[WriteBackPayload], now: datetime
+    db: Session, published: Sequence[int], payloads: Sequence[WriteBackPayload], now: datetime
 ) -> None:
     """Outbox rows that are published go, and in the same statement the scores among them are owed to their targets.
 
     Not owed is what the target was told last (score and tier). What is being sent, or backs off, keeps its time.
     """
-    newest = {(note.lead_id, note.target): note for note in sorted(notes, key=lambda note: note.rev)}
+    newest = {
+        (payload.lead_id, payload.target): payload for payload in sorted(payloads, key=lambda payload: payload.rev)
+    }
     # In one order, so that no two writers wait for each other.
     columns = list(zip(*(newest[key] for key in sorted(newest)), strict=True)) or [()] * len(WriteBackPayload._fields)
     parameters = {name: list(column) for name, column in zip(WriteBackPayload._fields, columns, strict=True)}
@@ -66,8 +68,8 @@ def enqueue_fetches(db: Session, lead_ids: Sequence[int], sources: Sequence[str]
 
 
 def is_due(db: Session, source: str, target: str, now: datetime) -> bool:
-    found: bool = db.execute(IS_DUE, {"source": source, "target": target, "now": now}).scalar_one()
-    return found
+    overdue: bool = db.execute(IS_DUE, {"source": source, "target": target, "now": now}).scalar_one()
+    return overdue
 
 
 def claim(
@@ -83,14 +85,14 @@ def complete(db: Session, target: str, lease: str, sent: Sequence[WriteBack], no
 
     A row that the lease no longer holds is left to whoever has it.
     """
-    ids, revs, scores, tiers = ([one[place] for one in sent] for place in (0, 2, 3, 4))
+    ids, revs, scores, tiers = ([write_back[place] for write_back in sent] for place in (0, 2, 3, 4))
     parameters = {"ids": ids, "revs": revs, "scores": scores, "tiers": tiers}
     db.execute(COMPLETE, {**parameters, "target": target, "lease": lease, "now": now})
 
 
 def delete(db: Session, target: str, lease: str, gone: Sequence[WriteBack]) -> None:
     """The target does not know them (any more): their rows go."""
-    db.execute(DELETE, {"ids": [one.lead_id for one in gone], "target": target, "lease": lease})
+    db.execute(DELETE, {"ids": [write_back.lead_id for write_back in gone], "target": target, "lease": lease})
 
 
 def reschedule(db: Session, target: str, lease: str, retries: Sequence[RescheduledWork]) -> None:
@@ -102,8 +104,8 @@ def reschedule(db: Session, target: str, lease: str, retries: Sequence[Reschedul
 def abandon(db: Session, target: str, lease: str, hopeless: Sequence[tuple[int, str]]) -> list[FailedWork]:
     """(lead id, error) that will never be told; a newer score reopens them."""
     ids, errors = ([pair[place] for pair in sorted(hopeless)] for place in (0, 1))
-    found = db.execute(ABANDON, {"ids": ids, "errors": errors, "target": target, "lease": lease})
-    return [_failed_work(*row) for row in found]
+    rows = db.execute(ABANDON, {"ids": ids, "errors": errors, "target": target, "lease": lease})
+    return [_failed_work(*row) for row in rows]
 
 
 def expire(db: Session, *, now: datetime, owed_for: timedelta, limit: int) -> list[FailedWork]:
@@ -115,8 +117,8 @@ def expire(db: Session, *, now: datetime, owed_for: timedelta, limit: int) -> li
 def reopen(db: Session, keys: Sequence[Key], due: datetime) -> list[Key]:
     """Those that were given up; they are owed again."""
     ids, targets = _columns(keys)
-    found = db.execute(REOPEN, {"ids": ids, "targets": targets, "due": due})
-    return [(lead_id, target) for lead_id, target in found]
+    rows = db.execute(REOPEN, {"ids": ids, "targets": targets, "due": due})
+    return [(lead_id, target) for lead_id, target in rows]
 
 
 def discard(db: Session, keys: Sequence[Key]) -> None:

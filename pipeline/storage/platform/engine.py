@@ -44,7 +44,7 @@ def engine(
     used again; with `keeps_session` its user is told instead, who has a lock of that session.
     """
     watchdog = Watchdog(HANGS_AFTER * statement_timeout_s)
-    made = create_engine(
+    created = create_engine(
         url,
         isolation_level="AUTOCOMMIT" if autocommit else "READ COMMITTED",
         pool_size=pool_size,
@@ -62,10 +62,10 @@ def engine(
             "connection_factory": watchdog.connect,
         },
     )
-    event.listen(made, "handle_error", _leave)
+    event.listen(created, "handle_error", _leave)
     if not keeps_session:
-        event.listen(made, "checkout", _prove)
-    return made
+        event.listen(created, "checkout", _prove)
+    return created
 
 
 def allow(db: Session, seconds: float) -> None:

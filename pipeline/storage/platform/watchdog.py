@@ -41,9 +41,9 @@ class Watchdog:
             self._runs_in = os.getpid()
             threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
-    def connect(self, dsn: str, *options: Any, **more: Any) -> "WatchedConnection":
+    def connect(self, dsn: str, *options: Any, **keywords: Any) -> "WatchedConnection":
         """A `connection_factory`."""
-        return WatchedConnection(self, dsn, *options, **more)
+        return WatchedConnection(self, dsn, *options, **keywords)
 
     def _watch(self) -> None:
         while True:
@@ -65,8 +65,8 @@ class Watchdog:
 class WatchedConnection(Connection):
     """`answer_s`: how long PostgreSQL may take for one call; until the transaction ends it may be set for itself."""
 
-    def __init__(self, watchdog: Watchdog, dsn: str, *options: Any, **more: Any) -> None:
-        super().__init__(dsn, *options, **more)
+    def __init__(self, watchdog: Watchdog, dsn: str, *options: Any, **keywords: Any) -> None:
+        super().__init__(dsn, *options, **keywords)
         self.cursor_factory = WatchedCursor
         self.answer_s = watchdog.answer_s
         self._watchdog = watchdog

@@ -31,7 +31,7 @@ def count(db: Session, where: LeadFilter, model_id: int) -> int:
 
 def lock_table(db: Session) -> None:
     """Whoever else wants to open a run waits for the end of this transaction."""
-    db.execute(OPEN_ALONE, {"lock": OPENING_LOCK})
+    db.execute(LOCK_OPENING, {"lock": OPENING_LOCK})
 
 
 def open_run(
@@ -47,7 +47,7 @@ def open_run(
     actor: str,
 ) -> Run:
     """Cuts the ids that have a score into slices of `slice_ids`; one without slices is done at once."""
-    told = {
+    parameters = {
         "filter": where.model_dump_json(),
         "model_id": model_id,
         "as_of": as_of,
@@ -57,7 +57,7 @@ def open_run(
         "reason": reason,
         "actor": actor,
     }
-    return run_of(db.execute(FIND, {"id": db.execute(OPEN, told).scalar_one()}).one())
+    return run_of(db.execute(FIND, {"id": db.execute(OPEN, parameters).scalar_one()}).one())
 
 
 def active(db: Session) -> list[Run]:
@@ -82,8 +82,8 @@ def run_spec(db: Session, run_id: int) -> RunSpec | None:
 
 def change_state(db: Session, run_id: int, state: RunState, before: Sequence[RunState]) -> Run | None:
     """None if the run was in none of those states."""
-    told = {"id": run_id, "state": state, "before": list(before)}
-    row = db.execute(CHANGE_STATE, told).one_or_none()
+    parameters = {"id": run_id, "state": state, "before": list(before)}
+    row = db.execute(CHANGE_STATE, parameters).one_or_none()
     return None if row is None else run_of(row)
 
 
@@ -112,7 +112,7 @@ def announce(db: Session, run: Run, leads: dict[str, Any] | None = None) -> None
 def run_of(row: Any) -> Run:
     (run_id, state, reason, actor, where, version, as_of, rate, created, finished, error, leads, *rest) = row
     done, changed, tiers_changed, rate_now, rev = rest
-    left = max(0, leads - done)
+    remaining = max(0, leads - done)
     return Run(
         id=str(run_id),
         state=state,
@@ -130,7 +130,7 @@ def run_of(row: Any) -> Run:
         leads_changed=changed,
         tiers_changed=tiers_changed,
         leads_per_second=None if not rate_now else round(rate_now, 1),
-        seconds_left=round(left / rate_now, 1) if rate_now and state == RunState.RUNNING else None,
+        seconds_left=round(remaining / rate_now, 1) if rate_now and state == RunState.RUNNING else None,
         rev=rev,
     )
 
@@ -147,7 +147,7 @@ COLUMNS = """
     (r.done - r.done_before) / NULLIF(EXTRACT(epoch FROM r.updated_at - r.resumed_at), 0)::float8, r.rev
 """
 
-OPEN_ALONE = text("SELECT pg_advisory_xact_lock(:lock)")
+LOCK_OPENING = text("SELECT pg_advisory_xact_lock(:lock)")
 
 OPEN = text("""
     WITH ids AS (SELECT min(lead_id) AS first, max(lead_id) AS last FROM scores),

@@ -41,10 +41,10 @@ def advance(db: Session, taken: Slice, step: Step, *, lease: str, until: datetim
 
     The run's row is locked from here on, so this comes last.
     """
-    told = {"run": taken.run_id, "number": taken.number, "lease": lease, "until": until, **step._asdict()}
-    if not db.execute(ADVANCE, told).rowcount:  # type: ignore[attr-defined]
+    parameters = {"run": taken.run_id, "number": taken.number, "lease": lease, "until": until, **step._asdict()}
+    if not db.execute(ADVANCE, parameters).rowcount:  # type: ignore[attr-defined]
         return None
-    row = db.execute(COUNT, {**told, "ended": int(step.next_id > taken.last_id)}).one_or_none()
+    row = db.execute(COUNT, {**parameters, "ended": int(step.next_id > taken.last_id)}).one_or_none()
     return None if row is None else run_of(row)
 
 
@@ -54,9 +54,9 @@ def release(db: Session, taken: Slice, lease: str) -> None:
 
 
 def reschedule(db: Session, taken: Slice, lease: str, *, due: datetime, error: str) -> None:
-    told = {"run": taken.run_id, "number": taken.number, "lease": lease, "due": due, "error": error}
-    if db.execute(RESCHEDULE, told).rowcount:  # type: ignore[attr-defined]
-        db.execute(STUMBLE, told)
+    parameters = {"run": taken.run_id, "number": taken.number, "lease": lease, "due": due, "error": error}
+    if db.execute(RESCHEDULE, parameters).rowcount:  # type: ignore[attr-defined]
+        db.execute(STUMBLE, parameters)
 
 
 def fail_exhausted(db: Session, *, now: datetime, most: int) -> list[Run]:

@@ -38,8 +38,8 @@ def read(db: Session, chosen: Selection, first: int, last: int, *, model_id: int
     copy(db, f"COPY ({query}) TO STDOUT (FORMAT binary)", raw, values)
     content = raw.getbuffer()
     count = (len(content) - len(HEADER) - len(TRAILER)) // kind.itemsize
-    found: Records = np.frombuffer(content, kind, count, len(HEADER))
-    return found
+    records: Records = np.frombuffer(content, kind, count, len(HEADER))
+    return records
 
 
 def bounds(db: Session) -> tuple[int, int]:

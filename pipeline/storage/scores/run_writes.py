@@ -31,13 +31,13 @@ def store_vectors(
     db: Session, ids: Sequence[int], lead_revisions: Sequence[int], vectors: NDArray[np.float32], *, model_id: int
 ) -> None:
     """Vectors that had to be encoded anew; one of a newer revision of its lead stays."""
-    told = {
+    parameters = {
         "ids": list(ids),
         "revisions": list(lead_revisions),
         "vectors": [vector.tobytes() for vector in vectors],
         "model_id": model_id,
     }
-    db.execute(STORE, told)
+    db.execute(STORE, parameters)
 
 
 PREPARE = tuple(

@@ -76,14 +76,16 @@ def read(body: bytes, _: str) -> WebhookReport:
     return WebhookReport([event], Counter())
 
 
-def _event(body: bytes, told: Contact, lead_id: str, attributes: dict[str, object]) -> LeadEvent:
-    return LeadEvent(lead_id, told.webhook_id or digest(body), told.timestamp, attributes, "", told.location_id)
+def _event(body: bytes, contact: Contact, lead_id: str, attributes: dict[str, object]) -> LeadEvent:
+    return LeadEvent(
+        lead_id, contact.webhook_id or digest(body), contact.timestamp, attributes, "", contact.location_id
+    )
 
 
-def _attributes(told: Contact) -> dict[str, object]:
-    found: dict[str, object] = {
-        name: value for name, value in (told.__pydantic_extra__ or {}).items() if name not in ENVELOPE
+def _attributes(contact: Contact) -> dict[str, object]:
+    attributes: dict[str, object] = {
+        name: value for name, value in (contact.__pydantic_extra__ or {}).items() if name not in ENVELOPE
     }
     # By the field's id: its place in the list may change.
-    found.update((f"custom.{custom.id}", custom.value) for custom in told.custom_fields or ())
-    return found
+    attributes.update((f"custom.{custom.id}", custom.value) for custom in contact.custom_fields or ())
+    return attributes

@@ -74,8 +74,10 @@ def _ignored(kind: Kind, wanted: str) -> IgnoredReason | None:
 
 
 def _event(parsed: object, pointer: str) -> LeadEvent:
-    told = json_body.validated(CHANGE, parsed, pointer)
+    change = json_body.validated(CHANGE, parsed, pointer)
     # Sent again it has another attemptNumber, and these are the same.
-    delivery_id = digest(told.event_id, told.subscription_id, told.object_id, told.property_name, told.occurred_at)
-    attributes = {told.property_name: told.property_value} if told.property_name else {}
-    return LeadEvent(told.object_id, delivery_id, told.occurred_at, attributes, pointer, told.portal_id)
+    delivery_id = digest(
+        change.event_id, change.subscription_id, change.object_id, change.property_name, change.occurred_at
+    )
+    attributes = {change.property_name: change.property_value} if change.property_name else {}
+    return LeadEvent(change.object_id, delivery_id, change.occurred_at, attributes, pointer, change.portal_id)

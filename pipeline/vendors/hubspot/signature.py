@@ -26,7 +26,7 @@ class HubSpotVerifier:
     def verify(self, request: SignedRequest, now: datetime) -> None:
         timestamp = request.headers.get("x-hubspot-request-timestamp", "")
         given = request.headers.get("x-hubspot-signature-v3", "").encode()
-        uri = DECODED.sub(lambda found: unquote(found.group()), request.uri)
+        uri = DECODED.sub(lambda match: unquote(match.group()), request.uri)
         signed = f"{request.method}{uri}".encode() + request.body + timestamp.encode()
         expected = [base64.b64encode(hmac.digest(secret, signed, "sha256")) for secret in self._secrets]
         if not (matches(given, expected) and _is_recent(timestamp, now)):

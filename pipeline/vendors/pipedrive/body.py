@@ -55,8 +55,8 @@ def read(body: bytes, wanted: str) -> WebhookReport:
     reason = why_ignored(kind.entity, kind.action, wanted=wanted, changes=CHANGES, deletions=DELETIONS)
     if reason is not None:
         return WebhookReport([], Counter({reason: 1}))
-    told = json_body.validated(DELIVERY, parsed)
-    meta, record = told.meta, told.data
+    delivery = json_body.validated(DELIVERY, parsed)
+    meta, record = delivery.meta, delivery.data
     # A later attempt to deliver it has the same id.
     delivery_id = meta.id or digest(body)
     return WebhookReport(

@@ -33,9 +33,9 @@ def read(body: bytes, wanted: str) -> WebhookReport:
     envelope = xml_body.parse(body)
     if envelope.name != "Envelope":
         raise UnreadableBody("not a SOAP envelope")
-    told = envelope.child("Body").child("notifications")
-    organisation = _text(WORD, told, "OrganizationId", NOTIFICATIONS)
-    notifications = list(told.all("Notification"))
+    message = envelope.child("Body").child("notifications")
+    organisation = _text(WORD, message, "OrganizationId", NOTIFICATIONS)
+    notifications = list(message.all("Notification"))
     if len(notifications) > EVENT_LIMIT:
         raise UnreadableBody(f"more than {EVENT_LIMIT} notifications", NOTIFICATIONS)
     events: list[LeadEvent] = []

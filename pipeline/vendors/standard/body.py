@@ -29,6 +29,6 @@ DELIVERY = TypeAdapter(Delivery)
 
 def read(body: bytes, _: str) -> WebhookReport:
     """One lead a body; its delivery's id is in the headers."""
-    told = json_body.validated(DELIVERY, json_body.parse(body))
-    attributes = told.data.__pydantic_extra__ or {}
-    return WebhookReport([LeadEvent(told.data.id, None, told.timestamp, attributes, "/data")], Counter())
+    delivery = json_body.validated(DELIVERY, json_body.parse(body))
+    attributes = delivery.data.__pydantic_extra__ or {}
+    return WebhookReport([LeadEvent(delivery.data.id, None, delivery.timestamp, attributes, "/data")], Counter())

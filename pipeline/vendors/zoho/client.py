@@ -44,25 +44,25 @@ class ZohoClient:
 
     def read(self, external_ids: Sequence[str]) -> dict[str, CrmRecord]:
         """As pipeline.outbound.record.Reader."""
-        asked = {"ids": ",".join(external_ids), "fields": ",".join(("id", "Modified_Time", *self._settings.properties))}
-        answer = self._get(f"{self._url}?{urlencode(asked)}")
+        query = {"ids": ",".join(external_ids), "fields": ",".join(("id", "Modified_Time", *self._settings.properties))}
+        answer = self._get(f"{self._url}?{urlencode(query)}")
         if answer.status == NOTHING:
             return {}
         if not answer.is_success:
             raise Unavailable(f"it answers {answer.status}")
-        found = answer.object().get("data")
-        if not isinstance(found, list):
+        entries = answer.object().get("data")
+        if not isinstance(entries, list):
             raise Unavailable("its answer holds no records")
-        made = [self._record(one) for one in found if isinstance(one, dict)]
-        return {one.external_id: one for one in made if one is not None}
+        records = [self._record(entry) for entry in entries if isinstance(entry, dict)]
+        return {entry.external_id: entry for entry in records if entry is not None}
 
-    def _record(self, one: dict[str, object]) -> CrmRecord | None:
-        modified_at = moment(one.get("Modified_Time"))
+    def _record(self, fields: dict[str, object]) -> CrmRecord | None:
+        modified_at = moment(fields.get("Modified_Time"))
         if modified_at is None:
             return None
         # A look-up, the owner for one, is `{id, name, …}`, as in the notifications.
-        values = {name: plain(one.get(name), "id") for name in self._settings.properties}
-        return CrmRecord(str(one.get("id")), modified_at, attributes_of(values))
+        values = {name: plain(fields.get(name), "id") for name in self._settings.properties}
+        return CrmRecord(str(fields.get("id")), modified_at, attributes_of(values))
 
     def _get(self, url: str) -> Response:
         answer = self._authorised(url)
@@ -76,9 +76,9 @@ class ZohoClient:
         return self._http.ask(Request(url, headers={"Authorization": f"Zoho-oauthtoken {self._token()}"}, method="GET"))
 
     def _token(self) -> str:
-        known = self._tokens.get(self._client)
-        if known is not None and time.monotonic() < known.good_until:
-            return known.text
+        current = self._tokens.get(self._client)
+        if current is not None and time.monotonic() < current.good_until:
+            return current.text
         form = {
             "grant_type": "refresh_token",
             "client_id": self._client,

@@ -105,7 +105,11 @@ def _queues(messages: Sequence[TaskMessage]) -> Json:
             "address": queue.name,
             "description": queue.about,
             "servers": [{"$ref": "#/servers/broker"}],
-            "messages": {one.short_name: _ref("messages", one.name) for one in messages if one.queue == queue.name},
+            "messages": {
+                message.short_name: _ref("messages", message.name)
+                for message in messages
+                if message.queue == queue.name
+            },
         }
         for queue in QUEUES
     }
@@ -118,15 +122,15 @@ def _operations(messages: Sequence[TaskMessage]) -> Json:
         messages = [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names]
         return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "messages": messages}
 
-    found = {
+    operations = {
         "hear": of("receive", "realTime", list(CLIENT_MESSAGES)),
         "tell": of("send", "realTime", list(RELAY_MESSAGES)),
     }
     for queue in QUEUES:
         names = [message.short_name for message in messages if message.queue == queue.name]
-        found[f"enqueue_{queue.name}"] = of("send", queue.name, names)
-        found[f"work_{queue.name}"] = of("receive", queue.name, names)
-    return found
+        operations[f"enqueue_{queue.name}"] = of("send", queue.name, names)
+        operations[f"work_{queue.name}"] = of("receive", queue.name, names)
+    return operations
 
 
 def _messages() -> Json:
@@ -139,10 +143,10 @@ def _messages() -> Json:
 
 def _schemas() -> Json:
     models: list[type[BaseModel]] = [*CLIENT_MESSAGES.values(), *RELAY_MESSAGES.values(), *EVENTS]
-    _, found = models_json_schema(
+    _, definitions = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )
-    kinds: Json = _without_discriminators(dict(sorted(found["$defs"].items())))
+    kinds: Json = _without_discriminators(dict(sorted(definitions["$defs"].items())))
     return kinds
 
 

@@ -42,7 +42,7 @@ LEAD = ScoredLead(
     previous_score=57.0,
     score=SCORE,
 )
-LETTER = DeadLetter(
+DEAD_LETTER = DeadLetter(
     id="7",
     queue="scoring",
     task="scoring.score_leads",
@@ -62,7 +62,7 @@ def by_schema() -> dict[str, Any]:
     models = (
         SCORE,
         LEAD,
-        LETTER,
+        DEAD_LETTER,
         PROBLEM,
         LeadPage(leads=(LEAD,), total=1, next_cursor=None, position=POSITION),
         ScoreLeadRequest(attributes={"budget": 250_000, "source": "referral"}),

@@ -65,12 +65,12 @@ def document(routers: Iterable[APIRouter]) -> Json:
     )
     for router in routers:
         app.include_router(router)
-    found = app.openapi()
-    found["servers"] = [{"url": "/"}]
-    for operation in _operations(found):
+    openapi = app.openapi()
+    openapi["servers"] = [{"url": "/"}]
+    for operation in _operations(openapi):
         _complete(operation)
-    found["paths"].update(webhook_operations.paths(problem))
-    components = found["components"]
+    openapi["paths"].update(webhook_operations.paths(problem))
+    components = openapi["components"]
     components["securitySchemes"].update(webhook_operations.security_schemes())
     schemas = components["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -81,7 +81,7 @@ def document(routers: Iterable[APIRouter]) -> Json:
         schemas[name]["examples"] = [example]
     components["schemas"] = dict(sorted(schemas.items()))
     components["responses"] = {_name(status): _described(status) for status in REASONS}
-    return found
+    return openapi
 
 
 def problem(status: str) -> Json:
@@ -99,8 +99,8 @@ def _described(status: str) -> Json:
     return {**described, "headers": HEADERS[status]} if status in HEADERS else described
 
 
-def _operations(found: Json) -> Iterator[Json]:
-    for path in found["paths"].values():
+def _operations(openapi: Json) -> Iterator[Json]:
+    for path in openapi["paths"].values():
         yield from path.values()
 
 
@@ -109,11 +109,11 @@ def _complete(operation: Json) -> None:
     operation["summary"] = operation["summary"].capitalize()
     answers = operation["responses"]
     answers.pop("422", None)  # FastAPI's own kind, which ours never is
-    services = [str(status) for status in operation.pop("x-problems", ())]
-    for status in sorted({*services, *_usual(operation)} - answers.keys()):
+    statuses = [str(status) for status in operation.pop("x-problems", ())]
+    for status in sorted({*statuses, *_usual(operation)} - answers.keys()):
         answers[status] = problem(status)
     answers["200"]["description"] = "Done."
-    if "429" in services:
+    if "429" in statuses:
         answers["200"]["headers"] = BUDGET
 
 

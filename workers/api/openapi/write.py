@@ -28,11 +28,11 @@ _Plain.add_representer(str, _written)
 
 
 def documents() -> dict[Path, str]:
-    made = {
+    by_path = {
         COORDINATION / "unified_api_spec.yaml": openapi_document.document(ROUTERS),
         COORDINATION / "unified_events_spec.yaml": asyncapi_document.document(),
     }
-    return {path: HEAD + _text(document) for path, document in made.items()}
+    return {path: HEAD + _text(document) for path, document in by_path.items()}
 
 
 def _text(document: dict[str, Any]) -> str:
