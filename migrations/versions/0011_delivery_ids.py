@@ -1,6 +1,6 @@
-"""Delivery ids that are e-mail addresses or telephone numbers become pseudonyms, the same as where they come in.
+"""Replaces delivery ids that are e-mail addresses or telephone numbers by the pseudonyms that intake gives them.
 
-The caller of the migrations brings the function that makes them, since it needs a key (`migrate.upgrade`).
+`migrate.upgrade` passes in the function that makes the pseudonyms, because it needs a key.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ down_revision = "0010"
 Hide = Callable[[str], str]
 
 BATCH = 1000
-# All that may be personal, and more: digits with something between them, or an @. `hide` decides.
+# Everything that may be personal, and more: digits with something between them, or an @. `hide` decides.
 SUSPECT = r"@|\+\d|\d[ ()./-]+\d| \d{10}"
 
 DELIVERIES = text("""
@@ -50,7 +50,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """A pseudonym cannot be undone, and an older version takes it for any other id."""
+    """Changes nothing: a pseudonym cannot be undone, and an older version treats it as any other id."""
 
 
 def _require_nothing(db: Connection) -> None:

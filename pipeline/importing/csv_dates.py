@@ -1,4 +1,4 @@
-"""Moments as spreadsheets write them."""
+"""Parses dates and times as spreadsheets write them."""
 
 import re
 from datetime import UTC, datetime
@@ -14,20 +14,20 @@ MILLISECONDS_FROM = 1e11
 class Dates:
     """Reads ISO 8601, `22.11.2026`, `2026/11/22`, with or without a time of day; seconds or ms since 1970.
 
-    `11/22/2026` is read once some date of the column has told which part is the day. Without an offset a time is UTC.
+    `11/22/2026` can be read once some date of the column has shown which part is the day. A time without offset is UTC.
     """
 
     def __init__(self) -> None:
         self._day_place: set[int] = set()
 
     def learn(self, text: str) -> None:
-        """Shown the whole column before any of it is read."""
+        """Learns which part is the day; called for the whole column before any of it is read."""
         match = SLASHES.match(text.strip())
         if match is not None:
             self._day_place.update(place for place in (1, 2) if int(match[place]) > 12)
 
     def read(self, text: str) -> datetime:
-        """ValueError says what is wrong."""
+        """Returns the moment in UTC; raises ValueError with what is wrong."""
         text = text.strip()
         try:
             moment = self._moment(text)

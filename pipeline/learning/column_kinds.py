@@ -1,4 +1,4 @@
-"""Attributes of many leads -> which of them become features, of what kind, and why the others do not."""
+"""Decides which attributes become features, of what kind, and why the others do not."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -26,14 +26,14 @@ Counted = Counter[Value]  # leads by value
 
 
 class Columns(NamedTuple):
-    """`features` have their words, but no cuts yet: a training finds them."""
+    """The features found, with their words but no cuts yet (a training finds them), and the attributes left out."""
 
     features: tuple[Feature, ...]
     left_out: tuple[LeftOut, ...]
 
 
 def columns(rows: Iterable[Mapping[str, Value]], without: Mapping[str, str] | None = None) -> Columns:
-    """A feature per attribute, in the order of their names; `without` names attributes to leave out, with a reason."""
+    """A feature per attribute, in the order of their names; `without`: attributes to leave out, with a reason."""
     unwanted = {canonical(name): reason for name, reason in (without or {}).items()}
     leads, counted = _counted(rows)
     features, left_out = [], []
@@ -47,7 +47,7 @@ def columns(rows: Iterable[Mapping[str, Value]], without: Mapping[str, str] | No
 
 
 def _counted(rows: Iterable[Mapping[str, Value]]) -> tuple[int, dict[str, Counted]]:
-    """How many rows there are, and the values that say something, by attribute as it was first spelled."""
+    """The number of rows, and the counted values of each attribute, by its first spelling."""
     spelled: dict[str, str] = {}
     counted: dict[str, Counted] = {}
     leads = 0
@@ -85,7 +85,7 @@ def _is_identifier(name: str, values: Counted) -> bool:
 def _feature(name: str, values: Counted) -> Feature:
     words = _words(values)
     if words.keys() <= YES | NO and not words.keys() <= {"0", "1"}:
-        # Whether it says true, yes or 1: a CRM may change its mind.
+        # All spellings of yes share a code, because a CRM may switch from one to another.
         codes = {word: code for code, group in ((1, YES_FIRST), (2, NO_FIRST)) for word in group}
         return Feature(name, "category", codes=codes)
     if _is(values, "number"):

@@ -1,4 +1,4 @@
-"""A candidate against the champion, on leads from which neither has learned."""
+"""Compares a candidate with the champion on leads from which neither has learned."""
 
 from collections.abc import Sequence
 
@@ -26,9 +26,9 @@ def compete(
     newer: Sequence[Example],
     seed: int = 0,
 ) -> Contest:
-    """`newer` are the leads that the candidate was tested with; those that the champion had `seen` are left out.
+    """The result of the contest on the `newer` leads that the champion had not `seen`.
 
-    Whoever promises better has the smaller log loss, which asks for the right order and for honest percentages alike.
+    The smaller log loss wins: it rewards the right order and honest percentages alike.
     """
     fresh = _watched([lead for lead in newer if (lead.as_of, lead.lead_id) > (seen.until, seen.last_lead_id)])
     won = outcomes(fresh)
@@ -48,7 +48,7 @@ def compete(
 
 
 def _watched(fresh: list[Example]) -> list[Example]:
-    """Those that were seen before their outcome was known, if they suffice: of the others something may tell it."""
+    """The leads known before their outcome, if they suffice: the others may hold values that reveal it."""
     watched = [lead for lead in fresh if not lead.imported]
     return watched if _rarer(watched) >= FEWEST else fresh
 

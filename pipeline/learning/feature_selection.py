@@ -1,4 +1,4 @@
-"""Which features are learned from: none that tells the outcome alone, no moment that is now while a lead is early."""
+"""Selects features: none that reveals the outcome by itself, no moment that is always now while a lead is early."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ ALWAYS_NOW = (
 
 
 class SelectedFeatures(NamedTuple):
-    """`readings` (n, features)"""
+    """The features that are learned from, with their `readings` (n, features)."""
 
     features: tuple[Feature, ...]
     readings: Matrix
@@ -31,7 +31,7 @@ class SelectedFeatures(NamedTuple):
 def select_features(
     candidates: Columns, readings: Matrix, won: NDArray[np.bool_], trusted: Sequence[str], seed: int
 ) -> SelectedFeatures:
-    """`readings` of all the columns' features; `trusted` are kept though they tell the outcome alone."""
+    """Selects among the candidates; `readings` has a column for each. `trusted` are kept although they leak."""
     leaking = leaks(candidates.features, readings, won, seed) if candidates.features else ()
     names = {canonical(name) for name in trusted}
     reasons = {leak.attribute: _leaking(leak) for leak in leaking if canonical(leak.attribute) not in names}
@@ -46,4 +46,4 @@ def select_features(
 
 
 def _leaking(leak: Leak) -> str:
-    return f"alone it has ROC-AUC {leak.roc_auc}, above {TOO_GOOD}: it seems to be written after the outcome"
+    return f"by itself it has ROC-AUC {leak.roc_auc}, above {TOO_GOOD}: it seems to be written after the outcome"

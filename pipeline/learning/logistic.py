@@ -1,4 +1,4 @@
-"""Logistic regression as tables: for few leads, of which boosting would learn the noise.
+"""Fits a logistic regression as tables: for few leads, where boosting would learn the noise.
 
 Numbers are cut into ranges before fitting and each range counts as its mean, so the tables are the model exactly.
 """
@@ -20,7 +20,7 @@ ITERATIONS = 500
 
 
 def fit(training: TrainingMatrix, *, seed: int) -> AdditiveModel:
-    """Bags are drawn with replacement from either outcome, and what was not drawn is held out."""
+    """Fits one model a bag. Bags are drawn with replacement from either outcome; what was not drawn is held out."""
     features = tuple(_cut(f, training.readings[:, n]) for n, f in enumerate(training.features))
     bins = FeatureSet(features).binned(training.readings)
     columns = [_columns(f, bins[:, n], training.readings[:, n]) for n, f in enumerate(features)]
@@ -32,7 +32,7 @@ def fit(training: TrainingMatrix, *, seed: int) -> AdditiveModel:
     for n, column in enumerate(columns):
         logits = np.stack([column @ weights[at : at + column.shape[1]] for weights, _ in fitted])
         at += column.shape[1]
-        # So that a term says by how much a lead differs from the average one.
+        # Centred, so that a term says by how much a lead differs from the average one.
         middle = logits[:, bins[:, n]].mean(axis=1)
         moved += middle
         tables.append(TermTable(((n, tuple(range(len(column)))),), logits - middle[:, np.newaxis]))
@@ -41,7 +41,7 @@ def fit(training: TrainingMatrix, *, seed: int) -> AdditiveModel:
 
 
 def _drawn(won: NDArray[np.bool_], seed: int) -> NDArray[np.int_]:
-    """(n, bags): how often each lead is in each bag."""
+    """How often each lead is in each bag (n, bags)."""
     chance = np.random.default_rng(seed)
     counts = np.zeros((len(won), BAGS), int)
     for bag in range(BAGS):
@@ -65,7 +65,7 @@ def _cut(feature: Feature, readings: Matrix) -> Feature:
 
 
 def _columns(feature: Feature, bins: Bins, readings: Matrix) -> Floats:
-    """(bins, columns): what each bin of the feature is to the regression; first column, whether it is missing."""
+    """The regression's columns for each bin of the feature (bins, columns); the first says whether it is missing."""
     if feature.kind == "category":
         return np.eye(feature.bin_count)
     means = np.zeros(feature.bin_count)

@@ -1,4 +1,4 @@
-"""Examples -> a model as tables, and its card."""
+"""Trains a model from examples: its tables, and its card."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ BOOSTED_FROM = (1000, 100)  # leads, and of them won; logistic regression is bet
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """`without` are attributes to leave out, `trusted` those that are kept though they tell the outcome alone."""
+    """`without` are attributes to leave out, `trusted` those that are kept although they reveal the outcome."""
 
     cuts: TierCuts
     without: Sequence[str] = ()
@@ -55,7 +55,7 @@ class FittedModel:
 
 
 def train(split: Split, wishes: TrainingConfig) -> TrainedModel:
-    """Raises GiveUp, with the counts and what is needed, if the outcomes do not suffice."""
+    """Trains on the older part and tests on the newer. Raises GiveUp with the counts if the outcomes do not suffice."""
     trained, tested = _suffice(split)
     fitted = fit(split.older, wishes)
     chance, won = chances(fitted.model, split.newer), outcomes(split.newer)
@@ -80,7 +80,7 @@ def train(split: Split, wishes: TrainingConfig) -> TrainedModel:
 
 
 def fit(examples: Sequence[Example], wishes: TrainingConfig) -> FittedModel:
-    """A calibrated model of all these examples, not tested."""
+    """A calibrated but untested model of all these examples."""
     won = outcomes(examples)
     candidates = columns([example.attributes for example in examples], dict.fromkeys(wishes.without, "not wanted"))
     selected = select_features(candidates, readings(candidates, examples), won, wishes.trusted, wishes.seed)
@@ -95,14 +95,14 @@ def fit(examples: Sequence[Example], wishes: TrainingConfig) -> FittedModel:
 
 
 def readings(candidates: Columns, examples: Sequence[Example]) -> Matrix:
-    """(examples, features), each example by its own clock."""
+    """The readings (examples, features), each example by its own clock."""
     features = FeatureSet(candidates.features)
     matrix = features.matrix([features.values(example.attributes, example.as_of) for example in examples])
     return features.readings(matrix, clocks(examples))
 
 
 def chances(model: GlassBoxArtefact, examples: Sequence[Example]) -> Floats:
-    """0–1 of each example, by its own clock, as a scoring worker would."""
+    """The chance of each example, 0–1, by its own clock, as a scoring worker would compute it."""
     box = GlassBoxModel(model)
     matrix = box.features.matrix([box.features.values(example.attributes, example.as_of) for example in examples])
     return box.judge(box.features.bins(matrix, clocks(examples))).scores / 100
@@ -124,7 +124,7 @@ def _fit(training: TrainingMatrix, wishes: TrainingConfig) -> tuple[str, Additiv
 
 
 def _suffice(split: Split) -> tuple[Window, Window]:
-    """The windows of both parts."""
+    """The windows of both parts; raises GiveUp if either has too few outcomes."""
     older, newer = split.older_window, split.newer_window
     won = sum(window.won for window in (older, newer) if window)
     lost = sum(window.leads for window in (older, newer) if window) - won

@@ -1,4 +1,4 @@
-"""A score as a Standard Webhook to whoever wants it (https://www.standardwebhooks.com)."""
+"""Sends scores as Standard Webhooks (https://www.standardwebhooks.com)."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ GONE = 410
 
 
 class WebhookSender:
-    """`webhook-id` is the same for a lead and a `rev`, however often it is sent, so that a receiver can tell."""
+    """Writes scores to a webhook. The id of a lead's `rev` is always the same, so that receivers recognise repeats."""
 
     at_once = 10
     calls = 10
@@ -28,7 +28,7 @@ class WebhookSender:
             raise Misconfigured("the secret must be whsec_ and base64, as Standard Webhooks have it") from None
 
     def write(self, due: Sequence[WriteBack]) -> list[SyncResult]:
-        """As pipeline.outbound.sync_result.Writer: to be left alone if nobody answered."""
+        """As `ScoreWriter.write`; raises Unavailable if no request was answered."""
         answers = self._http.ask_all([self._call(write_back) for write_back in due])
         unavailable = [answer for answer in answers if isinstance(answer, Unavailable)]
         if len(unavailable) == len(answers):

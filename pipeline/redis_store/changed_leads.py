@@ -1,4 +1,4 @@
-"""The leads that one step of a run changed, packed for the feed: some ten bytes each instead of a hundred as JSON."""
+"""Packs the leads that one step of a run changed for the feed: ten bytes each instead of a hundred as JSON."""
 
 import zlib
 from base64 import b64decode, b64encode
@@ -27,8 +27,8 @@ KINDS = (("ids", "<i8"), ("revs", "<i8"), ("scores", "<f4"), ("previous", "<f4")
 
 
 def pack(changed: ChangedLeads) -> dict[str, Any]:
-    """As JSON can hold it."""
-    # Neighbours differ by little: told as differences, ids cost next to nothing.
+    """The columns as a JSON object."""
+    # Neighbours differ by little, so differences of ids compress to next to nothing.
     steps = np.diff(changed.ids, prepend=0)
     columns = changed._replace(ids=steps)._asdict()
     raw = b"".join(columns[name].astype(kind).tobytes() for name, kind in KINDS)

@@ -1,4 +1,4 @@
-"""Attributes as a CRM sends them -> float32 vectors -> bins.
+"""Turns the attributes of leads into float32 vectors, and vectors into bins.
 
 A feature set names its features in order; `encoding` says what each of them becomes. Moments are kept absolute, and
 `bins` subtracts them from the clock.
@@ -23,7 +23,7 @@ Bins = NDArray[np.intp]
 ACTIVE_AT = "$active_at"
 
 MISSING_BIN = 0
-NOBODYS = "$"  # begins like our own names, so no attribute is called so
+NOBODYS = "$"  # begins like our reserved names, so no attribute has this name
 WORST_RANK = 1 << 30
 NOWHERE = (-1, WORST_RANK)
 NAME_SETS_KEPT = 1024  # of which it is remembered where each feature is read; the leads of a source have few
@@ -50,19 +50,19 @@ class FeatureSet:
         return [column.encode(value) for column, value in zip(self._columns, values, strict=True)]
 
     def matrix(self, rows: Sequence[Sequence[Value | datetime]]) -> Matrix:
-        """(leads, features)"""
+        """The encoded values (leads, features)."""
         encoded = np.empty((len(rows), len(self.features)), np.float32)
-        # A column at a time: its values are alike, and most need no look of their own.
+        # Column by column, because values of one column are alike and most can be encoded together.
         for place, (column, values) in enumerate(zip(self._columns, zip(*rows, strict=True), strict=False)):
             encoded[:, place] = column.encode_all(values)
         return encoded
 
     def bins(self, matrix: Matrix, as_of: datetime | Matrix) -> Bins:
-        """(leads, features); bin 0 is missing. `as_of` is one clock, or of each lead the `days` of its own."""
+        """The bins (leads, features); bin 0 is missing. `as_of` is one clock, or the `days` of each lead's own."""
         return self.binned(self.readings(matrix, as_of))
 
     def binned(self, readings: Matrix) -> Bins:
-        # Whole columns at once: of one lead each call of numpy costs more than its work.
+        # Whole columns at once: for one lead, each call of numpy costs more than its work.
         missing = np.isnan(readings)
         bins = np.empty(readings.shape, np.intp)
         bins[:, self._words] = np.where(missing, MISSING_BIN, readings)[:, self._words]
@@ -72,18 +72,18 @@ class FeatureSet:
         return bins
 
     def readings(self, matrix: Matrix, as_of: datetime | Matrix) -> Matrix:
-        """What the cuts are compared with: numbers, codes, and for moments their age in days."""
+        """What the cuts are compared with: numbers, codes, and ages of moments in days."""
         ages = [column for column, feature in enumerate(self.features) if feature.kind == "age"]
         if not ages:
             return matrix
         today = np.float32(days(as_of)) if isinstance(as_of, datetime) else as_of[:, np.newaxis]
         readings = matrix.copy()
-        # A clock that runs ahead is no negative age.
+        # A vendor's clock that runs ahead must not make a negative age.
         readings[:, ages] = np.maximum(today - matrix[:, ages], np.float32(0))
         return readings
 
     def _names_read(self, names: Sequence[str]) -> list[str]:
-        """By feature the attribute that tells it, of all that have these names; NOBODYS where none does."""
+        """The attribute that each feature is read from, for leads with these names; NOBODYS where there is none."""
         names_read = [NOBODYS] * len(self.features)
         ranks: dict[int, int] = {}
         for name in names:
@@ -94,7 +94,7 @@ class FeatureSet:
 
 
 def _places(features: Sequence[Feature]) -> dict[str, tuple[int, int]]:
-    """Canonical name -> its feature's column, and its rank among that feature's names."""
+    """Maps a canonical name to its feature's column and its rank among that feature's names."""
     places: dict[str, tuple[int, int]] = {}
     for column, feature in enumerate(features):
         for rank, name in enumerate((feature.name, *feature.aliases)):

@@ -1,4 +1,4 @@
-"""The first rung: points per attribute from configuration. It needs no data and cannot fail."""
+"""A model with points per attribute from the configuration; it needs no data and cannot fail."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from pipeline.scoring.model import Judgement
 from schemas.score import Engine, Value
 from schemas.scorecard import OtherWord, RangeBin, Rule, ScorecardConfig, WordBin, WordRule
 
-# A card was never measured against outcomes, so even a fully known lead leaves some doubt.
+# A card was never measured against outcomes, so even a fully known lead gets less than 1.
 HIGHEST_CONFIDENCE = 0.8
 MISSING_LABEL = "not known"
 

@@ -1,4 +1,4 @@
-"""The terms of a learned model as a chart shows them, from its tables alone."""
+"""Computes the terms of a learned model as a chart shows them, from its tables only."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ DECIMALS = 2  # of points
 
 
 def shapes(tables: GlassBoxArtefact) -> tuple[TermShape, ...]:
-    """What counts most comes first."""
+    """The shape of each term, the most important first."""
     unordered = [_shape(tables, term) for term in tables.terms]
     return tuple(sorted(unordered, key=lambda shape: -shape.importance))
 

@@ -1,4 +1,4 @@
-"""`unified_config.yaml`: read, laid over by its environment, and filled in from variables."""
+"""Reads `unified_config.yaml`, merges its environment into the defaults, and fills in variables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARTS = ("defaults", "environments")
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # ten times as fast with libyaml
-    """Refuses a key that stands twice: of two ports one would be silently forgotten."""
+    """Refuses duplicate keys: of two ports, one would be silently ignored."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -32,7 +32,7 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
 
 
 def configuration(path: Path, variables: Mapping[str, str], sections: Collection[str]) -> dict[str, Any]:
-    """Raises Misconfigured with the place of the fault, on one line. Only these `sections` may stand in it."""
+    """The merged configuration. Raises Misconfigured with the place of a fault; only these `sections` are allowed."""
     document = _document(path)
     name = variables.get(ENVIRONMENT) or "development"
     if name not in document["environments"]:
@@ -52,7 +52,7 @@ def configuration(path: Path, variables: Mapping[str, str], sections: Collection
 
 
 def meant(word: object, known: Collection[str]) -> str:
-    """`; did you mean …?`, or nothing where no known word is like it."""
+    """`; did you mean …?`, or an empty text if no known word is similar."""
     close = get_close_matches(str(word).lower(), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

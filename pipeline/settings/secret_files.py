@@ -1,4 +1,4 @@
-"""Secrets as the environment or the state directory holds them."""
+"""Reads secrets from the environment or the state directory."""
 
 import os
 from pathlib import Path
@@ -13,9 +13,9 @@ SECRET_KEY_FILE = "secret-key"  # noqa: S105
 
 
 def secret_key(state_dir: Path) -> str:
-    """The key, or the newest and after spaces the older ones; empty where there is none.
+    """The secret keys, separated by spaces, the newest first; empty if there is none.
 
-    Raises Misconfigured for one that could be guessed: older ones too, because what they signed is still accepted.
+    Raises Misconfigured for a key that could be guessed, also an older one, because what it signed is still accepted.
     """
     given = os.environ.get(SECRET_KEY, "").strip()
     where = SECRET_KEY if given else str(state_dir / SECRET_KEY_FILE)
@@ -31,7 +31,7 @@ def secret_key(state_dir: Path) -> str:
 
 
 def secret_file(state_dir: Path, name: str) -> str | None:
-    """None if there is no such file; Misconfigured if it is there and says nothing."""
+    """The content of a secret file; None if it does not exist. Raises Misconfigured if it is empty or unreadable."""
     path = state_dir / name
     try:
         text = path.read_bytes().decode().strip()

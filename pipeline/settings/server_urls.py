@@ -1,4 +1,4 @@
-"""The addresses of PostgreSQL and Redis as people write them, checked and brought into the one form that is used.
+"""Checks the URLs of PostgreSQL and Redis, and converts them into the form that is used.
 
 No error quotes a part of an address: with a password that is not percent-encoded any part may be the password.
 """
@@ -20,7 +20,7 @@ DATABASE = re.compile(
 
 
 def database_url(text: str) -> str:
-    """For SQLAlchemy with psycopg2. ValueError says what to change."""
+    """The URL for SQLAlchemy with psycopg2. Raises ValueError with what to change."""
     match = DATABASE.fullmatch(_clean(text))
     if match is None or match["scheme"] not in POSTGRES_SCHEMES:
         raise ValueError(
@@ -43,7 +43,7 @@ def database_url(text: str) -> str:
 
 
 def redis_url(text: str) -> str:
-    """For redis-py. ValueError says what to change."""
+    """The URL for redis-py. Raises ValueError with what to change."""
     text = _clean(text)
     given, separator, rest = text.partition("://")
     scheme = REDIS_SCHEMES.get(given)
@@ -69,7 +69,7 @@ def redis_url(text: str) -> str:
 
 
 def broker_url(url: str) -> str:
-    """The same Redis as Celery wants it: with the certificate proven, and sockets in a form of its own."""
+    """The URL of the same Redis for Celery, which requires certificates and has its own form for sockets."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     if parts.scheme == "rediss":
@@ -86,7 +86,7 @@ def is_socket(url: str) -> bool:
 
 
 def without_secrets(url: str) -> str:
-    """Host, port and name, for people to read."""
+    """Host, port and name of a URL, for people to read."""
     if match := DATABASE.fullmatch(url) if url.startswith("postgres") else None:
         host = match["host"] or dict(parse_qsl(match["query"] or "")).get("host", "local socket")
         return f"{host}{':' if match['port'] else ''}{match['port'] or ''}/{match['name']}"

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a write that is sent twice is done once, and answered twice."""
+"""`Idempotency-Key`: a write that is sent twice is done once and answered twice."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -33,10 +33,11 @@ class IdempotencyKeyReused(GiveUp):
 def idempotent(
     db: Session, actor: str, key: str | None, asked_for: str, act: Callable[[], Result], kind: type[Result]
 ) -> Result:
-    """What `act` answers, or what it answered when this actor sent the key first.
+    """The answer of `act`, or its answer when this actor first sent the key.
 
     The key is kept in the transaction that `act` works in, so neither can happen without the other; a failure keeps
-    nothing. `asked_for` names the whole request. Raises Reused. Source: draft-ietf-httpapi-idempotency-key-header.
+    nothing. `asked_for` names the whole request. Raises IdempotencyKeyReused.
+    Source: draft-ietf-httpapi-idempotency-key-header.
     """
     if key is None:
         return act()

@@ -1,4 +1,4 @@
-"""Trainings and models as the API tells of them."""
+"""Trainings and models as the API returns them."""
 
 from typing import Any
 

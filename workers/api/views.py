@@ -1,4 +1,4 @@
-"""Rows -> what a reader of this role may see."""
+"""Turns rows into what a reader of this role may see."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ def lead_detail(services: Services, row: ListedLead, role: Role) -> LeadDetail:
 
 
 def lead_score(services: Services, row: ListedLead, role: Role) -> LeadScore:
-    """The saved score, its words rendered by the model version that made it."""
+    """The saved score, explained by the model version that made it."""
     scorer = services.scorer_of(row.model_id)
     tier = Tier(row.tier)
     attributes = row.attributes if role.sees_attributes else None

@@ -1,4 +1,4 @@
-"""Scored leads as lists and single views show them, in pages that a cursor continues."""
+"""Reads scored leads for lists and single views, in pages that a cursor continues."""
 
 import re
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class ListedLead(NamedTuple):
 
 
 class PastScore(NamedTuple):
-    """One row of score_history; `bins` is None where the score is older than their being kept."""
+    """One row of score_history; `bins` is None for scores from before they were stored."""
 
     score: float
     confidence: float
@@ -89,7 +89,7 @@ LISTED = (
 
 
 def page(db: Session, where: Filter, sort: Sort, after: tuple[Any, int] | None, limit: int) -> Sequence[ListedLead]:
-    """`after`: the sort value and the id of the last lead of the page before."""
+    """One page of leads. `after`: the sort value and the id of the last lead of the previous page."""
     column: ColumnElement[Any] = scores.c[sort.removeprefix("-")]
     falling = sort.startswith("-")
     query = _filtered(select(scores.c.lead_id), where)
@@ -99,7 +99,7 @@ def page(db: Session, where: Filter, sort: Sort, after: tuple[Any, int] | None, 
         beyond = column < value if falling else column > value
         query = query.where(or_(beyond, and_(column == value, scores.c.lead_id > lead_id)))
     order = (column.desc() if falling else column.asc(), scores.c.lead_id)
-    # First which, then what of them: a sort of all leads with their attributes would not fit into memory.
+    # First the ids, then their rows: a sort of all leads with their attributes would not fit into memory.
     few = query.order_by(*order).limit(limit).cte("few").prefix_with("MATERIALIZED")
     listed = select(*LISTED).join_from(few, scores, few.c.lead_id == scores.c.lead_id)
     return _listed(db, listed.join(leads, scores.c.lead_id == leads.c.id).order_by(*order))
@@ -125,7 +125,7 @@ def find(db: Session, lead_id: int) -> ListedLead | None:
 
 
 def history(db: Session, lead_id: int, limit: int) -> list[PastScore]:
-    """The newest first."""
+    """The scores that a lead has had, the newest first."""
     h, m = score_history, model_versions
     columns = (h.c.score, h.c.confidence, h.c.tier, m.c.engine, m.c.version, h.c.lead_revision, h.c.rev, h.c.reason)
     query = (

@@ -1,4 +1,4 @@
-"""What changes to leads bring with them: contacts, the story for people, what is learned from, the work owed."""
+"""Saves what changes to leads entail: contacts, timeline, early snapshots, and the scoring that is due."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ def save(
     received_at: datetime,
     due: datetime,
 ) -> None:
-    """In one statement, because a vendor waits for it; the caller holds the locks of the leads."""
+    """Saves all of it in one statement, because a vendor waits; this transaction has locked the leads."""
     parameters = {
         **contacts.saving(sealed),
         **timeline.insert_parameters(timeline_entries, received_at),
@@ -40,5 +40,5 @@ RELATED_WRITES = f"WITH sealed AS ({contacts.SAVE}), noted AS ({timeline.INSERT}
 
 SAVE = text(f"{RELATED_WRITES} {unscored.INSERT_UNSCORED}")
 
-# Apart, because it happens once in the life of a lead, and an empty part of a statement has its price too.
+# A statement of its own, because it happens once in the life of a lead, and an empty part has a price, too.
 SAVE_CAPTURED = text(f"{RELATED_WRITES}, captured AS ({training_examples.CAPTURE}) {unscored.INSERT_UNSCORED}")

@@ -1,4 +1,4 @@
-"""Alarms: each is raised once and cleared when it is over, and either is announced in the same statement."""
+"""Raises and clears alarms, and announces each change in the same transaction."""
 
 from datetime import datetime
 
@@ -11,12 +11,12 @@ from schemas.event import EventKind
 
 
 def raise_alarm(db: Session, name: AlarmName, *, subject: str, detail: str, at: datetime) -> bool:
-    """False if it rings already over this subject."""
+    """Raises the alarm; False if it is raised already for this subject."""
     return _change(db, name, AlarmState.RAISED, subject, detail, at)
 
 
 def clear_alarm(db: Session, name: AlarmName, *, detail: str, at: datetime) -> bool:
-    """False if it does not ring."""
+    """Clears the alarm; False if it is not raised."""
     return _change(db, name, AlarmState.CLEARED, "", detail, at)
 
 

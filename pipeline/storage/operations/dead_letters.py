@@ -1,4 +1,4 @@
-"""Work whose last attempt failed: kept with its reason until someone replays or discards it."""
+"""Stores dead letters: work whose last attempt failed, until someone replays or discards it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ NEWEST = 2**63 - 1
 
 
 class DeadLetterRow(NamedTuple):
-    """`arguments` are the ids that the task was given, by name."""
+    """A dead letter; `arguments` are the ids that the task was given, by name."""
 
     id: int
     queue: str
@@ -26,7 +26,7 @@ class DeadLetterRow(NamedTuple):
 
 
 class FailedWork(NamedTuple):
-    """Work that was given up; `error` None if nobody was left to tell it."""
+    """Work that was given up; `error` is None if the worker died without reporting one."""
 
     arguments: Mapping[str, int | str]
     error: str | None
@@ -35,7 +35,7 @@ class FailedWork(NamedTuple):
 
 
 def add(db: Session, *, queue: str, task: str, failures: Sequence[FailedWork]) -> None:
-    """One letter each, with the error that the last attempt noted."""
+    """Adds a dead letter for each failure, with the error of the last attempt."""
     parameters = {
         "arguments": [orjson.dumps(failure.arguments).decode() for failure in failures],
         "errors": [failure.error or WORKER_DIED for failure in failures],
@@ -50,12 +50,12 @@ def count(db: Session) -> int:
 
 
 def page(db: Session, *, below: int = NEWEST, limit: int) -> list[DeadLetterRow]:
-    """The newest first, from those whose id is below `below`."""
+    """The dead letters with an id below `below`, the newest first."""
     return [DeadLetterRow(*row) for row in db.execute(PAGE, {"below": below, "limit": limit})]
 
 
 def claim(db: Session, ids: Sequence[int]) -> list[DeadLetterRow]:
-    """Removes those of the letters that exist; of two who want the same one, the second waits and does not get it."""
+    """Removes and returns the dead letters that exist; of two callers for the same one, only the first gets it."""
     return [DeadLetterRow(*row) for row in db.execute(CLAIM, {"ids": sorted(ids)})]
 
 

@@ -1,4 +1,4 @@
-"""A filter of leads as SQL over `scores s` and, where it asks for them, `leads l`."""
+"""Translates a filter of leads into SQL over `scores s` and, if needed, `leads l`."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -49,9 +49,9 @@ def selection(where: LeadFilter, model_id: int) -> Selection:
 
 
 def spellings(db: Session, names: Sequence[str]) -> dict[str, str]:
-    """Attributes as they are stored, by the name that was asked for; one that no lead has is missing.
+    """The stored spelling of each attribute name; a name that no lead has is left out.
 
-    `Total Visits` is found as `total_visits` too, if a lead of the newest has it.
+    `Total Visits` also matches `total_visits`, if one of the newest leads has it.
     """
     if not names:
         return {}
@@ -72,7 +72,7 @@ def _comparison(comparison: AttributeComparison, n: int) -> str:
     stored = f"l.attributes ->> %(attribute{n})s"
     if isinstance(comparison.value, str):
         return f"lower({stored}) {comparison.operator} lower(%(value{n})s)"
-    # Of an attribute that is a number to some leads and a text to others, the texts that are none are no match.
+    # An attribute may be a number in some leads and a text in others; a text that is no number does not match.
     number = f"CASE WHEN {stored} ~ '^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$' THEN ({stored})::numeric END"
     return f"{number} {comparison.operator} %(value{n})s"
 

@@ -1,6 +1,6 @@
-"""GoHighLevel's webhooks: a whole contact, or an opportunity that belongs to one.
+"""Parses GoHighLevel's webhooks: a whole contact, or an opportunity that belongs to one.
 
-The contact is the lead. What its opportunities say (value, stage, won or lost) is put to it under `opportunity.`.
+The contact is the lead. Fields of its opportunities (value, stage, won or lost) get the prefix `opportunity.`.
 https://marketplace.gohighlevel.com/docs/webhook/WebhookIntegrationGuide
 """
 
@@ -48,7 +48,7 @@ class Contact(CamelBody):
     id: ExternalId
     location_id: ExternalId
     webhook_id: Word | None = None
-    timestamp: VendorMoment  # or nobody could tell a body that is sent again years later
+    timestamp: VendorMoment  # without it, a body that is sent again years later could not be recognised
     custom_fields: Annotated[list[CustomField], Field(max_length=FIELD_LIMIT, fail_fast=True)] | None = None
 
 
@@ -62,7 +62,7 @@ OPPORTUNITY = TypeAdapter(Opportunity)
 
 
 def read(body: bytes, _: str) -> WebhookReport:
-    """One contact a body."""
+    """Parses a body, which holds one contact or opportunity."""
     parsed = json_body.parse(body)
     kind = json_body.validated(KIND, parsed).type
     if kind in OPPORTUNITIES:

@@ -1,4 +1,4 @@
-"""HubSpot's records, read and written a hundred at a time.
+"""Reads and writes HubSpot's records, a hundred at a time.
 
 https://developers.hubspot.com/docs/api/crm/contacts
 """
@@ -18,9 +18,7 @@ AT_ONCE = 100
 PLURALS = {"contact": "contacts", "company": "companies", "deal": "deals", "ticket": "tickets", "lead": "leads"}
 NOT_FOUND = "OBJECT_NOT_FOUND"
 ERROR_LIMIT = 60  # characters of HubSpot's own word for what is wrong
-MOST_REQUESTS = (
-    40  # requests to find who is to blame for a bundle that is refused; two of a hundred are found with fewer
-)
+MOST_REQUESTS = 40  # requests to find the faulty records of a refused batch; two of a hundred need fewer
 
 
 class HubSpotClient:
@@ -36,8 +34,8 @@ class HubSpotClient:
         self._headers = {"Authorization": f"Bearer {account.token}"}
 
     def write(self, due: Sequence[WriteBack]) -> list[SyncResult]:
-        """As pipeline.outbound.sync_result.Writer."""
-        # An import may have brought ids that are no record's, and one of them would spoil the whole request.
+        """As `ScoreWriter.write`."""
+        # An import may have brought ids that are no record's, and one of them would fail the whole request.
         numbered = [write_back for write_back in due if write_back.external_id.isdecimal()]
         if not numbered:
             return [Gone() for _ in due]
@@ -47,7 +45,7 @@ class HubSpotClient:
         return [results.get(write_back.external_id, Gone()) for write_back in due]
 
     def read(self, external_ids: Sequence[str]) -> dict[str, CrmRecord]:
-        """As pipeline.outbound.record.Reader."""
+        """As `RecordReader.read`."""
         numbered = [external_id for external_id in external_ids if external_id.isdecimal()]
         if not numbered:
             return {}
@@ -60,7 +58,7 @@ class HubSpotClient:
         return {external_id.external_id: external_id for external_id in records if external_id is not None}
 
     def _write(self, write_backs: Sequence[WriteBack]) -> dict[str, SyncResult] | Unavailable:
-        """By id what became of each; Unwell if all were refused, and nobody says whose fault it was."""
+        """The result of each record by id; Unavailable if all were refused without saying which is at fault."""
         answer = self._call("update", {"inputs": [self._input(write_back) for write_back in write_backs]})
         saved, lost = _outcome(answer)
         if not answer.is_success and not lost:
@@ -68,9 +66,9 @@ class HubSpotClient:
         return {write_back.external_id: _result(write_back, saved, lost) for write_back in write_backs}
 
     def _write_in_parts(self, refused: Sequence[WriteBack], why: Unavailable) -> dict[str, SyncResult]:
-        """Asks for halves of what is refused whole, until those that are to blame stand alone.
+        """Writes halves of a refused batch, and halves of those, until only the faulty records are left.
 
-        Raises `why` if the first alone is refused, and so is the last: then it is no record's fault but the account's
+        Raises `why` if the first record and the last are each refused: then the fault is the account's
         (a property that is missing).
         """
         if len(refused) == 1:
@@ -103,7 +101,7 @@ class HubSpotClient:
 
 
 def _outcome(answer: Response) -> tuple[set[str], set[str]]:
-    """Ids that it has saved or given, and ids that it does not know."""
+    """Ids of the records in the answer, and ids that HubSpot does not know."""
     body = answer.object()
     saved = {str(record.get("id")) for record in _objects(body, "results")}
     errors = [*_objects(body, "errors"), body]
@@ -131,7 +129,7 @@ def _ids(error: Mapping[str, Any]) -> list[Any]:
 
 
 def _refusal(answer: Response) -> Unavailable:
-    """With HubSpot's word for it; its sentences may quote a value."""
+    """The refusal with HubSpot's category only, because its message may quote a value."""
     category = str(answer.object().get("category", ""))[:ERROR_LIMIT]
     return Unavailable(f"it answers {answer.status} {category}".rstrip())
 

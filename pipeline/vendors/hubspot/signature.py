@@ -9,7 +9,7 @@ from pipeline.errors import Refused
 from pipeline.vendors.signed_request import SignedRequest, matches
 
 WINDOW_S = 300
-# These alone are decoded before it is signed: : / ? @ ! $ ' ( ) * , ;
+# Only these are decoded before HubSpot signs the URI: : / ? @ ! $ ' ( ) * , ;
 DECODED = re.compile("%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 MILLISECONDS = re.compile(r"[0-9]{1,15}")
 

@@ -1,4 +1,4 @@
-"""Zoho's records, read a hundred at a time.
+"""Reads Zoho's records, a hundred at a time.
 
 https://www.zoho.com/crm/developer/docs/api/v8/get-records.html
 https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token-expiry.html
@@ -43,7 +43,7 @@ class ZohoClient:
         self._tokens = account.access_tokens
 
     def read(self, external_ids: Sequence[str]) -> dict[str, CrmRecord]:
-        """As pipeline.outbound.record.Reader."""
+        """As `RecordReader.read`."""
         query = {"ids": ",".join(external_ids), "fields": ",".join(("id", "Modified_Time", *self._settings.properties))}
         answer = self._get(f"{self._url}?{urlencode(query)}")
         if answer.status == NOTHING:
@@ -60,14 +60,14 @@ class ZohoClient:
         modified_at = moment(fields.get("Modified_Time"))
         if modified_at is None:
             return None
-        # A look-up, the owner for one, is `{id, name, …}`, as in the notifications.
+        # A look-up field, such as the owner, is `{id, name, …}`, as in the notifications.
         values = {name: plain(fields.get(name), "id") for name in self._settings.properties}
         return CrmRecord(str(fields.get("id")), modified_at, attributes_of(values))
 
     def _get(self, url: str) -> Response:
         answer = self._authorised(url)
         if answer.status == 401:
-            # A token can end before its time; a new one tells whether we are let in.
+            # A token can be revoked early; a new one shows whether we have access at all.
             self._tokens.pop(self._client, None)
             answer = self._authorised(url)
         return require_available(answer)
@@ -89,7 +89,7 @@ class ZohoClient:
         given = require_available(answer).object()
         text, seconds = given.get("access_token"), given.get("expires_in", 3600)
         if not isinstance(text, str) or not isinstance(seconds, int):
-            # It says so with a 200.
+            # Zoho reports this error with status 200.
             raise Refused("it gives no access token: is the refresh token right, and not revoked?")
         self._tokens[self._client] = AccessToken(text, time.monotonic() + seconds - EARLY_S)
         return text

@@ -1,4 +1,4 @@
-"""The AsyncAPI document: the messages of the live feed, and those that travel through the queues."""
+"""Builds the AsyncAPI document: the messages of the live feed and of the queues."""
 
 from collections.abc import Sequence
 from typing import Any, get_args
@@ -46,7 +46,7 @@ CLOSE_CODES = {
     feed.CloseCode.FORBIDDEN: "forged token, another reader, or too many sockets; do not come again by yourself",
     feed.CloseCode.TOO_SLOW: "the client read too slowly",
     feed.CloseCode.REVOKED: "the session was revoked",
-    feed.CloseCode.RESET: "the feed began anew: fetch a snapshot",
+    feed.CloseCode.RESET: "the feed started over: fetch a snapshot",
 }
 
 CONDUCT = """\
@@ -116,7 +116,7 @@ def _queues(messages: Sequence[TaskMessage]) -> Json:
 
 
 def _operations(messages: Sequence[TaskMessage]) -> Json:
-    """From where this application stands: it receives what clients say."""
+    """The operations from the application's side: it receives what clients send."""
 
     def of(action: str, channel: str, names: list[str]) -> Json:
         messages = [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names]
@@ -151,7 +151,7 @@ def _schemas() -> Json:
 
 
 def _without_discriminators(node: Any) -> Any:
-    """OpenAPI's are objects, AsyncAPI's are names; each kind of event has its constant anyway."""
+    """Removes discriminators, which are objects in OpenAPI and names in AsyncAPI; the kinds have constants anyway."""
     if isinstance(node, dict):
         return {key: _without_discriminators(value) for key, value in node.items() if key != "discriminator"}
     if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""The documents as one HTML page: plain headings, tables and folds."""
+"""Renders the documents as one HTML page of headings, tables and folds."""
 
 import json
 import re
@@ -117,7 +117,7 @@ def _said(needed: bool, about: str) -> str:
 
 
 def _type(schema: Json) -> str:
-    """In a word or two, as HTML."""
+    """The type of a schema in a word or two, as HTML."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f'<a href="#schema-{name}">{escape(name)}</a>'
@@ -152,7 +152,7 @@ def _fold(identity: str, title: str, inside: str) -> str:
 
 
 def _words(text: str) -> str:
-    """Paragraphs, and lists of lines that begin with a dash."""
+    """Text as HTML: paragraphs, and lists of lines that begin with a dash."""
     written = []
     for part in text.split("\n\n"):
         lines = part.strip().split("\n")

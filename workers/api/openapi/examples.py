@@ -1,4 +1,4 @@
-"""One example of each body that a reader of the documents meets first; made of the models, so they cannot be wrong."""
+"""Examples of the most important bodies, made from the models, so that they are always valid."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -58,7 +58,7 @@ PROBLEM = Problem(
 
 
 def by_schema() -> dict[str, Any]:
-    """By the name of the schema in the OpenAPI document."""
+    """The examples by the name of their schema in the OpenAPI document."""
     models = (
         SCORE,
         LEAD,

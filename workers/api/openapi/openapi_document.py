@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's of our routes, with what FastAPI does not see."""
+"""Builds the OpenAPI document: FastAPI's, completed with what FastAPI does not see."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -24,9 +24,9 @@ TAGS = {
     "leads": "Leads that have a score, the story of each, and what it would score.",
     "models": "Models that learn from outcomes, and their trainings; for admins and executives.",
     "dead letters": "Work whose last attempt failed; for admins.",
-    "rescoring": "Saved leads scored anew; executives look on, admins steer.",
-    "operations": "How the system is: for people, load balancers and Prometheus.",
-    "webhooks": "Where CRMs bring their leads, each in its own words.",
+    "rescoring": "Saved leads scored again; executives watch, admins act.",
+    "operations": "The state of the system, for people, load balancers and Prometheus.",
+    "webhooks": "Where CRMs send their leads, each in its own format.",
 }
 
 # Why a status is answered; the problem's detail says it more exactly.
@@ -105,7 +105,7 @@ def _operations(openapi: Json) -> Iterator[Json]:
 
 
 def _complete(operation: Json) -> None:
-    """Adds the problems that every operation of its kind may answer with; its own stand in its route."""
+    """Adds the problems that every operation of its kind may answer with; the route itself names its own."""
     operation["summary"] = operation["summary"].capitalize()
     answers = operation["responses"]
     answers.pop("422", None)  # FastAPI's own kind, which ours never is

@@ -1,4 +1,4 @@
-"""`python -m workers.api.openapi.write`: writes both documents anew, of the models as they are."""
+"""`python -m workers.api.openapi.write`: writes both documents from the models."""
 
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ HEAD = "# Made of the models by `make spec`; changes go there.\n\n"
 
 
 class _Plain(yaml.SafeDumper):
-    """Without anchors: what stands twice is written twice."""
+    """A dumper without anchors: repeated values are written again."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def _written(dumper: _Plain, text: str) -> yaml.ScalarNode:
-    """Paragraphs as paragraphs."""
+    """Represents text of several lines as a block."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
