@@ -1,4 +1,4 @@
-"""One group of an import: its rows read, folded by lead, and saved in one transaction."""
+"""Saves one group of an import: reads its rows, folds them by lead, and commits one transaction."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class Rejected(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """Leads new, changed and unchanged; rows `merged` with an earlier one of their lead, and rejected."""
+    """The result: leads new, changed and unchanged; rows `merged` with an earlier one of their lead, and rejected."""
 
     new: int = 0
     changed: int = 0
@@ -63,7 +63,7 @@ class GroupSaver:
         self._saver = lead_saver(services)
 
     def save(self, records: Sequence[Record]) -> Saved:
-        """Raises TryAgain if PostgreSQL stays away."""
+        """Saves the records. Raises TryAgain if PostgreSQL stays away."""
         by_lead: dict[Key, list[Row]] = {}
         rejected = []
         for record in records:
@@ -77,7 +77,7 @@ class GroupSaver:
         return Saved(merged=merged, rejected=tuple(rejected)).and_then(self._bisect(by_lead) if by_lead else Saved())
 
     def _bisect(self, by_lead: RowsByLead) -> Saved:
-        """Cut in two where values are refused, until the lead is found; its rows alone are rejected."""
+        """Saves the rows; where values are refused, halves the group until only the faulty lead's rows are rejected."""
         try:
             return self._insist(by_lead)
         except GiveUp as error:
@@ -122,7 +122,7 @@ class GroupSaver:
         return Saved(len(ids), len(changed), len(existing) - len(changed), enqueued=enqueued)
 
     def _folded(self, key: Key, rows: Sequence[Row], received_at: datetime) -> Lead:
-        """The lead as all its rows together tell it."""
+        """The lead that all its rows together describe."""
         lead = Lead(*key, revision=1)
         for row in rows:
             self._saver.capture.fold(lead, row.change, received_at)

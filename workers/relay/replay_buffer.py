@@ -44,7 +44,7 @@ class ReplayBuffer:
         return list(self._slices)
 
     def _drop(self) -> None:
-        """The oldest entry, with all that it told."""
+        """Drops the oldest entry, with all its changes."""
         self._floor = self._changes[0].order
         while self._changes and self._changes[0].order == self._floor:
             gone = self._changes.popleft()

@@ -1,4 +1,4 @@
-"""The conversation with one socket: who it is, what it wants to see, and how it ends."""
+"""The session of one socket: authentication, subscriptions, and its end."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ class Parts:
 
 
 class Ended(Exception):
-    """The conversation is over, and this is what the socket is told."""
+    """The session is over; the socket is told this reason."""
 
     def __init__(self, code: CloseCode, kind: str, detail: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
@@ -68,7 +68,7 @@ class Session:
         self._expiry: TimerHandle | None = None
 
     async def run(self) -> None:
-        """Until either side ends it."""
+        """Runs until either side ends the session."""
         try:
             if self._slot.is_sent_away:  # while it was let in
                 self._make_room()
@@ -148,7 +148,7 @@ class Session:
                 await self._serve(message)
 
     async def _serve(self, request: Subscribe | Watch) -> None:
-        """When it is the user's turn; of the wishes that come until then the newest alone is served."""
+        """Serves the request when it is the user's turn; of requests that come until then, only the newest."""
         now = _now()
         turn = now + self._pace.replay_wait_s(now)
         while _now() < turn:
@@ -165,9 +165,9 @@ class Session:
 
     async def _refresh(self, token: str) -> None:
         claims, first = self._verified(token), self._claims
-        # What waits for this socket was chosen for its first reader.
+        # The changes that wait for this socket were chosen for its first reader.
         if _reader(claims) != _reader(first):
-            raise Ended(CloseCode.FORBIDDEN, "other_reader", "the token is another reader's; connect anew")
+            raise Ended(CloseCode.FORBIDDEN, "other_reader", "the token is another reader's; connect again")
         await self._welcome(claims)
 
     async def _welcome(self, claims: Claims) -> None:
@@ -204,7 +204,7 @@ class Session:
     async def _joined(self, request: Subscribe) -> tuple[Subscriber, Subscribed]:
         hub, after = self._parts.hub, request.position
         here = hub.position
-        # It read a position that has not come to us yet, or one of a future that the stream has lost.
+        # The position has not reached this relay yet, or belongs to a future that the stream has lost.
         if after and here and after.order > here.order and await self._parts.consumer.gap_after(after):
             after = None
         if self._subscriber:
@@ -252,12 +252,12 @@ class Session:
 
 
 def spread_s() -> float:
-    """When to come back; each is told another time, so that not all come in the same instant."""
+    """A random time after which to reconnect, so that not all sockets come back in the same instant."""
     return round(random.uniform(EARLIEST_RETURN_S, LATEST_RETURN_S), 1)  # noqa: S311 - spreads load
 
 
 def _newer(older: Subscribe | Watch, newer: Subscribe | Watch) -> Subscribe | Watch:
-    """The wish that stands for both, as if the older one had been served first."""
+    """The request that stands for both, as if the older one had been served first."""
     if isinstance(older, Subscribe) and isinstance(newer, Watch):
         return older.model_copy(update={"watch": newer.leads})
     return newer

@@ -1,4 +1,4 @@
-"""Reads the stream's end, once per process, and passes it to the hub."""
+"""Follows the end of the stream, once per process, and passes changes to the hub."""
 
 import asyncio
 import logging
@@ -31,11 +31,11 @@ class StreamConsumer:
 
     @property
     def away_s(self) -> float | None:
-        """How long the stream has been out of reach: since its last answer; None while it is not."""
+        """Seconds since the stream's last answer while it is out of reach; None otherwise."""
         return round(asyncio.get_running_loop().time() - self._heard_at, 1) if self._away else None
 
     async def run(self) -> None:
-        """Goes on until it is cancelled, across any absence of Redis."""
+        """Follows the stream until it is cancelled, across any absence of Redis."""
         clock = asyncio.get_running_loop().time
         backoff_s = FIRST_BACKOFF_S
         self._heard_at = clock()
@@ -80,7 +80,7 @@ class StreamConsumer:
         clock = asyncio.get_running_loop().time
         while position := self._hub.position:
             arrivals = await self._reader.read(position.order, count=READ_COUNT, block_ms=int(CHECK_S * 1000))
-            # Looked at after the reading: what was trimmed or begun anew before it shows now.
+            # Checked after the reading, so that a trim or a restart of the stream before it shows now.
             state = await self._state()
             if gap := state.gap_after(position):
                 await self._reset(state, gap)

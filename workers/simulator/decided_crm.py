@@ -1,6 +1,6 @@
-"""A CRM whose leads end by a hidden rule: told when they arrive, worked on, and some days later won or lost.
+"""A CRM whose leads are won or lost by a hidden rule, some days after they arrived and were worked on.
 
-Its clock runs faster than ours, so that a run of a minute tells the story of months.
+Its clock runs faster than ours, so that a run of a minute covers months.
 """
 
 import heapq
@@ -17,18 +17,18 @@ from schemas.score import Value
 from workers.simulator.hidden_rule import FLAGS, NUMBERS, WORDS, HiddenRule
 from workers.simulator.notice import Notice
 
-DAYS = 90.0  # that a run tells of
+DAYS = 90.0  # that a run covers
 DAYS_TO_WORK = 3.0
 DAYS_TO_END = 12.0  # on average, after that
 WORKED_ON = 0.6
 UNKNOWN = 0.1  # of the values of a lead
-COLOURS = ("red", "green", "blue", "yellow")  # which tell nothing
+COLOURS = ("red", "green", "blue", "yellow")  # without influence on the outcome
 
 
 class SimulatedLead(NamedTuple):
-    """Leads whose outcome was told, and the ROC-AUC of the rule that decided it: no model can beat it but by chance.
+    """The leads with an outcome, and the ROC-AUC of the rule that decided it, which no model can beat but by chance.
 
-    None where only one outcome was told.
+    It is None if there was only one outcome.
     """
 
     won: int
@@ -51,7 +51,7 @@ class DecidedCrm:
         self._logits: dict[str, float] = {}
 
     def next(self) -> Notice:
-        """What is due, or else a new lead."""
+        """The next notice: what is due, or else a new lead."""
         self._clock += self._step
         if not self._due or self._due[0][0] > self._clock:
             return self._created()
@@ -88,7 +88,7 @@ class DecidedCrm:
         return {name: value for name, value in attributes.items() if name in FLAGS or chance.random() >= UNKNOWN}
 
     def _work(self, won: bool) -> dict[str, Value]:
-        """What staff and customer do before the end tells how it will be: nothing that is known early."""
+        """What staff and customer do before the end; it hints at the outcome, and is not known early."""
         return {"visits": self._chance.randint(30, 60) if won else self._chance.randint(1, 5), "meetings": 1 + 2 * won}
 
     def _end(self, won: bool) -> dict[str, Value]:

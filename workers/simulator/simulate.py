@@ -1,4 +1,4 @@
-"""Sends an invented CRM's signed webhooks at a rate, to see what the system bears.
+"""Sends an invented CRM's signed webhooks at a rate, to measure what the system sustains.
 
 `python -m workers.simulator --sample` is the simulated CRM of `service6 up --sample`.
 """
@@ -33,11 +33,11 @@ from workers.supervisor.api_address import api_url
 CONNECTIONS = 64
 UNANSWERED = 256  # requests on their way; beyond that the sender waits, and the waiting counts as latency
 ACCEPTED = 202
-TIMES = 60  # that a lead's story is told again, a second apart, as vendors do: a lost beginning would be no early state
+TIMES = 60  # attempts to send a webhook, a second apart: without its first one a lead would have no early snapshot
 
 
 class SimulationReport(NamedTuple):
-    """`refused` counts by answer. Latencies in ms, from the moment a webhook was due; None if nothing was answered."""
+    """The result. `refused` counts by answer. Latencies in ms, from when a webhook was due; None without answers."""
 
     sent: int
     accepted: int
@@ -61,7 +61,7 @@ def simulate(
     sent: Callable[[int], None],
     days: float | None = None,
 ) -> SimulationReport:
-    """`sent` is told how many more have left; with `days`, so many of a CRM pass whose leads end by a hidden rule.
+    """Runs a simulation, and calls `sent` with how many more were sent. With `days`, a `DecidedCrm` covers that many.
 
     Raises TryAgain if nobody answers at the address.
     """

@@ -1,4 +1,4 @@
-"""The processes of the application, as `service6 up` runs them."""
+"""The processes that `service6 up` runs, and the order in which they stop."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def applications(
 
 
 def migration(state_dir: Path, environment: Mapping[str, str]) -> Program:
-    """In a process of its own, because what it imports would stay in the supervisor's memory."""
+    """The program that migrates the database; a process of its own, because its imports need memory."""
     return Program(
         name="migrate",
         argv=(sys.executable, "-m", "cli", "db", "upgrade"),
@@ -81,7 +81,7 @@ def worker(queue: str, processes: int) -> tuple[str, ...]:
     """The command of a Celery worker of this queue."""
     return (
         *(*WORKER, "-Q", queue, "-n", f"{queue}@%h", "-c", str(processes)),
-        # Gossip and mingle tell workers of each other, which none of ours needs to know.
+        # Gossip and mingle make workers know each other, which ours do not need.
         *("--without-gossip", "--without-mingle", "--disable-prefetch"),
     )
 

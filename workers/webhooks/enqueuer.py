@@ -1,4 +1,4 @@
-"""Tells Celery which leads wait: off the request path, many leads a message, never retried."""
+"""Enqueues leads for scoring: off the request path, many leads per message, without retries."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ PAUSE_S = 1.0  # after a failure
 
 
 class Enqueuer:
-    """A thread of its own. The first lead after a quiet moment goes at once; under load a message leaves at most every
+    """Enqueues in its own thread. The first lead after a pause is sent at once; under load, one message leaves every
     `linger_s`, because a worker manages a few hundred messages a second whatever they carry.
     """
 
@@ -34,7 +34,7 @@ class Enqueuer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Sends what is held, and ends."""
+        """Sends what is held, and ends the thread."""
         self._stopped = True
         self._wake.set()
         self._thread.join(timeout=5)

@@ -1,7 +1,7 @@
 """Group commit: requests that arrive together share one transaction, and one fsync.
 
 Requests wait in a queue with two bounds. One writer takes all that wait, saves them in one transaction and answers
-each. While it saves, the next group gathers; so a request alone waits for nobody, and a burst makes large groups.
+each. While it saves, the next group gathers; so a single request waits for nobody, and a burst makes large groups.
 """
 
 import asyncio
@@ -79,9 +79,9 @@ class Intake:
         self._thread.shutdown()
 
     async def submit(self, changes: Sequence[LeadChange], size: int) -> None:
-        """Returns when the changes are durable. Raises QueueFull, TryAgain (PostgreSQL away) or GiveUp (bad values).
+        """Waits until the changes are durable. Raises QueueFull, TryAgain (PostgreSQL away) or GiveUp (bad values).
 
-        Also TryAgain where that is not known in time. They may be saved all the same: sent again they change nothing.
+        Also raises TryAgain if that is not known in time; the changes may be saved all the same; a repeat is harmless.
         """
         if len(self._waiting) >= self._queue_requests or self._waiting_bytes + size > self._queue_bytes:
             raise QueueFull("more webhooks wait than are held in memory; send it again")
@@ -97,7 +97,7 @@ class Intake:
             raise TryAgain("PostgreSQL does not answer in time; send it again", after_s=ANSWERS_AGAIN_S) from None
 
     def _forget(self, request: PendingWebhook) -> None:
-        """What still waits has been answered, and will be sent again; the oldest stand first."""
+        """Removes a request that was answered while it waited; its vendor will send it again."""
         with suppress(ValueError):
             self._waiting.remove(request)
             self._waiting_bytes -= request.size
@@ -113,7 +113,7 @@ class Intake:
                 await asyncio.sleep(max(0.0, self._pace_s - (time.monotonic() - began)))
 
     def _take(self) -> list[PendingWebhook]:
-        """Requests with about as many changes as a group may have; those of one request stay together."""
+        """Takes requests with about as many changes as a group may have; those of one request stay together."""
         group: list[PendingWebhook] = []
         changes = 0
         while self._waiting and changes < self._group_size:
@@ -154,7 +154,7 @@ class Intake:
         return [None] * len(group)
 
     def _save_parts(self, request: PendingWebhook, received_at: datetime) -> Exception | None:
-        """Saves what can be of one request; it is accepted if anything was, since it would be the same sent again."""
+        """Saves what is possible of one request; it is accepted if anything was, as a repeat would change nothing."""
         middle = len(request.changes) // 2
         halves = [replace(request, changes=part) for part in (request.changes[:middle], request.changes[middle:])]
         answers = [answer for half in halves for answer in self._save_or_bisect([half], received_at)]

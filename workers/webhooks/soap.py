@@ -1,4 +1,4 @@
-"""Answers to Salesforce: it takes a notification for delivered on `Ack` true alone, and sends it again otherwise."""
+"""Answers to Salesforce, which repeats a notification until it gets `Ack` true."""
 
 from xml.sax.saxutils import escape
 
