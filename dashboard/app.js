@@ -24,7 +24,7 @@ const TOPICS = ['leads'];
 const OVERSEER_TOPICS = ['leads', 'runs', 'metrics'];
 
 const leads = new Leads();
-// A run moves more leads than are in sight, so the list is read anew when it ends.
+// A run moves more leads than are in sight, so the list is read again when it ends.
 const runs = new Runs((run) => run.leads_changed > 0 && leads.renew());
 const alarms = new Alarms();
 const feed = signal(null);
@@ -89,7 +89,7 @@ addEventListener('popstate', () => {
   if (token.peek() && openId.peek() !== (leads.open.peek()?.lead.id ?? null)) openAddressed();
 });
 effect(() => {
-  // Whoever goes to another part of the page leaves the panel.
+  // Going to another part of the page closes the panel.
   if (openId.value === null) untracked(() => leads.hide());
 });
 watchNetwork(() => feed.peek()?.hurry());
@@ -122,7 +122,7 @@ effect(() => {
   leads.narrow();
   scrollTo({ top: 0, behavior: 'instant' });
   clearTimeout(reading);
-  // A page of leads for each letter typed would be read for nobody.
+  // One request for each letter typed would be wasted.
   reading = setTimeout(() => token.peek() && leads.read().catch(() => null), typing ? SETTLED_MS : 0);
 });
 const again = new Backoff();

@@ -1,8 +1,8 @@
-"""What went wrong, told as what the caller can do about it."""
+"""The errors of the project, named after what the caller can do about them."""
 
 
 class Service6Error(Exception):
-    """Every error that the project raises on purpose; its text is fit to show, and holds no lead's values."""
+    """Base of every error that the project raises on purpose; its text may be shown, and holds no lead's values."""
 
 
 class TryAgain(Service6Error):
@@ -14,11 +14,11 @@ class TryAgain(Service6Error):
 
 
 class Disturbed(TryAgain):
-    """Another transaction was in the way; the same again may work at once."""
+    """Another transaction was in the way; a repeat may work at once."""
 
 
 class ConnectionLost(TryAgain):
-    """A connection ended in the middle; the same again, on a new one, may work at once."""
+    """A connection ended in the middle; a repeat on a new one may work at once."""
 
 
 class GiveUp(Service6Error):
@@ -30,7 +30,7 @@ class NotFound(GiveUp):
 
 
 class Conflict(GiveUp):
-    """It does not fit how things are now."""
+    """The request does not fit the current state."""
 
 
 class Malformed(GiveUp):
@@ -46,4 +46,4 @@ class Refused(Service6Error):
 
 
 class Misconfigured(Service6Error):
-    """A setting is missing or wrong; the text says which, and how to mend it."""
+    """A setting is missing or wrong; the text says which, and how to correct it."""

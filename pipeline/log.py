@@ -1,4 +1,4 @@
-"""Structured logging: one JSON object a line, never a lead's values."""
+"""Structured logging: one JSON object per line, never a lead's values."""
 
 import sys
 import traceback
@@ -6,10 +6,10 @@ from logging.config import dictConfig
 
 from pipeline.errors import Service6Error
 
-# Whoever else is at work tells warnings and errors: libraries tell of every step. One training of a model was 98 %
+# All other loggers write warnings and errors only, because libraries log every step. The log of one training was 98 %
 # InterpretML's, and Celery's two lines a task cost a third of its speed.
 OWN_LOGGERS = ("__main__", "benchmarks", "cli", "commands", "pipeline", "tasks", "workers")
-# A worker is ready; it has its broker, or has it again.
+# They say that a worker is ready, and that it has reached its broker, or reached it again.
 LIFECYCLE_LOGGERS = ("celery.apps.worker", "celery.worker.consumer.connection")
 
 FRAMES = 12  # of a traceback that are kept
@@ -37,7 +37,7 @@ def configure(process: str, level: str = "INFO") -> None:
 
 
 def trace(error: Exception) -> str:
-    """What kind of error, and where; without its text, which may quote a lead's value."""
+    """The type of an error and its traceback, without its text, which may quote a lead's value."""
     frames = traceback.format_list(traceback.extract_tb(error.__traceback__)[-FRAMES:])
     return f"{type(error).__name__}\n{''.join(frames)}"
 

@@ -1,7 +1,7 @@
-"""The files through which processes share their figures, as prometheus_client's multiprocess mode writes them.
+"""Merges the files of prometheus_client's multiprocess mode, through which processes share their metrics.
 
-Each process has a file a kind. Those of dead processes are merged into one, so that their number is bounded and no
-count is lost, whenever a merger is killed: a plan is written first, and whoever comes next completes it.
+Each process has one file per kind. Those of dead processes are merged into one, so that their number is bounded and no
+count is lost if a merge is killed: a plan is written first, and the next process completes it.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ NEWEST = "gauge_mostrecent"
 LIVE = "gauge_live"
 NAME = re.compile(rf"(?P<kind>{'|'.join(SUMMED)}|gauge_[a-z]+)_(?P<host>.+)-(?P<pid>\d+)\.db")
 
-# Of each key its value and when it was written.
+# The value of each key, and when it was written.
 Figures = dict[str, tuple[float, float]]
 
 
@@ -32,27 +32,27 @@ def host() -> str:
 
 @contextmanager
 def whole(directory: Path) -> Iterator[list[Path]]:
-    """The files, of which none is merged meanwhile and no dead process of this host is left."""
-    with _alone(directory):
+    """Yields the files under the lock, after those of this host's dead processes were merged."""
+    with _locked(directory):
         _merge_the_dead(directory)
         # A process that has just made its file has not written its length yet.
         yield [file for file in sorted(directory.glob("*.db")) if file.stat().st_size]
 
 
 def merge_the_dead(directory: Path) -> None:
-    """Another host knows its own dead."""
-    with _alone(directory):
+    """Merges the files of this host's dead processes; every host does so for its own."""
+    with _locked(directory):
         _merge_the_dead(directory)
 
 
 def complete(directory: Path) -> None:
-    """What a killed merger left; before a process opens a file that may have been a dead one's of its number."""
-    with _alone(directory):
+    """Completes a merge that was killed; called before a process opens a file that a dead process may have left."""
+    with _locked(directory):
         pass
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def _locked(directory: Path) -> Iterator[None]:
     descriptor = os.open(directory / "merging.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -78,7 +78,7 @@ def _merge_the_dead(directory: Path) -> None:
 
 
 def _plan(directory: Path, dead: Mapping[str, Sequence[Path]]) -> Path:
-    """What is to take the place of which files; nothing counts until it is written, and everything from then on."""
+    """Writes the plan of a merge: which new files replace which. The merge is decided once the plan is written."""
     renamed, merged = {}, []
     for kind, files in dead.items():
         before = directory / f"{kind}_{host()}-{MERGED}.db"
@@ -94,7 +94,7 @@ def _plan(directory: Path, dead: Mapping[str, Sequence[Path]]) -> Path:
 
 
 def _carry_out(plan: Path) -> None:
-    """May be done again after it was done in part."""
+    """Carries out a plan; may be repeated after it was carried out in part."""
     steps = json.loads(plan.read_text())
     for unfinished, merged in steps["renamed"].items():
         if (plan.parent / unfinished).exists():

@@ -1,7 +1,7 @@
-"""Every metric's name in one place.
+"""Defines every metric, in one place.
 
 Processes share their figures through files (`PROMETHEUS_MULTIPROC_DIR`, set before Python starts), so that
-one scrape of the API tells of all of them.
+one scrape of the API returns all of them.
 """
 
 import os
@@ -18,7 +18,7 @@ TASK_SECONDS = (*SECONDS, 60, 300, 1800)
 
 
 class Metrics:
-    """Make one per process: names are registered once."""
+    """All metrics; make one per process, because names are registered once."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         if registry is None:
@@ -94,12 +94,12 @@ class Metrics:
 
     @staticmethod
     def _newest(registry: CollectorRegistry, name: str, about: str) -> Gauge:
-        """Whichever process looked last."""
+        """A gauge whose value is that of the process that set it last."""
         return Gauge(f"service6_{name}", about, registry=registry, multiprocess_mode="mostrecent")
 
 
 def _share() -> None:
-    """Names this process in the shared directory: containers that share one count their processes alike."""
+    """Names this process's files by host, because containers that share the directory have the same process ids."""
     if values.ValueClass is values.MutexValue:
         return  # there is no such directory
     name = metric_files.host()
@@ -108,6 +108,6 @@ def _share() -> None:
         return f"{name}-{os.getpid()}"
 
     metric_files.complete(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
-    # A container that starts anew is the same host and process as before, and has no socket open.
+    # A container that restarts has the same host and process id as before, and no socket open.
     mark_process_dead(identity())  # type: ignore[no-untyped-call]
     values.ValueClass = values.MultiProcessValue(identity)  # type: ignore[no-untyped-call]

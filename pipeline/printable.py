@@ -1,4 +1,4 @@
-"""Text from outside as a terminal may show it.
+"""Makes text from outside safe to show on a terminal.
 
 An id, a stage or an owner is whatever a CRM sent. Raw control characters in it could colour, clear or retitle the
 terminal, write to the clipboard, or fake a line; bidirectional overrides and invisible characters make a text look like
@@ -16,20 +16,20 @@ SEPARATORS = ("Zl", "Zp")  # that some terminals break a line at
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    """The text with every character that is no glyph as its escape: `\\x1b`, `\\u202e`; those of `keep` stay."""
+    """The text with every unprintable character as its escape (`\\x1b`, `\\u202e`), except those of `keep`."""
     if text.isascii() and text.isprintable():
         return text
-    return BEYOND_PLAIN.sub(lambda found: _shown(found[0], keep, _escape), text)
+    return BEYOND_PLAIN.sub(lambda match: _shown(match[0], keep, _escape), text)
 
 
 def printable_lines(lines: Iterable[str]) -> str:
-    """Lines for people, in which no value makes a line of its own."""
+    """Joins lines for people; no value can begin a new line."""
     return "\n".join(map(printable, lines))
 
 
 def printable_json(document: str) -> str:
-    """The same for a JSON document, by JSON's own escapes: it stays the same document."""
-    return BEYOND_PLAIN.sub(lambda found: _shown(found[0], "\n", _json_escape), document)
+    """A JSON document with unprintable characters as JSON's own escapes, so that it stays the same document."""
+    return BEYOND_PLAIN.sub(lambda match: _shown(match[0], "\n", _json_escape), document)
 
 
 def _shown(character: str, keep: str, escape: Callable[[str], str]) -> str:

@@ -1,4 +1,4 @@
-"""Who asks, and what they may see."""
+"""Roles and claims: who calls, and what they may see."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -21,22 +21,22 @@ class Role(StrEnum):
 
     @property
     def is_machine(self) -> bool:
-        """Prometheus and its like, which live on without a person: they read how the system is, and no lead."""
+        """Whether it is a machine's role, as of Prometheus, which reads the state of the system and no lead."""
         return self is Role.MONITOR
 
     @property
     def sees_attributes(self) -> bool:
-        """A viewer learns scores and reasons, not what the lead told us."""
+        """Whether the role sees attributes; a viewer sees scores and reasons only."""
         return self not in (Role.VIEWER, Role.MONITOR)
 
     @property
     def sees_operations(self) -> bool:
-        """Runs, models and alarms: their words hold attributes and other people's leads."""
+        """Whether the role sees runs, models and alarms, which name attributes and other owners' leads."""
         return self in (Role.ADMIN, Role.EXECUTIVE)
 
     @property
     def sees_metrics(self) -> bool:
-        """Their totals are of everybody's leads."""
+        """Whether the role sees metrics, whose totals include everybody's leads."""
         return self.sees_operations or self.is_machine
 
     @property
@@ -45,14 +45,14 @@ class Role(StrEnum):
 
 
 def _printable(name: str) -> str:
-    """It stands in logs, in the audit and on terminals: nothing in it may steer them, or hide."""
+    """Requires printable characters, because names appear in logs, in the audit log and on terminals."""
     if not name.isprintable():
         raise ValueError("holds characters that cannot be printed")
     return name
 
 
 class Claims(Frozen):
-    """What an access token says of its bearer; `owners` are those whose leads an agent sees."""
+    """The claims of an access token; `owners` are those whose leads an agent sees."""
 
     sub: Annotated[str, Field(min_length=1, max_length=NAME_LIMIT), AfterValidator(_printable)]
     role: Role

@@ -1,4 +1,4 @@
-"""Something that a person should look at: raised once, cleared when it is over."""
+"""Alarms: conditions that a person should look at, raised once and cleared when they are over."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -55,7 +55,7 @@ class ScoreHistory(Frozen):
 
 
 class TimelineDelivery(Frozen):
-    """What one delivery told of a lead that was new."""
+    """What one delivery added to a lead."""
 
     at: datetime = Field(description="when it happened at the vendor")
     received_at: datetime
@@ -68,7 +68,7 @@ class TimelineDelivery(Frozen):
 
 
 class LeadTimeline(Frozen):
-    """The newest first. `received_at` is when the lead was first heard of."""
+    """The deliveries of a lead, the newest first. `received_at`: when the lead was first received."""
 
     deliveries: tuple[TimelineDelivery, ...]
     received_at: datetime
@@ -79,7 +79,7 @@ class WhatIfInputs(Frozen):
 
 
 class Choices(Frozen):
-    """What the leads that the reader sees can be filtered by: the most frequent first."""
+    """The values that the reader's leads can be filtered by, the most frequent first."""
 
     sources: tuple[str, ...]
     owners: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a model learned from, as far as one must know it later: where it ended, and how its features were spread."""
+"""What must be kept of a model's training data: where it ended, and how its features were distributed."""
 
 from datetime import datetime
 

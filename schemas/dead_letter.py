@@ -1,4 +1,4 @@
-"""Work whose last attempt failed, and what became of it."""
+"""Dead letters: work whose last attempt failed, and what became of it."""
 
 from datetime import datetime
 from typing import Literal
@@ -20,7 +20,7 @@ class DeadLetter(Frozen):
 
 
 class DeadLetterPage(Frozen):
-    """The newest first."""
+    """Dead letters, the newest first."""
 
     letters: tuple[DeadLetter, ...]
     total: int
@@ -28,7 +28,7 @@ class DeadLetterPage(Frozen):
 
 
 class DeadLetterResolution(Frozen):
-    """What became of a letter. `settled`: nothing was owed any more, because a newer change had reopened the lead."""
+    """What became of a dead letter. `settled`: nothing was left to do, because a newer change had reopened the lead."""
 
     id: str
     outcome: Literal["enqueued", "settled", "discarded"]

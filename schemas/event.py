@@ -1,4 +1,4 @@
-"""What travels from the outbox through the stream to the dashboards (see the relay's protocol)."""
+"""The events that go from the outbox through the stream to the dashboards (see the relay's protocol)."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ EVENT_VERSION = 1
 
 
 class EventKind(StrEnum):
-    """What the outbox and the stream carry. Dashboards receive `slice` as `run` and `rescored`, and no `outcome`."""
+    """The kinds of the outbox and the stream. Dashboards receive `slice` as `run` and `rescored`, and no `outcome`."""
 
     SCORE = "score"
     RUN = "run"
@@ -58,7 +58,7 @@ class LeadRemoved(ChangeEvent):
 
 
 class RescoredLead(Frozen):
-    """What a run changed of a lead; the reason is fetched by whoever shows it."""
+    """What a run changed of a lead; a page that shows the reason fetches it."""
 
     id: str
     score: float
@@ -67,7 +67,7 @@ class RescoredLead(Frozen):
 
 
 class LeadRescored(ChangeEvent):
-    """A run changed a score: told of the leads that a reader watches."""
+    """A run changed a score; sent for the leads that a reader watches."""
 
     kind: Literal["rescored"] = "rescored"
     body: RescoredLead

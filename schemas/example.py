@@ -1,4 +1,4 @@
-"""What is learned from: a lead as it was early, and how it ended."""
+"""Training examples: a lead as it was early, and its outcome."""
 
 from collections.abc import Sequence
 from datetime import datetime

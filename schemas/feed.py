@@ -15,7 +15,7 @@ WATCHED = 1000  # leads that one socket may watch
 
 
 class CloseCode(IntEnum):
-    """After FORBIDDEN a client must not come again by itself; after all others it may, with backoff."""
+    """Why the relay closes a socket. After FORBIDDEN a client must not reconnect; otherwise it may, with backoff."""
 
     TOO_BIG = 1009
     RESTART = 1012
@@ -58,9 +58,9 @@ class Subscribe(Frozen):
 
 
 class Watch(Frozen):
-    """The leads that are looked at: what a run changes is told of these alone, since it may change a million.
+    """The leads that are looked at: what a run changes is sent for these only, since it may change a million.
 
-    Replaces the list before. What runs changed of them lately is told at once.
+    Replaces the list before. What runs changed of them recently is sent at once.
     """
 
     t: Literal["watch"]
@@ -68,7 +68,7 @@ class Watch(Frozen):
 
 
 class Ping(Frozen):
-    """Answered with a heartbeat."""
+    """Asks for a heartbeat."""
 
     t: Literal["ping"]
 

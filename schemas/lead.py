@@ -1,4 +1,4 @@
-"""The lead as we know it, and a change to it as any vendor may send it."""
+"""Leads, and changes to them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,14 +15,14 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
-OPEN = "open"  # told in place of an outcome: it is taken back
+OPEN = "open"  # sent in place of an outcome: it is taken back
 
 
 class LeadChange(NamedTuple):
-    """What one delivery says of one lead. A tuple, because intake makes thousands a second.
+    """What one delivery says about one lead. A tuple, because intake makes thousands a second.
 
-    `attributes` hold no personal data; that is in `contacts` alone. A missing key is no deletion. `forgets`: the vendor
-    was asked to erase the person, and all that was known of it until then goes.
+    `attributes` hold no personal data; that is in `contacts` only. A missing key is no deletion. `forgets`: the vendor
+    was asked to erase the person, and all that was known about the person until then is deleted.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""Learned models as the API tells of them: which there are, what they say, and how right they were."""
+"""Learned models in the API: which there are, what they say, and how right they were."""
 
 from datetime import datetime
 from typing import Literal
@@ -55,7 +55,7 @@ class FeatureDrift(Frozen):
 
 
 class Drift(Frozen):
-    """Leads of late against those that the model learned from; the feature that moved most comes first."""
+    """Recent leads against those that the model learned from; the feature that moved most comes first."""
 
     leads: int
     since: datetime

@@ -1,4 +1,4 @@
-"""What is known of a model version: what it was trained on, how good it is, and whether to trust it."""
+"""The card of a model version: what it was trained on, how good it is, and whether to trust it."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +21,7 @@ class LeftOut(Frozen):
 
 
 class Leak(Frozen):
-    """An attribute that tells the outcome alone, so that it must have been written after it."""
+    """An attribute that reveals the outcome by itself, so that it must have been written after it."""
 
     attribute: str
     roc_auc: float
@@ -46,7 +46,7 @@ class Bucket(Frozen):
 
 
 class LiftPoint(Frozen):
-    """Of the leads with the best scores, the `share`: how much more often they were won than all."""
+    """How much more often than all leads the `share` with the best scores was won."""
 
     share: float
     lift: float = Field(description="as a multiple of the share of all tested leads")

@@ -1,4 +1,4 @@
-"""Moments as others give them, in UTC: PostgreSQL refuses offsets of 16 hours and more, which ISO 8601 allows."""
+"""Converts moments to UTC: PostgreSQL refuses offsets of 16 hours and more, which ISO 8601 allows."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,7 +10,7 @@ LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def in_utc(value: datetime) -> datetime:
-    """Raises ValueError for the first and last hours of all, which UTC does not have."""
+    """The moment in UTC. Raises ValueError if its year would be before 1 or after 9999."""
     try:
         return value.astimezone(UTC)
     except OverflowError:
@@ -24,7 +24,7 @@ def nearest_in_utc(value: datetime) -> datetime:
         return EARLIEST if value.year == EARLIEST.year else LATEST
 
 
-# As a client of ours asks for it, and can mend it.
+# As a client of ours sends it, who can correct it.
 Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
-# As a vendor tells it: its lead is worth more than the hour.
+# As a vendor sends it: the lead matters more than the exact hour.
 VendorMoment = Annotated[AwareDatetime, AfterValidator(nearest_in_utc)]

@@ -1,10 +1,10 @@
-"""What is owed outward: a lead's newest score to whoever is told of it."""
+"""A score that is due at a target."""
 
 from typing import NamedTuple
 
 
 class WriteBack(NamedTuple):
-    """`score` is rounded as it is sent; `body` the whole event, for a receiver of webhooks. No personal data."""
+    """A lead's newest score for a target, rounded as it is sent; `body`: the event for a webhook. No personal data."""
 
     lead_id: int
     external_id: str

@@ -1,4 +1,4 @@
-"""A rescoring run: which leads are scored anew, by which model, and how far it has come."""
+"""Rescoring runs: which leads are scored again, by which model, and how far a run has come."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -38,7 +38,7 @@ class AttributeComparison(Frozen):
 
 
 class LeadFilter(Frozen):
-    """Leads that meet all of these; what is empty says nothing."""
+    """Leads that meet all of these conditions; empty ones do not count."""
 
     sources: Words = ()
     tiers: tuple[Tier, ...] = ()
@@ -50,7 +50,7 @@ class LeadFilter(Frozen):
     where: Annotated[tuple[AttributeComparison, ...], Field(max_length=20)] = ()
 
     def may_share_leads_with(self, other: "LeadFilter") -> bool:
-        """False only where the two name different words of one kind; a run itself moves leads from tier to tier."""
+        """False only if the two name different sources or owners; tiers do not count, because a run changes them."""
         kinds = ((self.sources, other.sources), (self.owners, other.owners))
         return all(not ours or not theirs or set(ours) & set(theirs) for ours, theirs in kinds)
 
@@ -88,7 +88,7 @@ class Run(Frozen):
 
 
 class RunPage(Frozen):
-    """The newest first."""
+    """Runs, the newest first."""
 
     runs: tuple[Run, ...]
 

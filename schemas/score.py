@@ -1,4 +1,4 @@
-"""The score of a lead, and what each part of it says."""
+"""The score of a lead, and its parts."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -61,7 +61,7 @@ class TermMove(Frozen):
 
 
 class WhatIfInput(Frozen):
-    """One thing about a lead that the model looks at, and between which values it may be tried."""
+    """One feature of a lead that the model reads, and the values that can be tried."""
 
     attribute: str = Field(description="the name to send as an attribute to score-lead")
     label: str

@@ -1,4 +1,4 @@
-"""The scorecard as it is written in the configuration: points per range or word of an attribute."""
+"""The scorecard in the configuration: points per range or word of an attribute."""
 
 from typing import Annotated, Literal, Self
 

@@ -28,6 +28,6 @@ class TermShape(Frozen):
     """`points` and `doubts` by row of the axis; of two, row of the first × rows of the second + row of the second."""
 
     axes: tuple[ShapeAxis, ...]
-    points: tuple[float, ...] = Field(description="by which this alone moves the score of an average lead")
+    points: tuple[float, ...] = Field(description="by which only this term moves the score of an average lead")
     doubts: tuple[float, ...] = Field(description="± points within which nine of ten models of other leads would agree")
     importance: float = Field(description="what it gives or takes on average, in logits")

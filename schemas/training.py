@@ -1,4 +1,4 @@
-"""A training that somebody asked for: why, how far it is, and what came of it."""
+"""Requested trainings: why, how far they are, and their result."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -28,14 +28,14 @@ class TrainingReason(StrEnum):
 
 
 class TrainingOptions(Frozen):
-    """`without`: attributes to leave out; `trusted`: those that are kept though they tell the outcome alone."""
+    """`without`: attributes to leave out; `trusted`: those that are kept although they reveal the outcome."""
 
     without: Attributes = ()
     trusted: Attributes = ()
 
 
 class Contest(Frozen):
-    """A candidate against the champion, on the newest leads, of which neither has learned. Losses are log losses."""
+    """A candidate against the champion, on the newest leads, from which neither has learned. Losses are log losses."""
 
     against: str | None = Field(description="the version that was in charge; null: the scorecard")
     leads: int = Field(description="that both were asked about")
@@ -48,7 +48,7 @@ class Contest(Frozen):
 
 
 class Training(Frozen):
-    """The first of two that are asked for while none has begun does for both."""
+    """A training. A second request while one waits joins it."""
 
     id: str
     state: TrainingState
@@ -65,6 +65,6 @@ class Training(Frozen):
 
 
 class TrainingPage(Frozen):
-    """The newest first."""
+    """Trainings, the newest first."""
 
     trainings: tuple[Training, ...]

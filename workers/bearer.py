@@ -1,4 +1,4 @@
-"""`Authorization: Bearer <token>`, where no framework reads it for us."""
+"""Reads `Authorization: Bearer <token>` where no framework does."""
 
 from collections.abc import Mapping
 

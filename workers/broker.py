@@ -1,6 +1,6 @@
-"""What beat and Flower start with: `celery -A workers.broker beat|flower`.
+"""The Celery application of beat and Flower: `celery -A workers.broker beat|flower`.
 
-They send and look on. Whatever scores stays out of their memory: they know tasks by name.
+They only send and watch, so they know tasks by name and do not load what scores.
 """
 
 from celery.signals import setup_logging

@@ -1,4 +1,4 @@
-"""Services for one command."""
+"""The services of one command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ def _send(settings: Settings, call: TaskCall) -> bool:
 
 @contextmanager
 def command_services(settings: Settings) -> Iterator[Services]:
-    """Closed at its end; nobody scrapes its metrics."""
+    """Services that are closed at the end of the context, with metrics that nobody scrapes."""
     services = Services(settings, Metrics(CollectorRegistry()), send=partial(_send, settings))
     try:
         yield services

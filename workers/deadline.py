@@ -1,4 +1,4 @@
-"""A process that is asked to end does so in time, whatever server it waits for: nothing is lost when it is killed.
+"""Ends a process in time after a stop signal, even if it waits for a server: nothing is lost when it is killed.
 
 A server that hangs (stopped, not dead) holds whoever waits for its answer, sometimes in C, where no handler runs.
 """
@@ -15,24 +15,24 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def end_within(seconds: float) -> None:
-    """From the main thread: the time runs from the first signal on for which Python has a handler.
+    """Starts the watch, from the main thread; the time runs from the first signal that Python handles.
 
-    Not for a process that forks, whose children would tell of their own signals.
+    Not for a process that forks, because its children would report their signals here.
     """
-    bell, rope = os.pipe()
-    os.set_blocking(rope, False)
-    signal.set_wakeup_fd(rope, warn_on_full_buffer=False)
+    wakeup_read, wakeup_write = os.pipe()
+    os.set_blocking(wakeup_write, False)
+    signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
 
     def wait() -> None:
         while True:
-            if os.read(bell, 1)[0] in STOP_SIGNALS:
+            if os.read(wakeup_read, 1)[0] in STOP_SIGNALS:
                 begin(seconds)
 
     threading.Thread(target=wait, name="deadline", daemon=True).start()
 
 
 def begin(seconds: float, last: Callable[[], None] = lambda: None) -> None:
-    """The process ends within that time, and does this last; it has no say any more."""
+    """Ends the process after that time, whatever it does; calls `last` before."""
 
     def end() -> None:
         try:

@@ -1,4 +1,4 @@
-"""The processes' figures as Prometheus reads them."""
+"""The metrics of all processes in Prometheus's text format."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from pipeline import metric_files
 
 
 class Figures(Collector):
-    """What these files hold, added up."""
+    """The metrics in these files, added up."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = [str(file) for file in files]
@@ -22,7 +22,7 @@ class Figures(Collector):
 
 
 def exposition(metrics_dir: Path | None) -> bytes:
-    """Of all processes that share the directory; of this one alone if there is none."""
+    """The metrics of all processes that share the directory, or of this process only if there is none."""
     if metrics_dir is None:
         return bytes(generate_latest(REGISTRY))
     with metric_files.whole(metrics_dir) as files:

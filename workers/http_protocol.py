@@ -1,6 +1,6 @@
-"""uvicorn's HTTP with bounds on what a client may send, in time and in bytes, before the application hears of it.
+"""uvicorn's HTTP protocol with bounds on what a client may send, in time and bytes, before the application sees it.
 
-Bytes are counted before the parser puts them together: it joins the parts of a header, or of an address, anew with
+Bytes are counted before the parser joins them: it joins the parts of a header, or of an address, again with
 each part, which takes 31 s for a header of 64 MiB.
 """
 
@@ -15,11 +15,11 @@ from workers.api.errors import HeadTooLarge, UrlTooLong, problem
 from workers.request_limits import Client, RequestLimits
 
 PIPELINED = 16  # requests that may wait on one connection behind the one that is being answered
-LINGER_S = 1.0  # how long what a refused client still sends is thrown away, so that it can read the answer
+LINGER_S = 1.0  # how long input of a refused client is discarded, so that it can read the answer
 
 
 class Held:
-    """Bytes of one request, and who sent them; `cycle` is uvicorn's, that answers it."""
+    """The bytes held for one request, and its client; `cycle` is uvicorn's, which answers it."""
 
     __slots__ = ("client", "cycle", "size")
 
@@ -41,7 +41,7 @@ def bounded_protocol(settings: ApiSettings) -> type[HttpToolsProtocol]:
 
 
 class BoundedRequests(HttpToolsProtocol):
-    """Refuses what is too large: 414, 431, 429 for one address, 503 for all together."""
+    """Refuses what is too large: with 414, 431, 429 for one address, 503 for all together."""
 
     _limits: RequestLimits
     _settings: ApiSettings
@@ -49,8 +49,8 @@ class BoundedRequests(HttpToolsProtocol):
     _connected = False
     _refused = False
     _head: Held  # of a request whose head is not whole
-    _parsed = 0  # how often the parser has told of something whole
-    _loose = 0  # bytes since
+    _parsed = 0  # how often the parser has reported a complete part
+    _loose = 0  # bytes received since then
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -71,7 +71,7 @@ class BoundedRequests(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
-        """Gives the parser no more at once than it may join without telling of anything."""
+        """Passes the parser no more at once than it may join before it reports a part."""
         while data and not self._refused and not self.transport.is_closing():
             room = self._settings.head_limit - self._loose
             part, data = (data, b"") if len(data) <= room else (data[:room], data[room:])
@@ -128,7 +128,7 @@ class BoundedRequests(HttpToolsProtocol):
         self._loose = 0
 
     def _await_more(self, size: int) -> None:
-        """A head, what stands between chunks, or a trailer: of that nothing must become long."""
+        """Bounds a head, a trailer, or what stands between chunks, while the parser waits for more."""
         self._loose += size
         self._head.size += size
         refusal: Service6Error | None = self._limits.hold(self._client, size)
@@ -163,16 +163,16 @@ class BoundedRequests(HttpToolsProtocol):
         self.loop.call_later(linger_s, self.transport.close)
 
     def _leave(self) -> None:
-        """The connection has ended, or is somebody else's to bound."""
+        """Stops counting: the connection has ended, or another protocol bounds it."""
         if self._connected:
             self._connected = False
             self._limits.disconnect(self._client)
             self._let_go()
 
     def _let_go(self) -> None:
-        """The application gives up on what is not answered yet, and what it still says is not sent.
+        """Ends all requests that are not answered yet; what the application still sends is dropped.
 
-        uvicorn itself tells only the newest of several requests that wait on one connection.
+        uvicorn itself notifies only the newest of several requests that wait on one connection.
         """
         for held in (self._head, *self._requests):
             self._release(held)
@@ -188,7 +188,7 @@ class BoundedRequests(HttpToolsProtocol):
 
 
 class RequestDeadline(BoundedRequests):
-    """A request must come in whole, head and body, within a time.
+    """Closes a connection whose request, head and body, is not complete in time.
 
     uvicorn itself waits for ever: a few clients that send a byte a minute would hold every connection.
     """
@@ -202,11 +202,11 @@ class RequestDeadline(BoundedRequests):
         self._timer = self.loop.call_later(self._settings.request_s, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._rest()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
-        self._rest()  # from here on the relay has its own deadlines
+        self._stop_timer()  # from here on the relay has its own deadlines
         super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
@@ -218,7 +218,7 @@ class RequestDeadline(BoundedRequests):
         super().on_message_complete()
 
     def _look(self) -> None:
-        """One timer a connection, set anew when it goes off: one a request would cost webhooks their speed."""
+        """Checks the deadline; one timer per connection, because one per request would slow webhooks down."""
         now = self.loop.time()
         since = now if self._since is None else self._since
         if now - since >= self._settings.request_s:
@@ -226,6 +226,6 @@ class RequestDeadline(BoundedRequests):
         else:
             self._timer = self.loop.call_at(since + self._settings.request_s, self._look)
 
-    def _rest(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

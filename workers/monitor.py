@@ -1,7 +1,7 @@
-"""Flower, as `celery -A workers.monitor flower`: it answers to its own names only, and wants its password everywhere.
+"""Flower with stricter access (`celery -A workers.monitor flower`): only its own names, and always a password.
 
-Flower itself asks for no password at `/metrics`, and answers whatever name a browser was made to believe is this
-machine's (DNS rebinding).
+Flower itself requires no password at `/metrics`, and answers to any name that a browser was tricked into resolving to
+this machine (DNS rebinding).
 """
 
 from ipaddress import ip_address
@@ -38,15 +38,15 @@ class PrivateMetrics(Metrics):  # type: ignore[misc]
 class GuardedFlower(Flower):  # type: ignore[misc]
     names = OWN_NAMES
 
-    def find_handler(self, request: HTTPServerRequest, **more: Any) -> Any:
+    def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:
         if not self.answers_to(request.host_name):
             return self.get_handler_delegate(request, Misdirected)
         if request.path.rstrip("/").endswith("/metrics"):
             return self.get_handler_delegate(request, PrivateMetrics)
-        return super().find_handler(request, **more)
+        return super().find_handler(request, **options)
 
     def answers_to(self, name: str) -> bool:
-        """An address needs no look-up, which could lead here from anybody's name."""
+        """Whether Flower answers to the name: an IP address, or one of its names."""
         try:
             ip_address(name.strip("[]"))
         except ValueError:

@@ -1,7 +1,7 @@
-"""Carries saved changes from the outbox to the stream: `python -m workers.publisher`.
+"""Publishes changes from the outbox to the stream: `python -m workers.publisher`.
 
-One process leads, any number stand by. It may die anywhere: a row is discarded only after it was appended, and readers
-take a doubled entry for what it is, because it has the same `rev`.
+One process leads, any number stand by. It may die at any point: a row is deleted only after it was appended, and
+readers recognise a doubled entry by its `rev`.
 """
 
 import logging
@@ -34,7 +34,7 @@ from schemas.event import EVENT_VERSION
 from workers import deadline
 
 SCORE = "score"
-DECIDED = "outcome"  # for those who learn; no dashboard is told
+DECIDED = "outcome"  # for learning; dashboards do not receive it
 # Their transactions wait for the disk. Others may not, and what dashboards have seen must not be lost with a server.
 DURABLE = frozenset({SCORE, DECIDED, "alarm"})
 STANDBY_S = 1.0  # how often a standby tries for the lead
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 
 class Publisher:
-    """`connections` must hold one connection only: the lead belongs to it and is lost with it."""
+    """Publishes while it leads. `connections` must hold one connection: the leadership is a lock of it."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Publisher:
         self._published_at = 0.0
 
     def run(self) -> None:
-        """Leads or stands by until the process ends."""
+        """Publishes or stands by until the process ends."""
         backoff_s = FIRST_BACKOFF_S
         while True:
             try:
@@ -82,7 +82,7 @@ class Publisher:
                 backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
 
     def publish(self) -> int:
-        """Appends one batch of the oldest rows and discards them; returns how many there were."""
+        """Appends one batch of the oldest rows and deletes them; returns how many there were."""
         with statements(self._connections) as db:
             rows = outbox.oldest(db, self._settings.batch)
             if any(row.kind not in DURABLE for row in rows):
@@ -125,7 +125,7 @@ class Publisher:
             if self.publish() == self._settings.batch:
                 continue
             hints.wait(self._settings.poll_ms / 1000)
-            # A lone change is published at once; in a stream of them each batch gathers what a linger brings.
+            # A single change is published at once; under load each batch gathers what comes in during the linger.
             lingered_s = time.monotonic() - self._published_at
             time.sleep(max(0.0, self._settings.linger_ms / 1000 - lingered_s))
             hints.forget()
@@ -143,7 +143,7 @@ def _entries(rows: Iterable[OutboxRow]) -> Iterator[StreamEntry]:
 def entry(row: OutboxRow) -> StreamEntry:
     """The row as schemas.event.Event and schemas.event.Routing; GiveUp if it is none.
 
-    Of a kind that a newer version writes the body is passed on as it is: relays of that version know what it means.
+    The body of a kind from a newer version is passed on unchanged: relays of that version understand it.
     """
     at = row.at.astimezone(UTC)
     try:
@@ -156,7 +156,7 @@ def entry(row: OutboxRow) -> StreamEntry:
 
 
 def _body(row: OutboxRow, at: datetime) -> object:
-    """With what only the guarded write knew."""
+    """The event's body, completed with what only the guarded write knew."""
     body = orjson.loads(row.body)
     if row.kind == SCORE:
         body["previous_score"] = row.previous_score
@@ -187,7 +187,13 @@ def main() -> None:
     with redis_client.connect(settings.redis_url) as client:
         feed = ChangeStream(client, settings.stream.key, settings.stream.length)
         Publisher(
-            connections, feed, OutcomeStream(client), settings.publisher, Metrics(), heartbeat, settings.told
+            connections,
+            feed,
+            OutcomeStream(client),
+            settings.publisher,
+            Metrics(),
+            heartbeat,
+            settings.targets_by_source,
         ).run()
 
 

@@ -1,4 +1,4 @@
-"""Whether this process can take webhooks now: what a load balancer must know, whoever asks and however often."""
+"""Checks whether this process can take webhooks now, for load balancers, at little cost per call."""
 
 import asyncio
 import time
@@ -18,9 +18,9 @@ from schemas.api import HealthCheck
 
 T = TypeVar("T")
 
-KEPT_S = 1.0  # an answer is good for so long, so that probes cost little
-BAD_KEPT_S = 0.25  # one that is not good is looked at again sooner
-ANSWER_S = 3.0  # a server that hangs is told as down after this time
+KEPT_S = 1.0  # how long a good answer is reused, so that probes cost little
+BAD_KEPT_S = 0.25  # the same for a bad one
+ANSWER_S = 3.0  # a server that hangs is reported as down after this time
 FAILED_S = 10.0  # a webhook that could not be saved counts for so long, unless a later one could
 
 PROBE_KEY = "service6:probe"
@@ -38,7 +38,7 @@ class Readiness:
     """PostgreSQL answers and takes writes, Redis answers and takes writes; each probe is one for all who wait for it.
 
     PostgreSQL takes writes if it is neither a standby nor read-only, if a file can be written beside its data, and if
-    the last webhook that was to be saved could be, or that was a while ago. The last tells of what no probe foresees
+    the last webhook could be saved, or its failure was a while ago. The last shows what no probe foresees
     (a missing right, a full disk for the log); since a load balancer then sends no more webhooks, it is forgotten
     after `FAILED_S`, and the next webhooks tell whether it is over.
 
@@ -58,7 +58,7 @@ class Readiness:
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Around what saves webhooks: notes whether PostgreSQL took them."""
+        """Wraps the saving of webhooks, and records whether PostgreSQL took them."""
         try:
             yield
         except Disturbed:
@@ -117,15 +117,15 @@ class Readiness:
         db.execute(LITTLE_MEMORY)
         return db.execute(SPILL).scalar_one()
 
-    def _twice(self, ask: Callable[[Session], T]) -> T:
-        """The connection may have died long ago; a new one tells whether PostgreSQL is away."""
+    def _twice(self, query: Callable[[Session], T]) -> T:
+        """Runs the query, once more on a new connection if it fails: the old one may have died long ago."""
         try:
             with transaction(self._engine) as db:
-                return ask(db)
+                return query(db)
         except TryAgain:
             self._engine.dispose()
             with transaction(self._engine) as db:
-                return ask(db)
+                return query(db)
 
     def _redis_takes_writes(self) -> tuple[bool, str]:
         try:

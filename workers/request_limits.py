@@ -1,4 +1,4 @@
-"""What clients may make this process hold before anyone knows them: bytes of unanswered requests, and connections."""
+"""Limits what unauthenticated clients may make this process hold: bytes of requests, and connections."""
 
 import ipaddress
 from functools import lru_cache
@@ -13,14 +13,14 @@ ADDRESSES_KEPT = 4096  # of which we know without computing whether they are pro
 
 
 class Client(NamedTuple):
-    """`address` is what is counted by; no bound by address holds for a trusted proxy, which speaks for many."""
+    """A client, counted by `address`; bounds per address do not apply to a trusted proxy."""
 
     address: str
     trusted: bool
 
 
 class RequestLimits:
-    """Counts by client address; one a process.
+    """Counts by client address; one object per process.
 
     Requests of a trusted proxy that name their client in `X-Forwarded-For` are counted as that client's.
     """
@@ -61,7 +61,7 @@ class RequestLimits:
         _subtract(self._held, client.address, size)
 
     def named_by(self, proxy: Client, forwarded: str) -> Client:
-        """Whom a trusted proxy speaks for: the last in its header who is no such proxy, or else the proxy itself."""
+        """The client that a trusted proxy names: the last in its header that is no such proxy, or the proxy itself."""
         for host in reversed(forwarded.split(",")):
             try:
                 client = self._client(host.strip())
@@ -85,8 +85,8 @@ class RequestLimits:
 
 
 def _subtract(counts: dict[str, int], address: str, number: int) -> None:
-    left = counts[address] - number
-    if left:
-        counts[address] = left
+    remaining = counts[address] - number
+    if remaining:
+        counts[address] = remaining
     else:
         del counts[address]

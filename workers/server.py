@@ -1,4 +1,4 @@
-"""What uvicorn is told, whichever of our applications it serves: bounds on clients, and headers on every answer."""
+"""uvicorn's options for all our applications: bounds on clients, and headers on every answer."""
 
 import resource
 from typing import Any
@@ -21,7 +21,7 @@ SPARE_FILES = 200  # besides the clients' connections: those to the servers, log
 
 
 def allow_connections(settings: Settings) -> None:
-    """Each connection is an open file, of which a process mostly may have 1,024 unless it asks for more."""
+    """Raises the limit of open files, usually 1,024, because each connection is one."""
     wanted = settings.relay.sockets + settings.api.connections + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:

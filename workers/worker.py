@@ -1,4 +1,4 @@
-"""What a Celery worker starts with: `celery -A workers.worker worker`."""
+"""The Celery application of a worker: `celery -A workers.worker worker`."""
 
 import logging
 import time
@@ -39,13 +39,13 @@ def _configure_logging(**_: object) -> None:
 
 @worker_process_init.connect
 def _start_child(**_: object) -> None:
-    """Connections open when they are first used, which is after the fork: processes must not share them."""
+    """Serves tasks in a child; connections open on first use, after the fork, because processes must not share them."""
     tasks_app.serve(_services)
 
 
 @task_failure.connect
 def _note_death(sender: Any, exception: BaseException, args: Any, **_: object) -> None:
-    """In the parent: which leads a process held that died, since it cannot tell itself."""
+    """Notes, in the parent, the leads of a child that died."""
     if sender.name == SCORE_LEADS and isinstance(exception, (WorkerLostError, TimeLimitExceeded)):
         with suppress(redis.RedisError), redis.Redis.from_url(_settings.redis_url, socket_timeout=1) as connection:
             lost_batches.note(connection, args[0])
@@ -53,12 +53,12 @@ def _note_death(sender: Any, exception: BaseException, args: Any, **_: object) -
 
 @worker_shutting_down.connect
 def _end_in_time(**_: object) -> None:
-    """Where Redis hangs, Celery waits for each of its answers in turn."""
+    """Bounds the shutdown, because Celery waits for each answer of a Redis that hangs."""
     deadline.begin(_settings.workers.stop_s, deadline.kill_children)
 
 
 class Marker:
-    """Leaves the worker's mark with its heartbeat, but less often."""
+    """Marks in Redis that the worker lives, with its heartbeats but less often."""
 
     def __init__(self) -> None:
         self._marked_at = -worker_heartbeat.EVERY_S
@@ -76,7 +76,7 @@ class Marker:
 
 
 class Merger:
-    """Merges the figures of children that have died, whether or not somebody asks for them."""
+    """Merges the metrics of dead children, whether or not somebody scrapes them."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

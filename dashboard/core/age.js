@@ -2,7 +2,7 @@ import { everyQuarterMinute } from './clock.js';
 import { age, moment } from './format.js';
 import { html } from './html.js';
 
-/** A moment in full costs a hundred times what an age costs, and is wanted by those who point at it. */
+/** Formatting a full moment costs a hundred times as much as an age, so it is done only when someone points at it. */
 const tellInFull = ({ currentTarget }) => (currentTarget.title = moment(currentTarget.dateTime));
 
 /** @param {{at: string}} props an ISO moment */

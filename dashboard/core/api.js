@@ -29,7 +29,8 @@ export function leadPage({ tiers, source, owner, stage, since, text }, { limit, 
 }
 
 /** These leads as they are, of which at most 500. @param {string[]} ids */
-export const leadsOf = (ids) => get(`/leads?${new URLSearchParams([['limit', '500'], ...ids.map((id) => ['id', id])])}`);
+export const leadsOf = (ids) =>
+  get(`/leads?${new URLSearchParams([['limit', '500'], ...ids.map((id) => ['id', id])])}`);
 
 /** Leads whose id begins like this, for the palette. */
 export const leadsNamed = (text) => get(`/leads?${new URLSearchParams({ q: text, limit: '8' })}`);
@@ -48,8 +49,8 @@ export const attempt = (id, attributes) => post('/ai/score-lead', { lead_id: id,
 export const runs = () => get('/rescore-runs?limit=50');
 export const beginRun = (asked) => write('/rescore-runs', asked);
 export const previewRun = (asked) => post('/rescore-runs/preview', asked, LONG_MS);
-/** @param {string} id @param {'pause' | 'resume' | 'cancel' | 'retry'} deed */
-export const steerRun = (id, deed) => write(`/rescore-runs/${encodeURIComponent(id)}/${deed}`);
+/** @param {string} id @param {'pause' | 'resume' | 'cancel' | 'retry'} action */
+export const runAction = (id, action) => write(`/rescore-runs/${encodeURIComponent(id)}/${action}`);
 
 export const models = () => get('/models');
 export const modelDetail = (version) => get(`/models/${encodeURIComponent(version)}`);
@@ -59,17 +60,19 @@ export const trainings = () => get('/trainings');
 export const train = () => write('/trainings', {});
 
 const get = (path) => call(path, {});
-const post = (path, body, patience) => call(path, { method: 'POST', body: body && JSON.stringify(body) }, patience);
+const post = (path, body, timeoutMs) => call(path, { method: 'POST', body: body && JSON.stringify(body) }, timeoutMs);
 
 /** As `post`, with a key: where no answer came, the same again does nothing twice. */
-const write = (path, body) => call(path, { method: 'POST', body: body && JSON.stringify(body), headers: { 'Idempotency-Key': key() } });
+const write = (path, body) =>
+  call(path, { method: 'POST', body: body && JSON.stringify(body), headers: { 'Idempotency-Key': key() } });
 
 // Not randomUUID, which browsers keep from pages that come without TLS.
-const key = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+const key = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
-async function call(path, request, patience = TIMEOUT_MS) {
+async function call(path, request, timeoutMs = TIMEOUT_MS) {
   const used = token.value;
-  const answer = await ask(path, used, request, patience);
+  const answer = await ask(path, used, request, timeoutMs);
   if (answer.ok) return answer.json();
   const said = await answer.json().catch(() => null);
   const problem = new Problem(answer.status, said?.detail ?? `The server answered ${answer.status}.`);
@@ -78,12 +81,13 @@ async function call(path, request, patience = TIMEOUT_MS) {
   throw problem;
 }
 
-async function ask(path, bearer, request, patience) {
+async function ask(path, bearer, request, timeoutMs) {
   const headers = { ...request.headers, Authorization: `Bearer ${bearer}`, Accept: 'application/json' };
   if (request.body) headers['Content-Type'] = 'application/json';
   try {
-    return await fetch(ROOT + path, { ...request, headers, signal: AbortSignal.timeout(patience), cache: 'no-store' });
+    return await fetch(ROOT + path, { ...request, headers, signal: AbortSignal.timeout(timeoutMs), cache: 'no-store' });
   } catch (error) {
-    throw new Problem(0, error.name === 'TimeoutError' ? 'The server is slow to answer.' : 'The server cannot be reached.');
+    const slow = error.name === 'TimeoutError';
+    throw new Problem(0, slow ? 'The server is slow to answer.' : 'The server cannot be reached.');
   }
 }

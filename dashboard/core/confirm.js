@@ -9,7 +9,10 @@ export function Confirm({ label, question, yes, strong, onYes }) {
   useEffect(() => {
     if (asking) first.current.focus();
   }, [asking]);
-  if (!asking) return html`<button type="button" class=${strong ? 'strong' : ''} onClick=${() => setAsking(true)}>${label}</button>`;
+  if (!asking) {
+    const ask = () => setAsking(true);
+    return html`<button type="button" class=${strong ? 'strong' : ''} onClick=${ask}>${label}</button>`;
+  }
   const leave = (event) => {
     if (event.key !== 'Escape') return;
     event.preventDefault();

@@ -6,7 +6,7 @@ const online = signal(true);
 
 /**
  * @param {import('./feed.js').Feed} feed
- * @returns two signals: `state` is connecting | live | reconnecting | stale | offline; `since` is when the relay was last
+ * @returns two signals: `state` is connecting | live | reconnecting | stale | offline; `since`, when the relay was last
  *   known to be current, in ms since the epoch, or null
  */
 export function connectionOf(feed) {
@@ -14,7 +14,7 @@ export function connectionOf(feed) {
     if (!online.value) return 'offline';
     if (feed.heardAt.value === null) return 'connecting';
     // Silence outweighs an open socket, and also a socket that is being opened again.
-    if (everySecond.value - feed.heardAt.value > feed.patienceMs.value) return 'stale';
+    if (everySecond.value - feed.heardAt.value > feed.allowedSilenceMs.value) return 'stale';
     if (feed.awaySince.value !== null) return 'stale';
     return feed.subscribed.value ? 'live' : 'reconnecting';
   });

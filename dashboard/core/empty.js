@@ -3,7 +3,7 @@ import { admin, role } from './session.js';
 import { isContact, lookAtAll, narrowed, view } from './view.js';
 import { Command } from './command.js';
 
-/** No row to show: says why, and what to do next. */
+/** Shown where the list has no row: why, and what to do next. */
 export function Empty() {
   return narrowed.value ? html`<${Nothing} />` : html`<${Beginning} />`;
 }

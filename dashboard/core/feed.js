@@ -29,7 +29,7 @@ export class Feed {
   /** When the relay was last heard, in ms since the epoch; null before the first time. */
   heardAt = signal(null);
   /** How long silence may last before what is shown counts as stale. */
-  patienceMs = signal(SILENT_HEARTBEATS * 20_000);
+  allowedSilenceMs = signal(SILENT_HEARTBEATS * 20_000);
   /** Since when the relay itself has been cut off from the changes; null while it is not. */
   awaySince = signal(null);
 
@@ -71,11 +71,11 @@ export class Feed {
     else if (this.subscribed.peek()) this.#ask();
   }
 
-  /** What runs change is told of these leads alone. @param {string[]} ids */
+  /** The relay sends what runs change for these leads only. @param {string[]} ids */
   watch(ids) {
     if (ids.length === this.#watched.length && ids.every((id, n) => id === this.#watched[n])) return;
     this.#watched = ids;
-    // Whoever scrolls passes by more leads than they look at.
+    // A reader who scrolls passes more leads than they look at.
     clearTimeout(this.#telling);
     this.#telling = setTimeout(() => {
       if (this.subscribed.peek()) this.#send({ t: 'watch', leads: this.#watched });
@@ -109,7 +109,7 @@ export class Feed {
   }
 
   async #ready({ heartbeat_s: heartbeat }) {
-    this.patienceMs.value = heartbeat * 1000 * SILENT_HEARTBEATS;
+    this.allowedSilenceMs.value = heartbeat * 1000 * SILENT_HEARTBEATS;
     if (!this.#position && !(await this.#snapshot())) return;
     const { topics } = this.#reader;
     this.#send({ t: 'subscribe', topics, leads: null, watch: this.#watched, position: this.#position });
@@ -159,14 +159,14 @@ export class Feed {
     if (!this.#socket) return;
     const now = Date.now();
     const silentMs = now - Math.max(this.heardAt.value ?? 0, this.#openedAt);
-    const patience = this.subscribed.value ? this.patienceMs.value : OPENING_MS;
+    const allowedMs = this.subscribed.value ? this.allowedSilenceMs.value : OPENING_MS;
     // A half-open socket is never closed by the other side: leave it and open another.
-    if (silentMs > patience || (this.#askedAt !== null && now - this.#askedAt > ANSWER_MS)) this.#wait(0);
+    if (silentMs > allowedMs || (this.#askedAt !== null && now - this.#askedAt > ANSWER_MS)) this.#wait(0);
     else if (this.subscribed.value && silentMs > this.#quietMs) this.#ask();
   }
 
   get #quietMs() {
-    return (this.patienceMs.value / SILENT_HEARTBEATS) * QUIET_HEARTBEATS;
+    return (this.allowedSilenceMs.value / SILENT_HEARTBEATS) * QUIET_HEARTBEATS;
   }
 
   /** Asks the relay for a heartbeat, which tells a quiet time from a socket that has died. */

@@ -25,10 +25,18 @@ export function Help() {
   return html`<${DialogFrame} label="Keyboard and signs" kind="help">
     <h2>Keyboard</h2>
     <dl class="keys">
-      ${KEYS.map(([keys, text]) => html`<div key=${text}><dt>${keys.map((key) => html`<kbd key=${key}>${key}</kbd> `)}</dt><dd>${text}</dd></div>`)}
+      ${KEYS.map(
+        ([keys, text]) => html`<div key=${text}>
+          <dt>${keys.map((key) => html`<kbd key=${key}>${key}</kbd> `)}</dt><dd>${text}</dd>
+        </div>`,
+      )}
     </dl>
     <h2>Tiers</h2>
-    <dl class="keys">${Object.entries(TIERS).map(([tier, text]) => html`<div key=${tier}><dt><${Tier} tier=${tier} /></dt><dd>${text}</dd></div>`)}</dl>
+    <dl class="keys">
+      ${Object.entries(TIERS).map(
+        ([tier, text]) => html`<div key=${tier}><dt><${Tier} tier=${tier} /></dt><dd>${text}</dd></div>`,
+      )}
+    </dl>
     <button type="button" class="strong" onClick=${() => (dialog.value = null)}>Close</button>
   </${DialogFrame}>`;
 }

@@ -89,7 +89,7 @@ function arrive({ state }) {
 /** The filters stay as they are: they belong to the list, not to an entry. @param {Layers | undefined} here */
 function show(here) {
   batch(() => {
-    if (!here) fromAddress(); // a link whose fragment alone was another
+    if (!here) fromAddress(); // a link that differed only in its fragment
     else [place.value, openModel.value, openId.value] = [here.place, here.model, here.lead];
     dialog.value = here?.dialog ?? null;
   });

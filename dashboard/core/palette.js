@@ -36,10 +36,15 @@ export function Palette({ leads }) {
     setChosen(0);
   };
   return html`<${DialogFrame} label="Commands" kind="palette">
-    <input class="palette-field" type="text" role="combobox" aria-label="Command or lead id" placeholder="Type a command or a lead id" autocomplete="off" spellcheck=${false} maxlength="200" autofocus
-      aria-expanded="true" aria-controls="palette-list" aria-activedescendant=${entries[at] && `palette-${at}`} value=${text} onInput=${type} onKeyDown=${press} />
+    <input class="palette-field" type="text" role="combobox" aria-label="Command or lead id"
+      placeholder="Type a command or a lead id" autocomplete="off" spellcheck=${false} maxlength="200" autofocus
+      aria-expanded="true" aria-controls="palette-list" aria-activedescendant=${entries[at] && `palette-${at}`}
+      value=${text} onInput=${type} onKeyDown=${press} />
     <ul class="palette-list" id="palette-list" role="listbox" aria-label="Commands and leads">
-      ${entries.map((entry, n) => html`<${Entry} key=${entry.key} entry=${entry} n=${n} chosen=${n === at} onRun=${() => run(entry)} />`)}
+      ${entries.map(
+        (entry, n) =>
+          html`<${Entry} key=${entry.key} entry=${entry} n=${n} chosen=${n === at} onRun=${() => run(entry)} />`,
+      )}
     </ul>
     ${entries.length === 0 && html`<p class="palette-none muted">No command and no lead begins like that.</p>`}
   </${DialogFrame}>`;
@@ -50,7 +55,8 @@ function Entry({ entry, n, chosen, onRun }) {
   useEffect(() => {
     if (chosen) element.current.scrollIntoView({ block: 'nearest' });
   }, [chosen]);
-  return html`<li id=${`palette-${n}`} class="palette-entry" role="option" aria-selected=${String(chosen)} ref=${element} onClick=${onRun}>${entry.line}</li>`;
+  return html`<li id=${`palette-${n}`} class="palette-entry" role="option" aria-selected=${String(chosen)}
+    ref=${element} onClick=${onRun}>${entry.line}</li>`;
 }
 
 const commandEntry = ({ name, keys, run }) => ({
@@ -62,7 +68,9 @@ const commandEntry = ({ name, keys, run }) => ({
 const leadEntry = (leads, lead) => ({
   key: lead.id,
   run: () => leads.show(lead.id).catch((problem) => say(problem.message)),
-  line: html`<${Tier} tier=${lead.score.tier} /><span>${lead.external_id} <span class="muted">${lead.source}</span></span><b>${tenths(lead.score.score)}</b>`,
+  line: html`<${Tier} tier=${lead.score.tier} />
+    <span>${lead.external_id} <span class="muted">${lead.source}</span></span>
+    <b>${tenths(lead.score.score)}</b>`,
 });
 
 function useLeads(text) {
@@ -71,7 +79,9 @@ function useLeads(text) {
     let current = true;
     const asked = text.trim();
     if (!asked || isContact(asked)) return setFound([]);
-    const timer = setTimeout(() => leadsNamed(asked).then(({ leads }) => current && setFound(leads), () => current && setFound([])), SETTLED_MS);
+    const show = (leads) => current && setFound(leads);
+    const look = () => leadsNamed(asked).then(({ leads }) => show(leads), () => show([]));
+    const timer = setTimeout(look, SETTLED_MS);
     return () => {
       current = false;
       clearTimeout(timer);

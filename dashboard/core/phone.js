@@ -1,8 +1,15 @@
 /** What the server takes for a telephone number: `looks_personal` in pipeline/security/privacy.py; a test asks both. */
 
-// Letters by \p{L}, because \w and \b here know those of English alone, unlike Python's.
-const WITHIN =
-  /\+\d[\d ()./-]{6,}\d|(?<![\p{L}\d_.-])\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?![\p{L}\d_])|(?<=[\p{L}_] )0\d{2,5}[ /-]?\d{4,9}\b|(?<=[\p{L}_] )\d{10,11}\b/gu;
+// Letters by \p{L}, because \w and \b here know only the English ones, unlike Python's.
+const WITHIN = new RegExp(
+  [
+    String.raw`\+\d[\d ()./\-]{6,}\d`,
+    String.raw`(?<![\p{L}\d_.\-])\(?\d{3}\)?[ .\-]{1,2}\d{3}[ .\-]\d{4}(?![\p{L}\d_])`,
+    String.raw`(?<=[\p{L}_] )0\d{2,5}[ \/\-]?\d{4,9}\b`,
+    String.raw`(?<=[\p{L}_] )\d{10,11}\b`,
+  ].join('|'),
+  'gu',
+);
 const ALONE = /^\s*\(?\d{2,4}\)?(?:[ ./-]\(?\d{2,5}\)?){2,5}\s*$/;
 const DATE = /^\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}/;
 const FEWEST_DIGITS = 7;

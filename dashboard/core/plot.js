@@ -6,15 +6,15 @@ import UPlot from '../vendor/uplot.js';
 
 const STYLES = new URL('../vendor/uplot.css', import.meta.url).href;
 
-/** @typedef {{line: string, grid: string, words: string, font: string}} Paint the page's colours, as they come to here */
+/** @typedef {{line: string, grid: string, words: string, font: string}} Paint the page's colours at this element */
 
 /**
- * A chart, as wide as its place and in the page's colours, whatever they change to. For the eye alone; a table stands
+ * A chart, as wide as its place and in the page's colours, whatever they change to. For the eye only; a table stands
  * beside it.
  *
  * @param {object} props
  * @param {number} props.height in pixels
- * @param {number[][]} props.data as uPlot takes it; drawn anew when it is another
+ * @param {number[][]} props.data as uPlot takes it; drawn again when it is another
  * @param {(paint: Paint) => object} props.options of uPlot, but for its size
  */
 export function Plot({ height, data, options }) {
@@ -24,15 +24,15 @@ export function Plot({ height, data, options }) {
     const system = matchMedia('(prefers-color-scheme: dark)');
     const { current: room } = host;
     let drawing = draw(room, height, data, options);
-    const anew = () => {
+    const redraw = () => {
       drawing.destroy();
       drawing = draw(room, height, data, options);
     };
     const sizes = new ResizeObserver(() => drawing.setSize({ width: room.clientWidth, height }));
     sizes.observe(room);
-    system.addEventListener('change', anew);
+    system.addEventListener('change', redraw);
     return () => {
-      system.removeEventListener('change', anew);
+      system.removeEventListener('change', redraw);
       sizes.disconnect();
       drawing.destroy();
     };
@@ -55,6 +55,7 @@ function draw(host, height, data, options) {
   // The canvas cannot read the styles' variables, so it is told the colours that they come to here.
   const { color, borderTopColor, outlineColor, fontFamily } = getComputedStyle(host);
   const paint = { line: color, grid: borderTopColor, words: outlineColor, font: fontFamily };
-  const common = { width: host.clientWidth, height, legend: { show: false }, cursor: { show: false }, padding: [8, 18, 0, 0] };
+  const hidden = { legend: { show: false }, cursor: { show: false } };
+  const common = { width: host.clientWidth, height, ...hidden, padding: [8, 18, 0, 0] };
   return new UPlot({ ...common, ...options(paint) }, data, host);
 }

@@ -25,8 +25,10 @@ export function Status({ leads, connection }) {
       <span>${WORDS[state]}</span> <${Since} state=${state} since=${connection.value.since} />
     </p>
     <${AsOf} leads=${leads} state=${state} since=${connection.value.since} />
-    <button type="button" class="quiet" title=${paused ? 'Resume (p)' : 'Pause (p)'} onClick=${() => togglePause(leads)}>
-      <${Icon} name=${paused ? 'play' : 'pause'} /><span class="unseen">${paused ? 'Resume' : 'Pause'} live changes</span>
+    <button type="button" class="quiet" title=${paused ? 'Resume (p)' : 'Pause (p)'}
+      onClick=${() => togglePause(leads)}>
+      <${Icon} name=${paused ? 'play' : 'pause'} />
+      <span class="unseen">${paused ? 'Resume' : 'Pause'} live changes</span>
       ${paused && html`<${Waiting} leads=${leads} />`}
     </button>
   </div>`;

@@ -3,7 +3,7 @@
 const MOST_KEYS = 5000;
 
 export class Arrivals {
-  /** True if more came than is kept: then the list is read anew. */
+  /** True if more came than is kept: then the list is read again. */
   missed = false;
 
   #byKey = new Map();

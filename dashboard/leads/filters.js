@@ -30,7 +30,8 @@ function Tiers() {
   const { tiers } = view.value;
   return html`<div class="tiers" role="group" aria-label="Show tiers">
     ${TIERS.map(
-      (tier) => html`<button key=${tier} type="button" class="filter" aria-pressed=${String(tiers.includes(tier))} onClick=${() => toggleTier(tier)}>
+      (tier) => html`<button key=${tier} type="button" class="filter" aria-pressed=${String(tiers.includes(tier))}
+        onClick=${() => toggleTier(tier)}>
         <${Tier} tier=${tier} />
       </button>`,
     )}
@@ -47,18 +48,23 @@ function Words({ shown }) {
   }, [asked, shown]);
   return html`<div class="words" data-shown=${shown} onPointerEnter=${ask} onFocusIn=${ask}>
     ${WORDS.map(
-      ({ name, plural, label, any }) => html`<${Choice} key=${name} name=${name} label=${label} any=${any} value=${looked[name]} texts=${texts(known?.[plural], looked[name])} />`,
+      ({ name, plural, label, any }) => html`<${Choice} key=${name} name=${name} label=${label} any=${any}
+        value=${looked[name]} texts=${texts(known?.[plural], looked[name])} />`,
     )}
     <${Choice} name="since" label="Changed" any="Changed any time" value=${looked.since} texts=${SINCE} />
   </div>`;
 }
 
 /** What can be chosen, and what is chosen even where nobody has it any more. */
-const texts = (words, chosen) => Object.fromEntries([...(words ?? []), ...(chosen ? [chosen] : [])].map((word) => [word, word]));
+const texts = (words, chosen) =>
+  Object.fromEntries([...(words ?? []), ...(chosen ? [chosen] : [])].map((word) => [word, word]));
 
 function Choice({ name, label, any, value, texts }) {
-  return html`<select class="choice" aria-label=${label} data-set=${Boolean(value)} value=${value} onChange=${(event) => look({ [name]: event.currentTarget.value })}>
+  return html`<select class="choice" aria-label=${label} data-set=${Boolean(value)} value=${value}
+    onChange=${(event) => look({ [name]: event.currentTarget.value })}>
     <option value="">${any}</option>
-    ${Object.entries(texts).map(([word, text]) => html`<option key=${word} value=${word} selected=${word === value}>${text}</option>`)}
+    ${Object.entries(texts).map(
+      ([word, text]) => html`<option key=${word} value=${word} selected=${word === value}>${text}</option>`,
+    )}
   </select>`;
 }

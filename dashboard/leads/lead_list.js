@@ -28,10 +28,13 @@ function useFocusThatFollows() {
   });
 }
 
-/** The ids to draw, each with its index: those in sight, the rest of the window, and the one that has the focus, which must not vanish under the reader. */
+/**
+ * The ids to draw, each with its index: those in sight, the rest of the window, and the one that has the focus, which
+ * must not vanish under the reader.
+ */
 function drawn(frame, ids, focused) {
   const last = Math.min(frame.last, ids.length);
-  // At the list's end as many as elsewhere, so that no element is thrown away there and built again when the list grows.
+  // At the list's end as many as elsewhere, so that no element is thrown away and built again when the list grows.
   const first = Math.max(0, Math.min(frame.first, last - (frame.last - frame.first)));
   const wanted = new Map();
   for (let index = Math.max(first, frame.top); index < last; index++) wanted.set(ids[index], index);
@@ -62,7 +65,7 @@ export function LeadList({ leads, frame, watch }) {
   const body = useRef(null);
   const ids = leads.order.value;
   const indexOf = (id) => leads.indexOf(id);
-  frame.version.value; // drawn anew when it rises
+  frame.version.value; // drawn again when it rises
   const rows = useRows(leads, frame);
   frame.follow(ids, indexOf);
   useFocusThatFollows();
@@ -80,10 +83,14 @@ export function LeadList({ leads, frame, watch }) {
   const focused = focusedLead();
   const wanted = drawn(frame, ids, focused ? indexOf(focused) : -1);
   useEffect(() => watch(leads.look([...wanted.keys()], frame.last)));
-  return html`<div class="leads" role="table" aria-label="Leads by score" aria-rowcount=${(leads.total.value ?? ids.length) + 1} onPointerMove=${hold} onPointerDown=${hold} onFocusIn=${hold}>
+  return html`<div class="leads" role="table" aria-label="Leads by score"
+    aria-rowcount=${(leads.total.value ?? ids.length) + 1} onPointerMove=${hold} onPointerDown=${hold}
+    onFocusIn=${hold}>
     <div role="rowgroup">
       <div class="lead-headings" role="row" aria-rowindex="1">
-        ${Object.entries(HEADINGS).map(([name, text]) => html`<span key=${name} role="columnheader" class=${`lead-${name}`}>${text}</span>`)}
+        ${Object.entries(HEADINGS).map(
+          ([name, text]) => html`<span key=${name} role="columnheader" class=${`lead-${name}`}>${text}</span>`,
+        )}
       </div>
     </div>
     <div class="lead-rows" role="rowgroup" ref=${body} style=${{ height: `${frame.offset(ids.length)}px` }}>

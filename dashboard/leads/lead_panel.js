@@ -36,7 +36,7 @@ function Verdict({ lead, live }) {
     <p class="verdict-why">${score.explanation}</p>`;
 }
 
-/** What is read of the lead, anew with every score of it; `stale` parts stay until the newer ones are there. */
+/** What is read about the lead, again with each new score; `stale` parts stay until the newer ones are there. */
 function Details({ lead }) {
   const { id, score } = lead;
   const { value: detail, why } = useRead(() => leadDetail(id), [id, score.rev]);

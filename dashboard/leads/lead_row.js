@@ -12,7 +12,7 @@ const FADE_MS = 1600;
 /** A script's animation, because one of CSS would start again whenever the row moves to another place. */
 function highlight(element) {
   if (matchMedia('(prefers-reduced-motion: reduce)').matches) return null;
-  // Opacity alone fades without painting the row anew in every frame.
+  // Only opacity fades without painting the row again in every frame.
   return element.animate({ opacity: [1, 0] }, { duration: FADE_MS, easing: 'ease-out', pseudoElement: '::before' });
 }
 
@@ -43,14 +43,17 @@ export function LeadRow({ leads, row, open, index, top }) {
   const { id, score } = lead;
   useHighlight(element, row.value);
   // Its parts are called, not made components of their own: of forty rows at once they would be half of the work.
-  return html`<div role="row" class="lead" ref=${element} data-lead=${id} data-open=${open} aria-rowindex=${index + 2} style=${{ transform: `translateY(${top}px)` }}>
+  return html`<div role="row" class="lead" ref=${element} data-lead=${id} data-open=${open}
+    aria-rowindex=${index + 2} style=${{ transform: `translateY(${top}px)` }}>
     <div role="cell" class="lead-tier">${Tier({ tier: score.tier })}</div>
     <div role="cell" class="lead-score">
       <span class="lead-points">${tenths(score.score)}</span>
       ${Delta({ score: score.score, before: lead.previous_score, live })}
     </div>
     <div role="cell" class="lead-reason">
-      <button type="button" class="lead-name" aria-expanded=${String(open)} onClick=${() => leads.show(id)}>${lead.external_id}</button>
+      <button type="button" class="lead-name" aria-expanded=${String(open)} onClick=${() => leads.show(id)}>
+        ${lead.external_id}
+      </button>
       <span class="lead-why">${score.explanation}</span>
     </div>
     <div role="cell" class="lead-stage">${Stage({ lead })}</div>

@@ -79,7 +79,7 @@ export class Leads {
     return this.partial.peek() ? this.order.peek().indexOf(id) : this.#ranking.indexOf(id);
   }
 
-  /** Another view is looked at: until it is read, no row is shown that it does not show. */
+  /** Switches to another view: until it is read, only rows that belong to it are shown. */
   narrow() {
     batch(() => {
       this.total.value = null;
@@ -87,12 +87,12 @@ export class Leads {
     });
   }
 
-  /** Reads page one anew. @returns {Promise<object | null>} where in the feed it was read; throws api.Problem */
+  /** Reads page one again. @returns {Promise<object | null>} where in the feed it was read; throws api.Problem */
   async read() {
     return (await this.#fetch(null, FIRST_PAGE)).position;
   }
 
-  /** As `read`, because the feed begins anew: of a paused list nothing moves before it is resumed. */
+  /** As `read`, because the feed starts over: a paused list does not move before it is resumed. */
   async snapshot() {
     // As many as were there, within what one answer holds: nobody wants to be thrown back to the top.
     const wanted = Math.min(LARGEST_PAGE, Math.max(FIRST_PAGE, this.order.peek().length));
@@ -127,7 +127,7 @@ export class Leads {
   }
 
   /**
-   * Reads anew what is held, down to where the reader is: a run moves more leads than it tells of. What the feed
+   * Reads again what is held, down to where the reader is: a run moves more leads than its events name. What the feed
    * brought meanwhile stays.
    */
   async renew() {
@@ -142,7 +142,7 @@ export class Leads {
     const page = await this.#held(reading).catch((problem) => void (refused = REFUSALS.includes(problem.status)));
     this.#renewing = false;
     this.#schedule();
-    if (begun !== this.#begun) return; // all was read anew meanwhile
+    if (begun !== this.#begun) return; // all was read again meanwhile
     if (this.pausedAt.peek() !== null) this.#arrivals.missed = true;
     else if (page && reading === this.#reading && !this.partial.peek()) batch(() => this.#renewed(page));
     else if (!refused) this.#renewSoon(); // what the API does not take now it takes no later
@@ -266,7 +266,7 @@ export class Leads {
     this.#append(page);
   }
 
-  /** Of a lead that has changed since the page was read what is held is newer. */
+  /** What is held is newer for a lead that has changed since the page was read. */
   #renewed(page) {
     const held = this.#rows;
     this.#rows = new Map();

@@ -1,10 +1,10 @@
-/** What a run tells of a lead is its score alone; why is read for those that are looked at. */
+/** A run's events carry only the score of a lead; its factors are read for the leads that are looked at. */
 import { leadsOf } from '../core/api.js';
 
 const PACE_MS = 1000; // read at most so often
 const MOST_IDS = 500; // that one answer holds
 
-/** @param {object} lead a ScoredLead @param {object} event kind `rescored` @returns {object} the lead with that score */
+/** @param {object} lead a ScoredLead @param {object} event of kind `rescored` @returns {object} the lead with it */
 export function rescored(lead, { rev, at, body }) {
   const score = { ...lead.score, score: body.score, tier: body.tier, rev, updated_at: at };
   delete score.factors; // they add up to the score before

@@ -9,8 +9,8 @@
 const MOST_A_FRAME = 24; // elements filled at once: what is in sight on most screens
 
 /**
- * Which element shows which lead. One whose lead scrolls out of sight shows a lead that scrolls in: to fill an element
- * anew costs a fraction of what it costs to throw it away and build another.
+ * Which element shows which lead. One whose lead scrolls out of sight shows a lead that scrolls in: filling an element
+ * again costs a fraction of throwing it away and building another.
  */
 export class RowSlots {
   /** True where more was wanted than one frame should hold: it is to be asked again in the next. */
@@ -23,7 +23,7 @@ export class RowSlots {
   /**
    * @param {Map<string, number>} wanted the ids to show, each with its index; the most urgent first
    * @param {object} how
-   * @param {boolean} how.sorted true to have them stand in the order of their indices, as Tab and screen readers need it;
+   * @param {boolean} how.sorted true to have them in the order of their indices, as Tab and screen readers need it;
    *   while somebody scrolls nobody needs it
    * @param {string | undefined} how.focused whose element has the focus: it never shows another lead
    */

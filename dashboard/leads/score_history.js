@@ -20,14 +20,17 @@ export function History({ id, rev }) {
     ${!value && html`<p class="muted">${why ?? 'Reading…'}</p>`}
     ${value && scores.length < 2 && html`<p class="muted">One score so far.</p>`}
     ${scores.length > 1 && html`<${Chart} scores=${scores} /><${Table} scores=${scores} shown=${shown} />`}
-    ${shown.length < scores.length && html`<button type="button" onClick=${() => setAll(true)}>All ${scores.length} scores</button>`}`;
+    ${shown.length < scores.length &&
+    html`<button type="button" onClick=${() => setAll(true)}>All ${scores.length} scores</button>`}`;
 }
 
 function Table({ scores, shown }) {
   return html`<table class="history">
     <caption class="unseen">Scores, the newest first</caption>
     <thead><tr><th scope="col">Score</th><th scope="col">What moved it</th></tr></thead>
-    <tbody>${shown.map((score, n) => html`<${Entry} key=${score.rev} score=${score} before=${scores[n + 1]} />`)}</tbody>
+    <tbody>
+      ${shown.map((score, n) => html`<${Entry} key=${score.rev} score=${score} before=${scores[n + 1]} />`)}
+    </tbody>
   </table>`;
 }
 
@@ -36,7 +39,8 @@ function Entry({ score, before }) {
   return html`<tr>
     <th scope="row">
       <span class="history-score">${tenths(score.score)}</span>
-      ${change !== null && html` <span class="delta" data-way=${change > 0 ? 'up' : change < 0 ? 'down' : 'none'}>${signed(change)}</span>`}
+      ${change !== null &&
+      html` <span class="delta" data-way=${change > 0 ? 'up' : change < 0 ? 'down' : 'none'}>${signed(change)}</span>`}
       <span class="history-when"><${Age} at=${score.at} /></span>
     </th>
     <td><${Moves} score=${score} change=${change} before=${before} /></td>
@@ -57,6 +61,8 @@ function Moves({ score, change, before }) {
 
 function Move({ move: { before, after, points } }) {
   return html`<li data-way=${points < 0 ? 'down' : 'up'}>
-    <span>${after ?? 'no longer counted'} <span class="muted">before: ${before ?? 'not counted'}</span></span> <b>${signed(points)}</b>
+    <span>
+      ${after ?? 'no longer counted'} <span class="muted">before: ${before ?? 'not counted'}</span>
+    </span> <b>${signed(points)}</b>
   </li>`;
 }

@@ -26,7 +26,9 @@ export function Search() {
       onKeyDown=${leave}
     />
     ${text
-      ? html`<button type="button" class="quiet" onClick=${() => look({ text: '' })}><${Icon} name="close" /><span class="unseen">Clear the search</span></button>`
+      ? html`<button type="button" class="quiet" onClick=${() => look({ text: '' })}>
+          <${Icon} name="close" /><span class="unseen">Clear the search</span>
+        </button>`
       : html`<kbd class="only-wide" aria-hidden="true">/</kbd>`}
     ${isContact(text) && html`<span class="search-note">looked up exactly, kept out of the address</span>`}
   </form>`;

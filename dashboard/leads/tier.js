@@ -1,7 +1,7 @@
 import { html } from '../core/html.js';
 
 /**
- * A tier is told by its letter, its shape and its colour, so that no one of them is needed (styles/leads.css).
+ * Letter, shape and colour each show the tier, so that a reader needs only one of them (styles/leads.css).
  *
  * @param {{tier: 'A' | 'B' | 'C' | 'D'}} props
  */

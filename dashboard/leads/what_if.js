@@ -9,7 +9,7 @@ const SETTLED_MS = 120;
 const DAY_MS = 86_400_000;
 const STEPS = 100;
 
-/** Levers to pull and see what the lead would score; nothing of it is saved. */
+/** The what-if inputs of a lead, and what it would score with them; nothing is saved. */
 export function WhatIf({ id, rev, saved }) {
   const [open, setOpen] = useState(false);
   return html`<details class="what-if" onToggle=${(event) => setOpen(event.currentTarget.open)}>
@@ -24,20 +24,27 @@ function Trial({ id, rev, saved }) {
   const result = useAttempt(id, rev, pulled, value?.levers ?? []);
   if (!value) return html`<p class="muted">${why ?? 'Reading…'}</p>`;
   const pull = (attribute, to) => setPulled((before) => ({ ...before, [attribute]: to }));
-  return html`<${Outcome} result=${result} saved=${saved} pulled=${Object.keys(pulled).length > 0} onReset=${() => setPulled({})} />
+  return html`<${Outcome} result=${result} saved=${saved} pulled=${Object.keys(pulled).length > 0}
+      onReset=${() => setPulled({})} />
     <div class="levers">
-      ${value.levers.map((lever) => html`<${Lever} key=${lever.attribute} lever=${lever} to=${pulled[lever.attribute]} onPull=${pull} />`)}
+      ${value.levers.map(
+        (lever) =>
+          html`<${Lever} key=${lever.attribute} lever=${lever} to=${pulled[lever.attribute]} onPull=${pull} />`,
+      )}
     </div>`;
 }
 
-/** The score with the levers as they are; before the first is pulled, the lead as it is now. */
+/** The score with the inputs as they are set; before the first is changed, the score of the lead as it is now. */
 function useAttempt(id, rev, pulled, levers) {
   const [result, setResult] = useState({ score: null, why: null });
   useEffect(() => {
     let current = true;
-    const told = Object.fromEntries(levers.filter(({ attribute }) => attribute in pulled).map((lever) => [lever.attribute, sent(lever, pulled[lever.attribute])]));
+    const changed = levers.filter(({ attribute }) => attribute in pulled);
+    const attributes = Object.fromEntries(
+      changed.map((lever) => [lever.attribute, sent(lever, pulled[lever.attribute])]),
+    );
     const timer = setTimeout(() => {
-      attempt(id, told).then(
+      attempt(id, attributes).then(
         (score) => current && setResult({ score, why: null }),
         (problem) => current && setResult((before) => ({ ...before, why: problem.message })),
       );
@@ -58,7 +65,9 @@ function Outcome({ result: { score, why }, saved, pulled, onReset }) {
   return html`<div class="what-if-outcome">
     <p role="status">
       <${Tier} tier=${score.tier} /> <b class="what-if-score">${tenths(score.score)}</b>
-      <span class="delta" data-way=${change > 0 ? 'up' : change < 0 ? 'down' : 'none'}>${change === 0 ? 'as saved' : signed(change)}</span>
+      <span class="delta" data-way=${change > 0 ? 'up' : change < 0 ? 'down' : 'none'}>
+        ${change === 0 ? 'as saved' : signed(change)}
+      </span>
     </p>
     <button type="button" disabled=${!pulled} onClick=${onReset}>Reset</button>
     ${why && html`<p class="wrong">${why}</p>`}
@@ -71,7 +80,7 @@ function Lever({ lever, to, onPull }) {
   const id = `lever-${attribute}`;
   return html`<div class="lever" data-pulled=${to !== undefined}>
     <label for=${id}>${label}</label>
-    ${kind === 'word' ? html`<${Words} id=${id} lever=${lever} now=${now} onPull=${onPull} />` : html`<${Slider} id=${id} lever=${lever} now=${now} onPull=${onPull} />`}
+    <${kind === 'word' ? Words : Slider} id=${id} lever=${lever} now=${now} onPull=${onPull} />
   </div>`;
 }
 
@@ -79,12 +88,14 @@ function Slider({ id, lever: { attribute, kind, low, high }, now, onPull }) {
   const step = niceStep((high - low) / STEPS);
   const text = now === null ? 'not known' : `${count(Math.round(now * 10) / 10)}${kind === 'days' ? ' days ago' : ''}`;
   return html`<output class="lever-value" for=${id}>${text}</output>
-    <input type="range" id=${id} min=${low} max=${high} step=${step} value=${now ?? low} aria-valuetext=${text} onInput=${(event) => onPull(attribute, Number(event.currentTarget.value))} />`;
+    <input type="range" id=${id} min=${low} max=${high} step=${step} value=${now ?? low} aria-valuetext=${text}
+      onInput=${(event) => onPull(attribute, Number(event.currentTarget.value))} />`;
 }
 
 function Words({ id, lever: { attribute, words }, now, onPull }) {
   const known = now === null || words.includes(now) ? words : [now, ...words];
-  return html`<select id=${id} class="choice" value=${now ?? ''} onChange=${(event) => onPull(attribute, event.currentTarget.value)}>
+  return html`<select id=${id} class="choice" value=${now ?? ''}
+    onChange=${(event) => onPull(attribute, event.currentTarget.value)}>
     ${now === null && html`<option value="" disabled>not known</option>`}
     ${known.map((word) => html`<option key=${word} value=${word} selected=${word === now}>${word}</option>`)}
   </select>`;

@@ -183,7 +183,7 @@ function Segments({ segments }) {
 }
 
 function LeftOut({ card: { left_out: left, leaks } }) {
-  const leaky = (auc) => `Tells the outcome alone (ROC-AUC ${auc.toFixed(3)}), so it must have been written after it.`;
+  const leaky = (auc) => `Tells the outcome by itself (ROC-AUC ${auc.toFixed(3)}): it must have been written after it.`;
   const told = [
     ...leaks.map(({ attribute, roc_auc: auc }) => ({ key: `leak ${attribute}`, attribute, why: leaky(auc) })),
     ...left.map(({ attribute, reason }) => ({ key: attribute, attribute, why: reason })),

@@ -23,13 +23,13 @@ function Overview() {
   const when = [decided, everyQuarterMinute.value];
   const { value, why } = useRead(models, when);
   const { value: made } = useRead(trainings, when);
-  const anew = () => setDecided((n) => n + 1);
-  const learn = () => train().then(anew, (problem) => say(problem.message));
+  const reload = () => setDecided((n) => n + 1);
+  const learn = () => train().then(reload, (problem) => say(problem.message));
   return html`<div class="place">
     <div class="place-top">
       <div><h1>Models</h1><p class="muted">${inCharge(value)}</p></div>
       ${admin.value && html`<div class="deeds">
-        ${value?.champion && html`<${Revert} onYes=${() => revert().then(anew)} />`}
+        ${value?.champion && html`<${Revert} onYes=${() => revert().then(reload)} />`}
         <button type="button" class="strong" onClick=${learn}>Train a model</button>
       </div>`}
     </div>

@@ -14,7 +14,13 @@ export function Behind({ caption, headings, rows }) {
     <table class="plain">
       <caption class="unseen">${caption}</caption>
       <thead><tr>${headings.map((text) => html`<th key=${text} scope="col">${text}</th>`)}</tr></thead>
-      <tbody>${rows.map(([head, ...cells], n) => html`<tr key=${n}><th scope="row">${head}</th>${cells.map((cell, at) => html`<td key=${at}>${cell}</td>`)}</tr>`)}</tbody>
+      <tbody>
+        ${rows.map(
+          ([head, ...cells], n) => html`<tr key=${n}>
+            <th scope="row">${head}</th>${cells.map((cell, at) => html`<td key=${at}>${cell}</td>`)}
+          </tr>`,
+        )}
+      </tbody>
     </table>
   </details>`;
 }
@@ -28,8 +34,15 @@ export function Reliability({ buckets, caption }) {
   }, [filled]);
   const options = (paint) => ({
     scales: { x: { time: false, range: [0, 1] }, y: { range: [0, 1] } },
-    series: [{}, { stroke: paint.words, dash: [4, 4], points: { show: false } }, { stroke: paint.line, width: 2, points: { show: true, size: 7, fill: paint.line } }],
-    axes: [axis(paint, { size: 28, values: shares, splits: () => TENTHS }), axis(paint, { size: 44, values: shares, splits: () => TENTHS })],
+    series: [
+      {},
+      { stroke: paint.words, dash: [4, 4], points: { show: false } },
+      { stroke: paint.line, width: 2, points: { show: true, size: 7, fill: paint.line } },
+    ],
+    axes: [
+      axis(paint, { size: 28, values: shares, splits: () => TENTHS }),
+      axis(paint, { size: 44, values: shares, splits: () => TENTHS }),
+    ],
   });
   const rows = filled.map((bucket) => [percent(bucket.promised, 1), percent(bucket.came, 1), count(bucket.leads)]);
   return html`<figure>
@@ -39,13 +52,23 @@ export function Reliability({ buckets, caption }) {
   </figure>`;
 }
 
-/** How much better than chance it is to call the best first. */
+/** How much more often than all leads the best ones were won. */
 export function Lift({ points }) {
-  const data = useMemo(() => [points.map(({ share }) => share), points.map(({ lift }) => lift), points.map(() => 1)], [points]);
+  const data = useMemo(
+    () => [points.map(({ share }) => share), points.map(({ lift }) => lift), points.map(() => 1)],
+    [points],
+  );
   const options = (paint) => ({
     scales: { x: { time: false, range: [0, 1] }, y: { range: (_, __, most) => [0, Math.max(2, most * 1.05)] } },
-    series: [{}, { stroke: paint.line, width: 2, points: { show: false } }, { stroke: paint.words, dash: [4, 4], points: { show: false } }],
-    axes: [axis(paint, { size: 28, values: shares, splits: () => TENTHS }), axis(paint, { size: 44, values: (_, splits) => splits.map((split) => `${split}×`) })],
+    series: [
+      {},
+      { stroke: paint.line, width: 2, points: { show: false } },
+      { stroke: paint.words, dash: [4, 4], points: { show: false } },
+    ],
+    axes: [
+      axis(paint, { size: 28, values: shares, splits: () => TENTHS }),
+      axis(paint, { size: 44, values: (_, splits) => splits.map((split) => `${split}×`) }),
+    ],
   });
   const rows = points.map(({ share, lift }) => [percent(share), `${lift.toFixed(2)}×`]);
   return html`<figure>

@@ -44,29 +44,43 @@ function Steps({ shape }) {
       { stroke: paint.words, dash: [4, 4], points: { show: false } },
     ],
     bands: [{ series: [1, 2], fill: paint.grid }],
-    axes: [axis(paint, { size: 28, grid: { show: false } }), axis(paint, { size: 40, values: (_, splits) => splits.map(signed) })],
+    axes: [
+      axis(paint, { size: 28, grid: { show: false } }),
+      axis(paint, { size: 40, values: (_, splits) => splits.map(signed) }),
+    ],
   });
-  return html`<${Plot} height=${HEIGHT} data=${data} options=${options} /><p class="muted">${shape.axes[0].rows[0].label}: ${signed(unknown)}</p>`;
+  return html`<${Plot} height=${HEIGHT} data=${data} options=${options} />
+    <p class="muted">${shape.axes[0].rows[0].label}: ${signed(unknown)}</p>`;
 }
 
 function stepsOf({ axes: [{ rows }], points, doubts }) {
-  const known = rows.map((row, n) => ({ ...row, points: points[n], doubt: doubts[n] ?? 0 })).slice(1).filter(({ low, high }) => low !== null || high !== null);
+  const drawn = rows.map((row, n) => ({ ...row, points: points[n], doubt: doubts[n] ?? 0 }));
+  const known = drawn.slice(1).filter(({ low, high }) => low !== null || high !== null);
   const from = known[0].low ?? known[0].high;
   const to = known.at(-1).high ?? known.at(-1).low;
   const margin = (to - from || 1) * 0.06;
   const starts = known.map(({ low }) => low ?? from - margin);
   const ends = [...known, known.at(-1)];
   const line = (value) => ends.map(value);
-  return [[...starts, known.at(-1).high ?? to + margin], line((row) => row.points + row.doubt), line((row) => row.points - row.doubt), line((row) => row.points), ends.map(() => 0)];
+  return [
+    [...starts, known.at(-1).high ?? to + margin],
+    line((row) => row.points + row.doubt),
+    line((row) => row.points - row.doubt),
+    line((row) => row.points),
+    ends.map(() => 0),
+  ];
 }
 
 function Bars({ rows }) {
   const strongest = [...rows].sort((a, b) => Math.abs(b.points) - Math.abs(a.points)).slice(0, MOST_BARS);
   const longest = Math.abs(strongest[0].points) || 1;
   return html`<ol class="factors" aria-hidden="true">
-    ${strongest.map(({ label, points }) => html`<li key=${label} class="factor" data-way=${signed(points) === '0' ? 'none' : points < 0 ? 'down' : 'up'}>
+    ${strongest.map(({ label, points }) => html`<li key=${label} class="factor"
+      data-way=${signed(points) === '0' ? 'none' : points < 0 ? 'down' : 'up'}>
       <span class="factor-label">${label}</span><span class="factor-points">${signed(points)}</span>
-      <span class="factor-track"><span class="factor-bar" style=${{ '--share': Math.abs(points) / longest }}></span></span>
+      <span class="factor-track">
+        <span class="factor-bar" style=${{ '--share': Math.abs(points) / longest }}></span>
+      </span>
     </li>`)}
   </ol>`;
 }

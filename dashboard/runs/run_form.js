@@ -13,7 +13,7 @@ const WORDS = [
   { name: 'stages', label: 'Stage', any: 'Any stage' },
 ];
 
-/** Which leads to score anew, and what that would change; nothing is written before Start. */
+/** Which leads to score again, and what that would change; nothing is written before Start. */
 export function RunForm({ runs, onDone }) {
   const { value: known } = useRead(choices, []);
   const [filter, setFilter] = useState({ tiers: [], sources: [], owners: [], stages: [] });
@@ -28,13 +28,22 @@ export function RunForm({ runs, onDone }) {
   };
   const look = () => attempt(async () => setFound({ preview: await previewRun({ filter }), busy: true }));
   const start = () => attempt(() => runs.begin({ filter }).then(onDone));
-  const toggle = (tier) => change({ tiers: filter.tiers.includes(tier) ? filter.tiers.filter((each) => each !== tier) : [...filter.tiers, tier].sort() });
+  const without = (tier) => filter.tiers.filter((other) => other !== tier);
+  const toggle = (tier) =>
+    change({ tiers: filter.tiers.includes(tier) ? without(tier) : [...filter.tiers, tier].sort() });
   return html`<section class="run-form" aria-label="A new run">
     <div class="filters">
       <div class="tiers" role="group" aria-label="Tiers">
-        ${TIERS.map((tier) => html`<button key=${tier} type="button" class="filter" aria-pressed=${String(filter.tiers.includes(tier))} onClick=${() => toggle(tier)}><${Tier} tier=${tier} /></button>`)}
+        ${TIERS.map(
+          (tier) => html`<button key=${tier} type="button" class="filter"
+            aria-pressed=${String(filter.tiers.includes(tier))} onClick=${() => toggle(tier)}>
+            <${Tier} tier=${tier} />
+          </button>`,
+        )}
       </div>
-      ${WORDS.map(({ name, label, any }) => html`<select key=${name} class="choice" aria-label=${label} value=${filter[name][0] ?? ''} onChange=${(event) => change({ [name]: event.currentTarget.value ? [event.currentTarget.value] : [] })}>
+      ${WORDS.map(({ name, label, any }) => html`<select key=${name} class="choice" aria-label=${label}
+        value=${filter[name][0] ?? ''}
+        onChange=${({ currentTarget: { value } }) => change({ [name]: value ? [value] : [] })}>
         <option value="">${any}</option>
         ${(known?.[name] ?? []).map((word) => html`<option key=${word} value=${word}>${word}</option>`)}
       </select>`)}
@@ -45,7 +54,11 @@ export function RunForm({ runs, onDone }) {
       <button type="button" class="strong" disabled=${found.busy} onClick=${start}>Start</button>
       <button type="button" class="quiet" onClick=${onDone}>Close</button>
     </div>
-    <div role="status">${found.busy ? html`<p class="muted">Working…</p>` : found.preview && html`<${Preview} preview=${found.preview} />`}</div>
+    <div role="status">
+      ${found.busy
+        ? html`<p class="muted">Working…</p>`
+        : found.preview && html`<${Preview} preview=${found.preview} />`}
+    </div>
   </section>`;
 }
 
@@ -56,11 +69,24 @@ function Preview({ preview: { leads, leads_changed: changed, tiers_changed: tier
     <div class="preview">
       ${moves.length > 0 && html`<table class="plain">
         <caption>Tiers</caption>
-        <tbody>${moves.map((move) => html`<tr key=${move.before + move.after}><th scope="row">${Tier({ tier: move.before })} → ${Tier({ tier: move.after })}</th><td>${count(move.leads)}</td></tr>`)}</tbody>
+        <tbody>
+          ${moves.map(
+            (move) => html`<tr key=${move.before + move.after}>
+              <th scope="row">${Tier({ tier: move.before })} → ${Tier({ tier: move.after })}</th>
+              <td>${count(move.leads)}</td>
+            </tr>`,
+          )}
+        </tbody>
       </table>`}
       <table class="plain">
         <caption>Points</caption>
-        <tbody>${deltas.filter((bucket) => bucket.leads > 0).map((bucket) => html`<tr key=${bucket.low ?? 'least'}><th scope="row">${bucketText(bucket)}</th><td>${count(bucket.leads)}</td></tr>`)}</tbody>
+        <tbody>
+          ${deltas.filter((bucket) => bucket.leads > 0).map(
+            (bucket) => html`<tr key=${bucket.low ?? 'least'}>
+              <th scope="row">${bucketText(bucket)}</th><td>${count(bucket.leads)}</td>
+            </tr>`,
+          )}
+        </tbody>
       </table>
     </div>`;
 }

@@ -37,9 +37,9 @@ export class Runs {
     if (this.list.peek() !== null) this.#timer ||= setTimeout(() => this.#show(), PACE_MS);
   }
 
-  /** @param {string} id @param {'pause' | 'resume' | 'cancel' | 'retry'} deed */
-  async steer(id, deed) {
-    this.#take(await api.steerRun(id, deed));
+  /** @param {string} id @param {'pause' | 'resume' | 'cancel' | 'retry'} action */
+  async act(id, action) {
+    this.#take(await api.runAction(id, action));
     this.#show();
   }
 

@@ -5,13 +5,13 @@ import { Command } from '../core/command.js';
 import { RunCard } from './run_card.js';
 import { RunForm } from './run_form.js';
 
-/** Saved leads scored anew: what runs now, and what ran. */
+/** Saved leads scored again: what runs now, and what ran. */
 export function RunsPage({ runs }) {
   const [asking, setAsking] = useState(false);
   useEffect(() => void runs.read(), []);
   return html`<div class="place">
     <div class="place-top">
-      <div><h1>Rescoring</h1><p class="muted">Saved leads scored anew, while live scoring goes on.</p></div>
+      <div><h1>Rescoring</h1><p class="muted">Saved leads scored again, while live scoring goes on.</p></div>
       ${admin.value && !asking && html`<${Start} onStart=${() => setAsking(true)} />`}
     </div>
     ${asking && html`<${RunForm} runs=${runs} onDone=${() => setAsking(false)} />`}

@@ -1,4 +1,4 @@
-"""Leads, the work owed on them, their scores, and what the outside world is told of it."""
+"""Leads, the work owed on them, their scores, and the outbox that announces changes."""
 
 from datetime import date
 

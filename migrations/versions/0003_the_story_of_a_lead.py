@@ -1,4 +1,4 @@
-"""What each delivery told, the terms behind each score, and leads by the start of their id."""
+"""The timeline of a lead, the terms behind each score, and an index of leads by the start of their id."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Scores owed to CRMs, and records that they owe us."""
+"""Scores to write back to CRMs, and records to fetch from them."""
 
 from alembic import op
 

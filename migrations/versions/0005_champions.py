@@ -1,4 +1,4 @@
-"""Model versions have cards, and at most one of them is in charge."""
+"""Adds cards to model versions, and makes at most one of them the champion."""
 
 from alembic import op
 

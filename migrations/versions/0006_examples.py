@@ -1,4 +1,4 @@
-"""Leads as they were early, to learn from."""
+"""Early snapshots of leads, which models learn from."""
 
 from alembic import op
 

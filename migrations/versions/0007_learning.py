@@ -1,4 +1,4 @@
-"""Trainings that are asked for, outcomes as they come, and alarms."""
+"""Requested trainings, outcomes, and alarms."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Of each outcome, which revision of its lead told it: the score to hold against it is of an earlier one."""
+"""Adds the lead revision that brought each outcome: the outcome is compared with a score of an earlier one."""
 
 from alembic import op
 

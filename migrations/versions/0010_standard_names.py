@@ -1,4 +1,4 @@
-"""Tables, columns and queues have the names that the code uses."""
+"""Renames tables, columns and queues to the names that the code uses."""
 
 from alembic import op
 

@@ -1,6 +1,6 @@
-"""Delivery ids that are e-mail addresses or telephone numbers become pseudonyms, the same as where they come in.
+"""Replaces delivery ids that are e-mail addresses or telephone numbers by the pseudonyms that intake gives them.
 
-The caller of the migrations brings the function that makes them, since it needs a key (`migrate.upgrade`).
+`migrate.upgrade` passes in the function that makes the pseudonyms, because it needs a key.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ down_revision = "0010"
 Hide = Callable[[str], str]
 
 BATCH = 1000
-# All that may be personal, and more: digits with something between them, or an @. `hide` decides.
+# Everything that may be personal, and more: digits with something between them, or an @. `hide` decides.
 SUSPECT = r"@|\+\d|\d[ ()./-]+\d| \d{10}"
 
 DELIVERIES = text("""
@@ -50,7 +50,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """A pseudonym cannot be undone, and an older version takes it for any other id."""
+    """Changes nothing: a pseudonym cannot be undone, and an older version treats it as any other id."""
 
 
 def _require_nothing(db: Connection) -> None:
@@ -60,11 +60,11 @@ def _require_nothing(db: Connection) -> None:
 
 def _hide_deliveries(db: Connection, hide: Hide) -> None:
     source, last = "", ""
-    while found := db.execute(DELIVERIES, {"source": source, "id": last, "suspect": SUSPECT, "batch": BATCH}).all():
-        source, last = found[-1].source, found[-1].delivery_id
+    while rows := db.execute(DELIVERIES, {"source": source, "id": last, "suspect": SUSPECT, "batch": BATCH}).all():
+        source, last = rows[-1].source, rows[-1].delivery_id
         changed = [
             {"source": row.source, "id": row.delivery_id, "hidden": hidden, "received_at": row.received_at}
-            for row in found
+            for row in rows
             if (hidden := hide(row.delivery_id)) != row.delivery_id
         ]
         if changed:
@@ -74,11 +74,11 @@ def _hide_deliveries(db: Connection, hide: Hide) -> None:
 
 def _hide_stamps(db: Connection, hide: Hide) -> None:
     last = 0
-    while found := db.execute(LEADS, {"id": last, "suspect": SUSPECT, "batch": BATCH}).all():
-        last = found[-1].id
+    while rows := db.execute(LEADS, {"id": last, "suspect": SUSPECT, "batch": BATCH}).all():
+        last = rows[-1].id
         changed = [
             {"id": row.id, "times": orjson.dumps(hidden).decode()}
-            for row in found
+            for row in rows
             if (hidden := _hidden(row.attribute_times, hide)) != row.attribute_times
         ]
         if changed:

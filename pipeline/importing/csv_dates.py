@@ -1,4 +1,4 @@
-"""Moments as spreadsheets write them."""
+"""Parses dates and times as spreadsheets write them."""
 
 import re
 from datetime import UTC, datetime
@@ -14,20 +14,20 @@ MILLISECONDS_FROM = 1e11
 class Dates:
     """Reads ISO 8601, `22.11.2026`, `2026/11/22`, with or without a time of day; seconds or ms since 1970.
 
-    `11/22/2026` is read once some date of the column has told which part is the day. Without an offset a time is UTC.
+    `11/22/2026` can be read once some date of the column has shown which part is the day. A time without offset is UTC.
     """
 
     def __init__(self) -> None:
         self._day_place: set[int] = set()
 
     def learn(self, text: str) -> None:
-        """Shown the whole column before any of it is read."""
-        found = SLASHES.match(text.strip())
-        if found is not None:
-            self._day_place.update(place for place in (1, 2) if int(found[place]) > 12)
+        """Learns which part is the day; called for the whole column before any of it is read."""
+        match = SLASHES.match(text.strip())
+        if match is not None:
+            self._day_place.update(place for place in (1, 2) if int(match[place]) > 12)
 
     def read(self, text: str) -> datetime:
-        """ValueError says what is wrong."""
+        """Returns the moment in UTC; raises ValueError with what is wrong."""
         text = text.strip()
         try:
             moment = self._moment(text)
@@ -39,13 +39,13 @@ class Dates:
         if EPOCH.fullmatch(text):
             seconds = float(text)
             return datetime.fromtimestamp(seconds / 1000 if seconds > MILLISECONDS_FROM else seconds, UTC)
-        if found := YEAR_FIRST.fullmatch(text):
-            return _built(found[1], found[2], found[3], found[4])
-        if found := DAY_FIRST.fullmatch(text):
-            return _built(found[3], found[2], found[1], found[4])
-        if found := SLASHES.fullmatch(text):
+        if match := YEAR_FIRST.fullmatch(text):
+            return _built(match[1], match[2], match[3], match[4])
+        if match := DAY_FIRST.fullmatch(text):
+            return _built(match[3], match[2], match[1], match[4])
+        if match := SLASHES.fullmatch(text):
             day = self._day()
-            return _built(found[3], found[3 - day], found[day], found[4])
+            return _built(match[3], match[3 - day], match[day], match[4])
         return datetime.fromisoformat(text)
 
     def _day(self) -> int:
@@ -58,11 +58,11 @@ class Ambiguous(ValueError):
     pass
 
 
-def _built(year: str, month: str, day: str, rest: str) -> datetime:
+def _built(year: str, month: str, day: str, clock: str) -> datetime:
     moment = datetime(int(year), int(month), int(day), tzinfo=UTC)
-    if not rest.strip():
+    if not clock.strip():
         return moment
-    time = TIME.fullmatch(rest.rstrip())
+    time = TIME.fullmatch(clock.rstrip())
     if time is None:
         raise ValueError("no time of day")
     hour = int(time[1])

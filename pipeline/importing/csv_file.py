@@ -1,4 +1,4 @@
-"""A CSV file as people export them: found out how it is written, read as a stream, faults told by line."""
+"""Reads a CSV file as people export them: detects its form, streams its records, reports faults by line."""
 
 import csv
 from collections import Counter
@@ -17,14 +17,14 @@ CELL_LIMIT = 1 << 20  # characters; a quote that is never closed makes one cell 
 
 
 class Record(NamedTuple):
-    """`line` is where it begins, counted from 1."""
+    """One row of the file; `line` is where it begins, counted from 1."""
 
     line: int
     fields: list[str]
 
 
 class CsvFile:
-    """UTF-8, with or without byte order mark. Raises GiveUp for what is no such file."""
+    """A CSV file in UTF-8, with or without byte order mark. Raises GiveUp for anything else."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,7 +39,7 @@ class CsvFile:
 
     @cached_property
     def separator(self) -> str:
-        """Of the usual ones the one that cuts the first lines into the same number of fields, and into the most."""
+        """The usual separator that cuts the first lines into the same number of fields, and into the most."""
         with self._open() as file:
             lines = self._decoded(file, SNIFFED).splitlines(keepends=True)
         # The last of them may be cut off.
@@ -47,7 +47,7 @@ class CsvFile:
         return max(SEPARATORS, key=lambda separator: _fit(lines, separator))
 
     def records(self) -> Iterator[Record]:
-        """All but the first, and but blank lines."""
+        """All records but the header and blank lines."""
         records = self._records()
         next(records, None)
         if self.columns[: len(ADDED)] != ADDED:
@@ -87,7 +87,7 @@ class CsvFile:
 
 
 def _fit(lines: list[str], separator: str) -> tuple[float, int]:
-    """The share of rows with the header's number of fields, and that number; nothing for one field."""
+    """The share of rows with the header's number of fields, and that number; zeros if it is one field."""
     rows = [row for row in csv.reader(lines, delimiter=separator) if row]
     if not rows or len(rows[0]) < 2:
         return 0.0, 0

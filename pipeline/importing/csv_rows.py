@@ -1,4 +1,4 @@
-"""A row of a CSV file -> a change to a lead, by the same rules as a webhook's."""
+"""Turns a row of a CSV file into a change to a lead, by the same rules as a webhook."""
 
 import re
 from collections.abc import Sequence
@@ -36,9 +36,9 @@ class Layout:
 
 
 class Cells(dict[str, MappedValue | None]):
-    """What each text of one column says. Most columns repeat themselves, so what was read is remembered.
+    """Maps each text of one column to its meaning; most columns repeat themselves, so it is remembered.
 
-    A missing key is read when it is asked for; GiveUp says why it cannot be.
+    A missing key is read on first access; raises GiveUp with the reason if it cannot be read.
     """
 
     def __init__(self, column: str, source: SourceMap, text_limit: int) -> None:
@@ -47,7 +47,7 @@ class Cells(dict[str, MappedValue | None]):
         self._name = next(iter(flatten({column: None}, at="", most=1, text_limit=text_limit)))
         self._source = source
         self._text_limit = text_limit
-        # What the name alone makes of a text, asked once and not for each of a million names and addresses.
+        # What the name says by itself, looked up once and not for each of a million names and addresses.
         self._by_name = source.part(self._name, PLAIN_TEXT)
 
     def __missing__(self, text: str) -> MappedValue | None:
@@ -62,7 +62,7 @@ class Cells(dict[str, MappedValue | None]):
     def _read(self, text: str) -> MappedValue | None:
         if not text.strip():
             return None
-        # A stage, an owner, an outcome is a word, though it be written in digits.
+        # A stage, an owner or an outcome is a word even if it is written in digits.
         number = _number(text) if self._by_name.kind in ("attribute", "contact") else None
         if number is not None and not is_personal(self._name, number):
             return self._source.part(self._name, number)
@@ -104,14 +104,14 @@ class Rows:
         self._date = lru_cache(maxsize=TEXTS_KEPT)(self.dates.read)
 
     def learn(self, record: Record) -> int | None:
-        """Shown every record before the first is read; a number for its lead, None if the row will be rejected."""
+        """Returns a number for the record's lead, None if the row will be rejected; called before any row is read."""
         number = self.lead_number(record)
         if number is not None and self._created is not None:
             self.dates.learn(record.fields[self._created])
         return number
 
     def lead_number(self, record: Record) -> int | None:
-        """The same for the same lead, and almost always another for another; None if the row will be rejected."""
+        """A hash of the lead's id, which rarely collides; None if the row will be rejected."""
         return hash(record.fields[self._id].strip()) if len(record.fields) == self._width else None
 
     def change(self, record: Record) -> LeadChange:
@@ -123,16 +123,16 @@ class Rows:
         change = self._source.join(self._external_id(fields), f"{self._run}:{line:09}", self._moment(fields), parts)
         if len(change.attributes) > self._limits.attribute_limit:
             raise GiveUp(f"more than {self._limits.attribute_limit} attributes")
-        outcome = self._told_outcome(fields)
+        outcome = self._read_outcome(fields)
         return change if outcome is None else change._replace(outcome=outcome)
 
     def _external_id(self, fields: Sequence[str]) -> str:
-        found = fields[self._id].strip()
-        if not found:
+        external_id = fields[self._id].strip()
+        if not external_id:
             raise GiveUp("the id is empty")
-        if len(found) > ID_LIMIT or "\0" in found:
+        if len(external_id) > ID_LIMIT or "\0" in external_id:
             raise GiveUp(f"the id holds a NUL or more than {ID_LIMIT} characters")
-        return found
+        return external_id
 
     def _moment(self, fields: Sequence[str]) -> datetime:
         if self._created is None:
@@ -142,11 +142,11 @@ class Rows:
         except ValueError as error:
             raise GiveUp(f"created: {error}") from None
 
-    def _told_outcome(self, fields: Sequence[str]) -> Outcome | None:
-        told = None if self._outcome is None else fields[self._outcome].strip()
-        if not told:
+    def _read_outcome(self, fields: Sequence[str]) -> Outcome | None:
+        word = None if self._outcome is None else fields[self._outcome].strip()
+        if not word:
             return None
-        return Outcome.WON if told == self._won else Outcome.LOST
+        return Outcome.WON if word == self._won else Outcome.LOST
 
 
 def _is_neither_count_nor_answer(text: str) -> bool:
@@ -160,9 +160,9 @@ def _number(text: str) -> int | float | None:
 
 
 def _places(columns: Sequence[str], layout: Layout) -> tuple[int, int | None, int | None]:
-    """Where id, outcome and created stand. Raises Misconfigured for a name that the file does not have."""
-    asked = [layout.id, *(name for name in (layout.outcome, layout.created) if name is not None), *layout.drop]
-    unknown = [name for name in asked if name not in columns]
+    """The places of id, outcome and created. Raises Misconfigured for a column that the file does not have."""
+    wanted = [layout.id, *(name for name in (layout.outcome, layout.created) if name is not None), *layout.drop]
+    unknown = [name for name in wanted if name not in columns]
     if unknown:
         raise Misconfigured(
             f"no column {', '.join(map(repr, unknown))}; the file has: {', '.join(filter(None, columns))}"

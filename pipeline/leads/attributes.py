@@ -1,4 +1,4 @@
-"""Attributes as any CRM may send them, made fit to store: flat, finite, bounded, of characters that UTF-8 has."""
+"""Makes the attributes that a CRM sends fit to store: flat, finite, bounded, valid UTF-8."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ UNFIT = re.compile("[\0\ud800-\udfff]")  # jsonb cannot hold NUL, UTF-8 no half 
 
 @lru_cache(maxsize=8192)
 def canonical(name: str) -> str:
-    """`Total Visits`, `totalVisits` and `total_visits` are one attribute."""
+    """One spelling for `Total Visits`, `totalVisits` and `total_visits`: they are one attribute."""
     if name.startswith("$"):
         return name
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
@@ -24,16 +24,16 @@ def canonical(name: str) -> str:
 
 
 def flatten(body: Mapping[str, object], *, at: str, most: int, text_limit: int, cut: bool = False) -> dict[str, Value]:
-    """Objects become dotted names, lists of plain values one text. Raises Malformed with the pointer below `at`.
+    """Turns objects into dotted names and lists into one text; raises Malformed with a pointer below `at`.
 
-    `cut`: of a value out of bounds as much is kept as fits, for senders who could do nothing about it.
+    With `cut`, a value out of bounds is cut to what fits, for senders who could do nothing about it.
     """
-    found: dict[str, Value] = {}
+    attributes: dict[str, Value] = {}
     for name, value, pointer in _leaves(body, "", at, 0):
-        found[name] = plain(value, pointer, text_limit, cut=cut)
-        if len(found) > most:
+        attributes[name] = plain(value, pointer, text_limit, cut=cut)
+        if len(attributes) > most:
             raise Malformed(f"more than {most} attributes", pointer=at)
-    return found
+    return attributes
 
 
 def _leaves(node: Mapping[str, object], above: str, at: str, depth: int) -> Iterator[tuple[str, object, str]]:
@@ -65,7 +65,7 @@ def _name(name: str, pointer: str) -> str:
 
 
 def plain(value: object, pointer: str, text_limit: int, *, cut: bool = False) -> Value:
-    """One value made fit; Malformed with `pointer` if it cannot be, unless it may be `cut`."""
+    """One value made fit to store; raises Malformed with `pointer` if it is not, unless it may be `cut`."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -80,5 +80,5 @@ def plain(value: object, pointer: str, text_limit: int, *, cut: bool = False) ->
 
 
 def _fit(text: str) -> str:
-    # Neither NUL nor half a pair can be printed, and to ask that costs a third.
+    # Neither NUL nor half a surrogate pair is printable, and `isprintable` costs a third of the search.
     return text if text.isprintable() else UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,13 +1,13 @@
-"""Changes -> the lead: of each attribute the newest value stays, in whatever order the changes arrive.
+"""Folds changes into a lead: the newest value of each attribute wins, in whatever order the changes arrive.
 
 "Newest" is the larger stamp: when it happened by the vendor's clock, then the delivery's id. That clock may be ahead of
 ours by `AHEAD`, as a signature's may; beyond that the time counts as `AHEAD` after the arrival, so that a wrong clock
 holds a value for that long and not for ever. What an age is computed from (`active_at`, `outcome_at`) is never later
-than the arrival. `times` holds the stamp of each name; the attributes of a lead's first change share one entry, `*`,
-because most leads are told once, with thirty.
+than the arrival. `times` holds the stamp of each name; the attributes of a lead's first change share the entry `*`,
+because most leads get one change with thirty attributes.
 
 Whether a value is personal is decided by what is in it, so one name may hold both in turn: a newer one that is personal
-takes the place of the plain one. An older one that was sealed stays sealed.
+replaces the plain one. An older one that was sealed stays sealed.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ CONTACT = "@"  # before the name of a personal attribute
 
 
 class LeadDiff(NamedTuple):
-    """What of a change nobody knew: values that differ from the known ones, how many contact details among them."""
+    """The new part of a change: values that differ from the known ones, and how many of them are contact details."""
 
     at: datetime
     attributes: dict[str, Value]
@@ -43,7 +43,7 @@ class LeadDiff(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """The change said the same again, or only that somebody was active."""
+        """Whether the change repeated known values, or said only that somebody was active."""
         return not (self.attributes or self.contacts or self.stage or self.owner or self.outcome)
 
 
@@ -72,7 +72,7 @@ class Lead:
     erased: bool = False
 
     def fold(self, change: LeadChange, received_at: datetime) -> LeadDiff | None:
-        """Takes what is newer than what is known; None if nothing was."""
+        """Applies what is newer than the known values and returns it; None if nothing was newer."""
         stamp = stamp_of(change, received_at)
         moment = min(max(change.occurred_at, LONG_AGO), received_at)
         if not self.times:
@@ -85,11 +85,11 @@ class Lead:
             *([FORGOTTEN] if change.forgets else []),
         ]
         newer = {name for name in names if stamp > self._stamp(name)}
-        # To be erased is nothing that the person did.
+        # An erasure is no activity of the person.
         active_at = self.active_at if change.forgets else max(self.active_at, moment)
         if not newer and active_at == self.active_at:
             return None
-        news = self._news(change, newer, moment)
+        diff = self._diff(change, newer, moment)
         self.times.update(dict.fromkeys(newer, stamp))
         self.attributes.update((name, value) for name, value in change.attributes.items() if name in newer)
         self.contacts.update((name, value) for name, value in change.contacts.items() if CONTACT + name in newer)
@@ -103,9 +103,9 @@ class Lead:
         self._unseat(name for name in change.contacts if CONTACT + name in newer)
         self._forget()
         self.erased = self.erased or FORGOTTEN in newer
-        return news
+        return diff
 
-    def _news(self, change: LeadChange, newer: set[str], moment: datetime) -> LeadDiff:
+    def _diff(self, change: LeadChange, newer: set[str], moment: datetime) -> LeadDiff:
         attributes = {
             name: value
             for name, value in change.attributes.items()
@@ -122,7 +122,7 @@ class Lead:
         return LeadDiff(moment, attributes, contacts, stage, owner, outcome)
 
     def _begin(self, change: LeadChange, moment: datetime, stamp: Stamp) -> LeadDiff | None:
-        """To a lead that was told nothing yet, all is newer."""
+        """Applies the first change of a lead, of which everything is new."""
         self.attributes.update(change.attributes)
         self.contacts.update(change.contacts)
         self.stage, self.owner = change.stage, change.owner
@@ -148,17 +148,17 @@ class Lead:
         return LeadDiff(moment, attributes, len(change.contacts), change.stage, change.owner, self.outcome)
 
     def _end(self, outcome: str | None, moment: datetime) -> None:
-        """It was won or lost; or that is taken back."""
+        """Sets the outcome, or takes it back if it is OPEN."""
         self.outcome, self.outcome_at = (None, None) if outcome == OPEN else (outcome, moment)
 
     def _forget(self) -> None:
-        """What was told of the person until the vendor was asked to erase him, whenever it comes in."""
+        """Drops contact details from before the vendor was asked to erase the person, whenever they come in."""
         until = self.times.get(FORGOTTEN)
         if until is not None:
             self.contacts = {name: value for name, value in self.contacts.items() if self.times[CONTACT + name] > until}
 
     def _unseat(self, personal: Iterable[str]) -> None:
-        """What was told personal just now takes the place of what was told plain before, or with it."""
+        """Removes attributes whose name just came as personal data: the personal value replaces the plain one."""
         for name in personal:
             if name in self.attributes and self._stamp(name) == self.times[CONTACT + name]:
                 del self.attributes[name]
@@ -166,31 +166,31 @@ class Lead:
 
     @property
     def is_blank(self) -> bool:
-        """Nothing is known but that the person was erased, so that what comes in late tells nothing of him either."""
+        """Whether only the erasure is known, so that late changes reveal nothing of the person either."""
         return self.times.keys() == {SHARED, FORGOTTEN}
 
-    def says(self, told: "Lead") -> bool:
-        """Whether all that the other one says is so here already, whenever it was told."""
-        fields = ((self.stage, told.stage), (self.owner, told.owner))
+    def says(self, other: "Lead") -> bool:
+        """Whether this lead already holds everything that the other one says, whenever it was said."""
+        fields = ((self.stage, other.stage), (self.owner, other.owner))
         return (
-            told.attributes.items() <= self.attributes.items()
-            and told.contacts.items() <= self.contacts.items()
+            other.attributes.items() <= self.attributes.items()
+            and other.contacts.items() <= self.contacts.items()
             and all(new in (None, known) for known, new in fields)
-            # None is what it is also if it was taken back.
-            and (OUTCOME not in told.times or told.outcome == self.outcome)
+            # An outcome that was taken back is None as well.
+            and (OUTCOME not in other.times or other.outcome == self.outcome)
         )
 
-    def news(self, change: LeadChange, told: "Lead") -> LeadChange:
-        """The change without what is known; `told` is what it and others of its kind say together.
+    def unknown_part(self, change: LeadChange, combined: "Lead") -> LeadChange:
+        """The part of the change that is not known yet; `combined` is what all changes of this group say together.
 
-        So that a repetition, which is no delivery seen before, does not count as newer.
+        A repeated value in a new delivery must not count as newer.
         """
         return change._replace(
-            attributes=_other(change.attributes, told.attributes, self.attributes),
-            contacts=_other(change.contacts, told.contacts, self.contacts),
-            stage=None if told.stage == self.stage else change.stage,
-            owner=None if told.owner == self.owner else change.owner,
-            outcome=None if told.outcome == self.outcome else change.outcome,
+            attributes=_new_values(change.attributes, combined.attributes, self.attributes),
+            contacts=_new_values(change.contacts, combined.contacts, self.contacts),
+            stage=None if combined.stage == self.stage else change.stage,
+            owner=None if combined.owner == self.owner else change.owner,
+            outcome=None if combined.outcome == self.outcome else change.outcome,
         )
 
     def _stamp(self, name: str) -> Stamp:
@@ -200,12 +200,12 @@ class Lead:
         return max(own, self.times.get(CONTACT + name, NEVER))
 
 
-def _other(names: dict[str, Value], told: dict[str, Value], known: dict[str, Value]) -> dict[str, Value]:
-    return {name: value for name, value in names.items() if name not in known or known[name] != told[name]}
+def _new_values(changed: dict[str, Value], combined: dict[str, Value], known: dict[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in changed.items() if name not in known or known[name] != combined[name]}
 
 
 def stamp_of(change: LeadChange, received_at: datetime) -> Stamp:
-    """By which changes are put in order, whenever they come in."""
+    """The stamp that orders changes, whenever they come in."""
     said = min(max(change.occurred_at, LONG_AGO), received_at + AHEAD)
     return (microseconds(said), change.delivery_id)
 

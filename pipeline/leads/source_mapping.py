@@ -1,4 +1,4 @@
-"""A vendor's delivery -> a change to a lead: fields get our names and kinds, what is personal is set apart, stage,
+"""Maps a vendor's delivery to a change of a lead: fields get our names and kinds, personal data is separated, stage,
 owner and outcome are recognised.
 """
 
@@ -15,7 +15,7 @@ from pipeline.settings.sources import FieldSettings, SourceSettings
 from schemas.lead import OPEN, LeadChange, Outcome
 from schemas.score import Value
 
-# Where the vendor's own id is kept when a pseudonym took its place.
+# The contact detail that keeps the vendor's own id when a pseudonym replaced it.
 ORIGINAL_ID = "external_id"
 UNNAMED = FieldSettings()  # a field that the configuration does not know
 WORD_LIMIT = 200  # characters of a stage or an owner
@@ -25,7 +25,7 @@ MappedKind = Literal["attribute", "contact", "stage", "owner", "outcome"]
 
 
 class MappedValue(NamedTuple):
-    """What one attribute is to a lead; of a stage, owner or outcome the value is None if it says nothing."""
+    """What one field means for a lead; the value of a stage, owner or outcome is None if it says nothing."""
 
     kind: MappedKind
     name: str
@@ -33,7 +33,7 @@ class MappedValue(NamedTuple):
 
 
 class SourceMap:
-    """Reads the deliveries of one source."""
+    """The mapping of one source's deliveries."""
 
     def __init__(self, name: str, settings: SourceSettings, vault: Vault) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class SourceMap:
     def change(
         self, external_id: str, delivery_id: str, occurred_at: datetime, attributes: Mapping[str, Value]
     ) -> LeadChange:
-        """`attributes` are flat; a name that means stage, owner or outcome is that and no attribute."""
+        """The change that a delivery makes. `attributes` are flat; names of stage, owner and outcome become those."""
         parts = [self.part(name, value, occurred_at) for name, value in attributes.items()]
         return self.join(external_id, delivery_id, occurred_at, parts)
 
@@ -77,17 +77,17 @@ class SourceMap:
         self, external_id: str, delivery_id: str, occurred_at: datetime, parts: Iterable[MappedValue]
     ) -> LeadChange:
         attributes: dict[str, Value] = {}
-        found: dict[MappedKind, dict[str, Value]] = {"contact": {}, "stage": {}, "owner": {}, "outcome": {}}
+        by_kind: dict[MappedKind, dict[str, Value]] = {"contact": {}, "stage": {}, "owner": {}, "outcome": {}}
         for kind, name, value in parts:
             if kind == "attribute":
                 attributes[name] = value
             else:
-                found[kind][name] = value
-        personal = found["contact"]
+                by_kind[kind][name] = value
+        personal = by_kind["contact"]
         if looks_personal(external_id):
             personal[ORIGINAL_ID] = external_id
             external_id = self._vault.pseudonym(external_id)
-        stage = _last(found["stage"])
+        stage = _last(by_kind["stage"])
         return LeadChange(
             source=self.name,
             external_id=external_id,
@@ -96,8 +96,8 @@ class SourceMap:
             attributes=attributes,
             contacts=personal,
             stage=stage,
-            owner=_last(found["owner"]),
-            outcome=_ended(_last(found["outcome"]), self._recognise(stage)),
+            owner=_last(by_kind["owner"]),
+            outcome=_ended(_last(by_kind["outcome"]), self._recognise(stage)),
         )
 
     def owner(self, name: str) -> str:
@@ -113,13 +113,13 @@ class SourceMap:
 
 
 def hidden_delivery(vault: Vault, delivery_id: str) -> str:
-    """A pseudonym where it looks like an e-mail address or a telephone number; it has to equal itself, no more."""
+    """A pseudonym if the id looks like an e-mail address or a telephone number; ids are only compared."""
     return vault.delivery(delivery_id) if looks_personal(delivery_id) else delivery_id
 
 
 @lru_cache(maxsize=8192)
 def _is_personal_name(name: str) -> bool:
-    """Whether the name of a field is itself an address; the same names come with every delivery."""
+    """Whether the name of a field is itself personal; cached, because every delivery has the same names."""
     return looks_personal(name)
 
 
@@ -127,15 +127,15 @@ def _plain(names: Collection[str]) -> frozenset[str]:
     return frozenset(canonical(name) for name in names)
 
 
-def _ended(told: str | None, by_stage: str | None) -> str | None:
-    """An end goes before what takes one back: a status may say open, and the stage of the same record lost."""
-    return next((one for one in (told, by_stage) if one not in (None, OPEN)), told or by_stage)
+def _ended(by_field: str | None, by_stage: str | None) -> str | None:
+    """Prefers an end to OPEN: a status may say open while the stage of the same record says lost."""
+    return next((outcome for outcome in (by_field, by_stage) if outcome not in (None, OPEN)), by_field or by_stage)
 
 
-def _last(told: dict[str, Value]) -> str | None:
-    """Of several names with one meaning the last that says something."""
-    # Most leads are told none or one.
-    return next((str(value) for value in reversed(told.values()) if value is not None), None) if told else None
+def _last(values: dict[str, Value]) -> str | None:
+    """The last value that says something, of several fields with one meaning."""
+    # Most deliveries have none or one.
+    return next((str(value) for value in reversed(values.values()) if value is not None), None) if values else None
 
 
 def _word(value: Value) -> str | None:

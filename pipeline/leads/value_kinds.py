@@ -1,4 +1,4 @@
-"""Values that a vendor sends as text -> what they are: HubSpot has no numbers, only digits."""
+"""Converts values that a vendor sends as text into their kind: HubSpot sends numbers as digits."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ CURRENCIES = "EUR|USD|GBP|CHF|CAD|AUD|NZD|JPY|CNY|INR|BRL|MXN|PLN|CZK|HUF|RON|SE
 BEFORE = re.compile(rf"^\s*([-+]?)\s*(?:(?:{CURRENCIES})(?![A-Za-z]))?[\s$€£¥₹]*")
 AFTER = re.compile(rf"[\s$€£¥₹%]*(?:(?<![A-Za-z])(?:{CURRENCIES}))?\s*$")
 GROUPED_BY_SPACE = re.compile(r"(?<=\d)[ \u00a0\u202f'’](?=\d{3}(?!\d))")
-# `1,250` and `1.250.000,50`; with one dot alone, or a comma before other than three digits, it is the fraction's.
+# `1,250` and `1.250.000,50`; a single dot, or a comma before other than three digits, begins the fraction.
 COMMA_OF_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 DOTS_OF_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})*,\d*|[-+]?\d{1,3}(?:\.\d{3}){2,}|[-+]?\d+,\d+")
 LONGEST_NUMBER = 64  # characters
@@ -24,9 +24,9 @@ NO = frozenset({"false", "no", "n", "0"})
 
 
 def coerce(value: Value, kind: ValueKind, at: datetime | None = None) -> Value:
-    """The value as that kind; as it is where it is not of it, so that nothing is lost. An empty text is no value.
+    """The value as that kind, or unchanged if it is not of it, so that nothing is lost; None for an empty text.
 
-    `days_until` counts from `at`, when it was said, to a moment; of a moment that has passed there is no value.
+    `days_until` counts the days from `at`, when it was said, to a moment; None if that moment has passed.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -46,7 +46,7 @@ def coerce(value: Value, kind: ValueKind, at: datetime | None = None) -> Value:
 
 
 def number_in(text: str) -> float | None:
-    """The number that a text is, however its country writes it: 1250.5, $1,250.50, 1.250,50 €, 1 250,5."""
+    """Parses a number however its country writes it: 1250.5, $1,250.50, 1.250,50 €, 1 250,5."""
     number = _float(text)
     if number is not None or len(text) > LONGEST_NUMBER:
         return number
@@ -71,7 +71,7 @@ def _number(value: Value) -> Value:
 
 
 def _moment(value: Value) -> datetime | None:
-    """From ISO 8601, or from seconds or milliseconds since 1970; in UTC."""
+    """A moment in UTC from ISO 8601, or from seconds or milliseconds since 1970; None for anything else."""
     try:
         number = _number(value)
         if isinstance(number, int | float):
@@ -83,9 +83,9 @@ def _moment(value: Value) -> datetime | None:
         return None
 
 
-def _days(left: timedelta) -> Value:
+def _days(remaining: timedelta) -> Value:
     # A date is the beginning of its day, and today has not passed.
-    return max(0, left.days) if left > -A_DAY else None
+    return max(0, remaining.days) if remaining > -A_DAY else None
 
 
 def _text(value: Value) -> str:

@@ -1,4 +1,4 @@
-"""What every way of fitting gives: an additive model per bag, over the same tables."""
+"""The result of every fitting method: an additive model per bag, over the same tables."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ LARGEST_DOUBT = 100.0
 
 @dataclass(frozen=True)
 class TrainingMatrix:
-    """Leads to learn from: `features` have no cuts yet; `readings` (n, features), `won` (n) of bool."""
+    """The leads to learn from: `features` without cuts, `readings` (n, features), `won` (n) bool."""
 
     features: tuple[Feature, ...]
     readings: Matrix
@@ -26,7 +26,7 @@ class TrainingMatrix:
 
 @dataclass(frozen=True)
 class TermTable:
-    """`axes`: a feature, and the row that each of its bins stands for; `bags` (bags, places) in logits."""
+    """One term: `axes` name a feature and the row of each of its bins; `bags` (bags, places) in logits."""
 
     axes: tuple[tuple[int, tuple[int, ...]], ...]
     bags: Floats
@@ -37,7 +37,7 @@ class TermTable:
 
 @dataclass(frozen=True)
 class AdditiveModel:
-    """The mean over the bags is the model; `held_out` (n, bags) tells which lead a bag was not fitted on."""
+    """A model that is the mean over its bags; `held_out` (n, bags) says which leads a bag was not fitted on."""
 
     features: tuple[Feature, ...]
     tables: tuple[TermTable, ...]
@@ -45,21 +45,21 @@ class AdditiveModel:
     held_out: NDArray[np.bool_]
 
     def bag_logits(self, bins: Bins) -> Floats:
-        """(n, bags)"""
-        found = np.tile(self.intercepts, (len(bins), 1))
+        """The logit that each bag gives each lead (n, bags)."""
+        logits = np.tile(self.intercepts, (len(bins), 1))
         for table in self.tables:
-            found += table.bags.T[table.places(bins)]
-        return found
+            logits += table.bags.T[table.places(bins)]
+        return logits
 
 
 def as_tables(model: AdditiveModel, bins: Bins, slope: float, shift: float) -> GlassBoxArtefact:
-    """The artefact of `slope` × logit + `shift`, which is additive as the logit is; `bins` of the training rows."""
+    """The artefact of `slope` × logit + `shift`, which stays additive; `bins` are those of the training rows."""
     variances = [table.bags.var(axis=0) for table in model.tables]
     apart = sum(variance[table.places(bins)] for table, variance in zip(model.tables, variances, strict=True))
     together = model.bag_logits(bins).var(axis=1)
     return GlassBoxArtefact(
         intercept=_plain(slope * model.intercepts.mean() + shift),
-        # Terms of one bag lean on each other, so their variances do not simply add up.
+        # Terms of one bag are correlated, so their variances do not simply add up.
         doubt=min(LARGEST_DOUBT, float(together.mean() / max(float(np.mean(apart)), 1e-12))),
         features=tuple(_stored(feature) for feature in model.features),
         terms=tuple(

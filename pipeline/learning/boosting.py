@@ -1,4 +1,4 @@
-"""An Explainable Boosting Machine, trained by `interpret`, as tables of ours.
+"""Fits an Explainable Boosting Machine with `interpret` and converts it into our tables.
 
 Main terms read the fine bins of a feature, pairs coarser ones; both follow from the union of their cuts.
 """
@@ -37,7 +37,7 @@ def fit(training: TrainingMatrix, *, seed: int, cores: int) -> AdditiveModel:
         warnings.simplefilter("ignore", UserWarning)  # that its own pictures leave missing values out
         machine.fit(training.readings.astype(float), training.won, bags=np.where(held_out, -1, 1).astype(np.int8))
     if cores > 1:
-        # Its processes would go on waiting for work, and this one at its end for them.
+        # Its processes would go on waiting for work, and this process would wait for them when it ends.
         get_reusable_executor().shutdown(wait=True)
     return tables_of(machine, training.features, held_out)
 
@@ -45,7 +45,7 @@ def fit(training: TrainingMatrix, *, seed: int, cores: int) -> AdditiveModel:
 def tables_of(
     machine: ExplainableBoostingClassifier, features: tuple[Feature, ...], held_out: NDArray[np.bool_]
 ) -> AdditiveModel:
-    """The same sums as the machine's own `decision_function`, from bins that we encode ourselves."""
+    """The machine as tables that give the same sums as its `decision_function`, from bins that we encode."""
     cut = tuple(replace(f, cuts=_cuts(machine.bins_[n])) for n, f in enumerate(features))
     tables = []
     for term, scores in zip(machine.term_features_, machine.bagged_scores_, strict=True):
@@ -57,14 +57,14 @@ def tables_of(
 
 
 def _held_out(won: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
-    """(n, bags): of either outcome the same part is held out of every bag."""
+    """Which leads are held out of which bag (n, bags): the same share of either outcome."""
     chance = np.random.default_rng(seed)
-    found = np.zeros((len(won), BAGS), bool)
+    held_out = np.zeros((len(won), BAGS), bool)
     for bag in range(BAGS):
         for outcome in (True, False):
             of = np.flatnonzero(won == outcome)
-            found[chance.choice(of, max(1, round(HELD_OUT * len(of))), replace=False), bag] = True
-    return found
+            held_out[chance.choice(of, max(1, round(HELD_OUT * len(of))), replace=False), bag] = True
+    return held_out
 
 
 def _level(levels: list[Floats | dict[str, int]], axes: int) -> Floats | dict[str, int]:
@@ -72,18 +72,18 @@ def _level(levels: list[Floats | dict[str, int]], axes: int) -> Floats | dict[st
 
 
 def _cuts(levels: list[Floats | dict[str, int]]) -> tuple[float, ...]:
-    found = [_float32_up(level) for level in levels if not isinstance(level, dict)]
-    return tuple(np.unique(np.concatenate(found)).tolist()) if found else ()
+    cuts = [_float32_up(level) for level in levels if not isinstance(level, dict)]
+    return tuple(np.unique(np.concatenate(cuts)).tolist()) if cuts else ()
 
 
 def _float32_up(cuts: Floats) -> Floats:
-    """The least float32 that is not below each cut: for float32 values they divide alike."""
+    """The least float32 that is not below each cut, so that float32 values are divided in the same way."""
     near = cuts.astype(np.float32)
     return np.where(near < cuts, np.nextafter(near, np.float32(np.inf)), near).astype(float)
 
 
 def _rows(feature: Feature, level: Floats | dict[str, int]) -> tuple[int, ...]:
-    """Bin -> row: 0 is missing, the last row what was never seen."""
+    """The row of each bin: 0 is missing, the last row is for words that were never seen."""
     if isinstance(level, dict):
         unseen = max(level.values(), default=0) + 1
         return 0, *(level.get(str(code), unseen) for code in range(1, feature.bin_count))

@@ -1,4 +1,4 @@
-"""A straight line through the logits, so that of a hundred leads with score 30 thirty are won.
+"""Fits a straight line through the logits, so that thirty of a hundred leads with score 30 are won.
 
 A line keeps the model additive; isotonic regression would not (Platt 1999).
 """
@@ -21,13 +21,13 @@ class Line(NamedTuple):
 
 
 def calibrate(model: AdditiveModel, bins: Bins, won: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Line:
-    """Fitted on what each bag says of leads that it was not fitted on."""
-    asked = model.held_out.sum(axis=1)
-    apart = asked > 0
-    if apart.sum() < ENOUGH:
+    """The calibration line, fitted on what each bag says about the leads that were held out of it."""
+    bags_held_out = model.held_out.sum(axis=1)
+    usable = bags_held_out > 0
+    if usable.sum() < ENOUGH:
         return Line(1.0, 0.0)
-    logits = np.where(model.held_out, model.bag_logits(bins), 0).sum(axis=1)[apart] / asked[apart]
-    line = LogisticRegression(C=NO_PENALTY).fit(logits[:, np.newaxis], won[apart])
+    logits = np.where(model.held_out, model.bag_logits(bins), 0).sum(axis=1)[usable] / bags_held_out[usable]
+    line = LogisticRegression(C=NO_PENALTY).fit(logits[:, np.newaxis], won[usable])
     slope = float(line.coef_[0, 0])
-    # A model that is no better than chance must not be turned round.
+    # A model that is no better than chance must not be inverted.
     return Line(slope, float(line.intercept_[0])) if slope > 0 else Line(1.0, 0.0)

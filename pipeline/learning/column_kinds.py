@@ -1,4 +1,4 @@
-"""Attributes of many leads -> which of them become features, of what kind, and why the others do not."""
+"""Decides which attributes become features, of what kind, and why the others do not."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -26,18 +26,18 @@ Counted = Counter[Value]  # leads by value
 
 
 class Columns(NamedTuple):
-    """`features` have their words, but no cuts yet: a training finds them."""
+    """The features found, with their words but no cuts yet (a training finds them), and the attributes left out."""
 
     features: tuple[Feature, ...]
     left_out: tuple[LeftOut, ...]
 
 
 def columns(rows: Iterable[Mapping[str, Value]], without: Mapping[str, str] | None = None) -> Columns:
-    """A feature per attribute, in the order of their names; `without` names attributes to leave out, with a reason."""
+    """A feature per attribute, in the order of their names; `without`: attributes to leave out, with a reason."""
     unwanted = {canonical(name): reason for name, reason in (without or {}).items()}
-    leads, known = _known(rows)
+    leads, counted = _counted(rows)
     features, left_out = [], []
-    for name, values in sorted(known.items()):
+    for name, values in sorted(counted.items()):
         reason = unwanted.get(canonical(name)) or _useless(name, values, leads)
         if reason:
             left_out.append(LeftOut(attribute=name, reason=reason))
@@ -46,10 +46,10 @@ def columns(rows: Iterable[Mapping[str, Value]], without: Mapping[str, str] | No
     return Columns(tuple(features), tuple(left_out))
 
 
-def _known(rows: Iterable[Mapping[str, Value]]) -> tuple[int, dict[str, Counted]]:
-    """How many rows there are, and the values that say something, by attribute as it was first spelled."""
+def _counted(rows: Iterable[Mapping[str, Value]]) -> tuple[int, dict[str, Counted]]:
+    """The number of rows, and the counted values of each attribute, by its first spelling."""
     spelled: dict[str, str] = {}
-    found: dict[str, Counted] = {}
+    counted: dict[str, Counted] = {}
     leads = 0
     for row in rows:
         leads += 1
@@ -57,20 +57,20 @@ def _known(rows: Iterable[Mapping[str, Value]]) -> tuple[int, dict[str, Counted]
             if isinstance(value, bool):
                 value = str(value)  # True and 1 are one key
             if value is not None and not (isinstance(value, str) and not word(value)):
-                found.setdefault(spelled.setdefault(canonical(name), name), Counter())[value] += 1
-    return leads, found
+                counted.setdefault(spelled.setdefault(canonical(name), name), Counter())[value] += 1
+    return leads, counted
 
 
 def _useless(name: str, values: Counted, leads: int) -> str | None:
-    words, known = _words(values), values.total()
+    words, filled = _words(values), values.total()
     often = words.most_common(1)[0][1]
-    if max(often, leads - known) >= SAME * leads:
+    if max(often, leads - filled) >= SAME * leads:
         return "the same for all leads but a few"
     if _is(values, "number"):
         return "a running number or an identifier" if _is_identifier(name, values) else None
     if _is(values, "age"):
         return None
-    if len(words) > NEARLY_UNIQUE * known or often < RARE:
+    if len(words) > NEARLY_UNIQUE * filled or often < RARE:
         return "a text that nearly every lead has its own of"
     return None
 
@@ -85,7 +85,7 @@ def _is_identifier(name: str, values: Counted) -> bool:
 def _feature(name: str, values: Counted) -> Feature:
     words = _words(values)
     if words.keys() <= YES | NO and not words.keys() <= {"0", "1"}:
-        # Whether it says true, yes or 1: a CRM may change its mind.
+        # All spellings of yes share a code, because a CRM may switch from one to another.
         codes = {word: code for code, group in ((1, YES_FIRST), (2, NO_FIRST)) for word in group}
         return Feature(name, "category", codes=codes)
     if _is(values, "number"):
@@ -94,8 +94,8 @@ def _feature(name: str, values: Counted) -> Feature:
         return Feature(name, "age" if moments else "number")
     if _is(values, "age"):
         return Feature(name, "age")
-    kept = [word for word, leads in words.most_common(WORDS_KEPT) if leads >= RARE]
-    return Feature(name, "category", codes={word: code for code, word in enumerate(sorted(kept), start=1)})
+    frequent = [word for word, leads in words.most_common(WORDS_KEPT) if leads >= RARE]
+    return Feature(name, "category", codes={word: code for code, word in enumerate(sorted(frequent), start=1)})
 
 
 def _is(values: Counted, kind: Literal["number", "age"]) -> bool:

@@ -1,4 +1,4 @@
-"""A candidate against the champion, on leads from which neither has learned."""
+"""Compares a candidate with the champion on leads from which neither has learned."""
 
 from collections.abc import Sequence
 
@@ -26,33 +26,35 @@ def compete(
     newer: Sequence[Example],
     seed: int = 0,
 ) -> Contest:
-    """`newer` are the leads that the candidate was tested with; those that the champion had `seen` are left out.
+    """The result of the contest on the `newer` leads that the champion had not `seen`.
 
-    Whoever promises better has the smaller log loss, which asks for the right order and for honest percentages alike.
+    The smaller log loss wins: it rewards the right order and honest percentages alike.
     """
-    fresh = _watched([one for one in newer if (one.as_of, one.lead_id) > (seen.until, seen.last_lead_id)])
+    fresh = _watched([lead for lead in newer if (lead.as_of, lead.lead_id) > (seen.until, seen.last_lead_id)])
     won = outcomes(fresh)
     wins = int(won.sum())
     if _rarer(fresh) < FEWEST:
-        told = f"of the leads that both have never seen {wins} were won and {len(fresh) - wins} lost"
-        return _contest(version, len(fresh), wins, f"{told}; a contest needs {FEWEST} of each")
+        reason = f"of the leads that both have never seen {wins} were won and {len(fresh) - wins} lost"
+        return _contest(version, len(fresh), wins, f"{reason}; a contest needs {FEWEST} of each")
     old, new = (_losses(chances(model, fresh), won) for model in (champion, candidate))
     low = float(np.quantile(_means(old - new, seed), LOW))
     figures = (round(float(new.mean()), DECIMALS), round(float(old.mean()), DECIMALS), round(low, DECIMALS))
     if low > 0:
         return _contest(version, len(fresh), wins, f"it is better than {version} by more than chance", figures)
-    told = f"it is not better than {version} by more than chance" if new.mean() < old.mean() else f"{version} is better"
-    return _contest(version, len(fresh), wins, told, figures)
+    reason = (
+        f"it is not better than {version} by more than chance" if new.mean() < old.mean() else f"{version} is better"
+    )
+    return _contest(version, len(fresh), wins, reason, figures)
 
 
 def _watched(fresh: list[Example]) -> list[Example]:
-    """Those that were seen before their outcome was known, if they suffice: of the others something may tell it."""
-    watched = [one for one in fresh if not one.imported]
+    """The leads known before their outcome, if they suffice: the others may hold values that reveal it."""
+    watched = [lead for lead in fresh if not lead.imported]
     return watched if _rarer(watched) >= FEWEST else fresh
 
 
 def _rarer(leads: Sequence[Example]) -> int:
-    wins = sum(one.won for one in leads)
+    wins = sum(lead.won for lead in leads)
     return min(wins, len(leads) - wins)
 
 

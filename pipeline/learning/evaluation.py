@@ -1,4 +1,4 @@
-"""How good scores are, on leads whose outcome is known."""
+"""Measures how good scores are, on leads whose outcome is known."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ Won = NDArray[np.bool_]
 
 
 def quality(chance: Floats, won: Won, cuts: TierCuts, seed: int) -> Quality:
-    """`chance` 0–1 of each lead; both outcomes must occur."""
+    """The quality of scores: `chance` is 0–1 for each lead; both outcomes must occur."""
     buckets = calibration(chance, won)
     return Quality(
         roc_auc=_round(roc_auc_score(won, chance)),
@@ -47,35 +47,35 @@ def quality(chance: Floats, won: Won, cuts: TierCuts, seed: int) -> Quality:
 
 
 def lift(chance: Floats, won: Won, share: float = 0.1) -> float:
-    """How much more often than all leads the best `share` of them were won."""
+    """How much more often than all leads the best `share` of them was won."""
     return won_among_best(chance, won, share) / float(won.mean())
 
 
 def won_among_best(chance: Floats, won: Won, share: float = 0.1) -> float:
-    """Which part of the best `share` of the leads was won."""
+    """The part of the best `share` of the leads that was won."""
     best = np.argsort(-chance, kind="stable")[: max(1, int(share * len(won)))]
     return float(won[best].mean())
 
 
 def lift_curve(chance: Floats, won: Won) -> tuple[LiftPoint, ...]:
-    """By rising share; the last point is all leads, and 1."""
+    """The lift by rising share; the last point is all leads, with lift 1."""
     shares = [n / LIFT_POINTS for n in range(1, LIFT_POINTS + 1)]
     return tuple(LiftPoint(share=share, lift=_round(lift(chance, won, share))) for share in shares)
 
 
 def segments(attribute: str, values: Sequence[Value], chance: Floats, won: Won, cuts: TierCuts) -> tuple[Segment, ...]:
-    """Its most frequent values, read as a category reads them, the largest first; the rest is one, the last."""
+    """The segments of an attribute's most frequent values, the largest first; all other values are the last one."""
     words = [word(value) for value in values]
     spelled: dict[str, Counter[str]] = {}
     for read, value in zip(words, values, strict=True):
         spelled.setdefault(read, Counter())[str(value).strip()] += 1
     often = [read for read, leads in Counter(words).most_common(SEGMENTS_KEPT) if leads >= RARE]
     labels = {read: spelled[read].most_common(1)[0][0] if read else UNKNOWN for read in often}
-    found = np.array([labels.get(read, OTHER) for read in words])
+    lead_labels = np.array([labels.get(read, OTHER) for read in words])
     return tuple(
-        _segment(attribute, label, found == label, chance, won, cuts)
+        _segment(attribute, label, lead_labels == label, chance, won, cuts)
         for label in dict.fromkeys((*labels.values(), OTHER))
-        if (found == label).any()
+        if (lead_labels == label).any()
     )
 
 
@@ -102,11 +102,11 @@ def _tiers(chance: Floats, won: Won, cuts: TierCuts) -> tuple[TierOutcome, ...]:
 def _resampled(chance: Floats, won: Won, seed: int) -> list[float]:
     drawing = np.random.default_rng(seed)
     wins, losses = np.flatnonzero(won), np.flatnonzero(~won)
-    found = []
+    areas = []
     for _ in range(RESAMPLES):
         drawn = np.concatenate([drawing.choice(wins, len(wins)), drawing.choice(losses, len(losses))])
-        found.append(float(roc_auc_score(won[drawn], chance[drawn])))
-    return found
+        areas.append(float(roc_auc_score(won[drawn], chance[drawn])))
+    return areas
 
 
 def _round(number: float) -> float:

@@ -1,4 +1,4 @@
-"""Which features are learned from: none that tells the outcome alone, no moment that is now while a lead is early."""
+"""Selects features: none that reveals the outcome by itself, no moment that is always now while a lead is early."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ ALWAYS_NOW = (
 
 
 class SelectedFeatures(NamedTuple):
-    """`readings` (n, features)"""
+    """The features that are learned from, with their `readings` (n, features)."""
 
     features: tuple[Feature, ...]
     readings: Matrix
@@ -29,19 +29,21 @@ class SelectedFeatures(NamedTuple):
 
 
 def select_features(
-    found: Columns, readings: Matrix, won: NDArray[np.bool_], trusted: Sequence[str], seed: int
+    candidates: Columns, readings: Matrix, won: NDArray[np.bool_], trusted: Sequence[str], seed: int
 ) -> SelectedFeatures:
-    """`readings` of all the columns' features; `trusted` are kept though they tell the outcome alone."""
-    told = leaks(found.features, readings, won, seed) if found.features else ()
+    """Selects among the candidates; `readings` has a column for each. `trusted` are kept although they leak."""
+    leaking = leaks(candidates.features, readings, won, seed) if candidates.features else ()
     names = {canonical(name) for name in trusted}
-    reasons = {leak.attribute: _leaking(leak) for leak in told if canonical(leak.attribute) not in names}
-    for feature, seen in zip(found.features, readings.T, strict=True):
+    reasons = {leak.attribute: _leaking(leak) for leak in leaking if canonical(leak.attribute) not in names}
+    for feature, seen in zip(candidates.features, readings.T, strict=True):
         if feature.kind == "age" and np.nanquantile(seen, MOSTLY) < NOW_DAYS:
             reasons[feature.name] = ALWAYS_NOW
-    kept = [n for n, feature in enumerate(found.features) if feature.name not in reasons]
+    chosen = [n for n, feature in enumerate(candidates.features) if feature.name not in reasons]
     out = (LeftOut(attribute=name, reason=reason) for name, reason in sorted(reasons.items()))
-    return SelectedFeatures(tuple(found.features[n] for n in kept), readings[:, kept], (*found.left_out, *out), told)
+    return SelectedFeatures(
+        tuple(candidates.features[n] for n in chosen), readings[:, chosen], (*candidates.left_out, *out), leaking
+    )
 
 
 def _leaking(leak: Leak) -> str:
-    return f"alone it has ROC-AUC {leak.roc_auc}, above {TOO_GOOD}: it seems to be written after the outcome"
+    return f"by itself it has ROC-AUC {leak.roc_auc}, above {TOO_GOOD}: it seems to be written after the outcome"

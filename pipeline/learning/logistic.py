@@ -1,4 +1,4 @@
-"""Logistic regression as tables: for few leads, of which boosting would learn the noise.
+"""Fits a logistic regression as tables: for few leads, where boosting would learn the noise.
 
 Numbers are cut into ranges before fitting and each range counts as its mean, so the tables are the model exactly.
 """
@@ -20,7 +20,7 @@ ITERATIONS = 500
 
 
 def fit(training: TrainingMatrix, *, seed: int) -> AdditiveModel:
-    """Bags are drawn with replacement from either outcome, and what was not drawn is held out."""
+    """Fits one model a bag. Bags are drawn with replacement from either outcome; what was not drawn is held out."""
     features = tuple(_cut(f, training.readings[:, n]) for n, f in enumerate(training.features))
     bins = FeatureSet(features).binned(training.readings)
     columns = [_columns(f, bins[:, n], training.readings[:, n]) for n, f in enumerate(features)]
@@ -32,7 +32,7 @@ def fit(training: TrainingMatrix, *, seed: int) -> AdditiveModel:
     for n, column in enumerate(columns):
         logits = np.stack([column @ weights[at : at + column.shape[1]] for weights, _ in fitted])
         at += column.shape[1]
-        # So that a term says by how much a lead differs from the average one.
+        # Centred, so that a term says by how much a lead differs from the average one.
         middle = logits[:, bins[:, n]].mean(axis=1)
         moved += middle
         tables.append(TermTable(((n, tuple(range(len(column)))),), logits - middle[:, np.newaxis]))
@@ -41,14 +41,14 @@ def fit(training: TrainingMatrix, *, seed: int) -> AdditiveModel:
 
 
 def _drawn(won: NDArray[np.bool_], seed: int) -> NDArray[np.int_]:
-    """(n, bags): how often each lead is in each bag."""
+    """How often each lead is in each bag (n, bags)."""
     chance = np.random.default_rng(seed)
-    found = np.zeros((len(won), BAGS), int)
+    counts = np.zeros((len(won), BAGS), int)
     for bag in range(BAGS):
         for outcome in (True, False):
             of = np.flatnonzero(won == outcome)
-            np.add.at(found[:, bag], chance.choice(of, len(of)), 1)
-    return found
+            np.add.at(counts[:, bag], chance.choice(of, len(of)), 1)
+    return counts
 
 
 def _coefficients(design: Floats, won: NDArray[np.bool_], drawn: NDArray[np.int_]) -> tuple[Floats, float]:
@@ -59,20 +59,20 @@ def _coefficients(design: Floats, won: NDArray[np.bool_], drawn: NDArray[np.int_
 def _cut(feature: Feature, readings: Matrix) -> Feature:
     if feature.kind == "category":
         return feature
-    known = readings[~np.isnan(readings)]
-    cuts = np.unique(np.quantile(known, np.linspace(0, 1, RANGES + 1)[1:-1]).astype(np.float32))
-    return replace(feature, cuts=tuple(cuts[cuts > known.min()].tolist()))
+    present = readings[~np.isnan(readings)]
+    cuts = np.unique(np.quantile(present, np.linspace(0, 1, RANGES + 1)[1:-1]).astype(np.float32))
+    return replace(feature, cuts=tuple(cuts[cuts > present.min()].tolist()))
 
 
 def _columns(feature: Feature, bins: Bins, readings: Matrix) -> Floats:
-    """(bins, columns): what each bin of the feature is to the regression; first column, whether it is missing."""
+    """The regression's columns for each bin of the feature (bins, columns); the first says whether it is missing."""
     if feature.kind == "category":
         return np.eye(feature.bin_count)
     means = np.zeros(feature.bin_count)
     for place in np.unique(bins[bins != MISSING_BIN]):
         means[place] = readings[bins == place].mean(dtype=float)
-    known = bins != MISSING_BIN
-    seen = means[bins[known]]
+    present = bins != MISSING_BIN
+    seen = means[bins[present]]
     scaled = (means - seen.mean()) / max(float(seen.std()), 1e-9)
     scaled[MISSING_BIN] = 0
     return np.stack([np.arange(feature.bin_count) == MISSING_BIN, scaled], axis=1).astype(float)

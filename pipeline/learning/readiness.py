@@ -12,7 +12,7 @@ TOO_GOOD = 0.95  # ROC-AUC above which something must tell the outcome
 
 
 def assess_readiness(quality: Quality, tested: Window, leaks: Sequence[Leak]) -> tuple[Readiness, tuple[str, ...]]:
-    """The reasons come worst first; a ready model may still have some to know of."""
+    """The readiness and its reasons, worst first; a ready model may have some, too."""
     fatal, doubts, notes = [], [], []
     if quality.roc_auc_low < CHANCE:
         fatal.append(f"ROC-AUC {quality.roc_auc} (at least {quality.roc_auc_low}): it may be chance")
@@ -32,6 +32,6 @@ def assess_readiness(quality: Quality, tested: Window, leaks: Sequence[Leak]) ->
             f"{tested.imported:,} of the {tested.leads:,} leads of the time of the test came with their outcome: "
             f"what is known of them may be younger than that"
         )
-    notes += [f"{leak.attribute} alone has ROC-AUC {leak.roc_auc}: it tells the outcome" for leak in leaks]
+    notes += [f"{leak.attribute} by itself has ROC-AUC {leak.roc_auc}: it reveals the outcome" for leak in leaks]
     readiness = Readiness.NOT_READY if fatal else Readiness.FAIR if doubts else Readiness.READY
     return readiness, (*fatal, *doubts, *notes)

@@ -1,4 +1,4 @@
-"""Examples -> a model as tables, and its card."""
+"""Trains a model from examples: its tables, and its card."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ BOOSTED_FROM = (1000, 100)  # leads, and of them won; logistic regression is bet
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """`without` are attributes to leave out, `trusted` those that are kept though they tell the outcome alone."""
+    """`without` are attributes to leave out, `trusted` those that are kept although they reveal the outcome."""
 
     cuts: TierCuts
     without: Sequence[str] = ()
@@ -55,7 +55,7 @@ class FittedModel:
 
 
 def train(split: Split, wishes: TrainingConfig) -> TrainedModel:
-    """Raises GiveUp, with the counts and what is needed, if the outcomes do not suffice."""
+    """Trains on the older part and tests on the newer. Raises GiveUp with the counts if the outcomes do not suffice."""
     trained, tested = _suffice(split)
     fitted = fit(split.older, wishes)
     chance, won = chances(fitted.model, split.newer), outcomes(split.newer)
@@ -80,29 +80,29 @@ def train(split: Split, wishes: TrainingConfig) -> TrainedModel:
 
 
 def fit(examples: Sequence[Example], wishes: TrainingConfig) -> FittedModel:
-    """A calibrated model of all these examples, not tested."""
+    """A calibrated but untested model of all these examples."""
     won = outcomes(examples)
-    found = columns([example.attributes for example in examples], dict.fromkeys(wishes.without, "not wanted"))
-    kept = select_features(found, readings(found, examples), won, wishes.trusted, wishes.seed)
-    if not kept.features:
+    candidates = columns([example.attributes for example in examples], dict.fromkeys(wishes.without, "not wanted"))
+    selected = select_features(candidates, readings(candidates, examples), won, wishes.trusted, wishes.seed)
+    if not selected.features:
         raise GiveUp(
-            "no attribute is left to learn from: " + "; ".join(f"{a.attribute}: {a.reason}" for a in kept.left_out)
+            "no attribute is left to learn from: " + "; ".join(f"{a.attribute}: {a.reason}" for a in selected.left_out)
         )
-    training = TrainingMatrix(kept.features, kept.readings, won)
+    training = TrainingMatrix(selected.features, selected.readings, won)
     method, model = _fit(training, wishes)
     bins = FeatureSet(model.features).binned(training.readings)
-    return FittedModel(as_tables(model, bins, *calibrate(model, bins, won)), method, kept.left_out, kept.leaks)
+    return FittedModel(as_tables(model, bins, *calibrate(model, bins, won)), method, selected.left_out, selected.leaks)
 
 
-def readings(found: Columns, examples: Sequence[Example]) -> Matrix:
-    """(examples, features), each example by its own clock."""
-    features = FeatureSet(found.features)
+def readings(candidates: Columns, examples: Sequence[Example]) -> Matrix:
+    """The readings (examples, features), each example by its own clock."""
+    features = FeatureSet(candidates.features)
     matrix = features.matrix([features.values(example.attributes, example.as_of) for example in examples])
     return features.readings(matrix, clocks(examples))
 
 
 def chances(model: GlassBoxArtefact, examples: Sequence[Example]) -> Floats:
-    """0–1 of each example, by its own clock, as a scoring worker would."""
+    """The chance of each example, 0–1, by its own clock, as a scoring worker would compute it."""
     box = GlassBoxModel(model)
     matrix = box.features.matrix([box.features.values(example.attributes, example.as_of) for example in examples])
     return box.judge(box.features.bins(matrix, clocks(examples))).scores / 100
@@ -124,7 +124,7 @@ def _fit(training: TrainingMatrix, wishes: TrainingConfig) -> tuple[str, Additiv
 
 
 def _suffice(split: Split) -> tuple[Window, Window]:
-    """The windows of both parts."""
+    """The windows of both parts; raises GiveUp if either has too few outcomes."""
     older, newer = split.older_window, split.newer_window
     won = sum(window.won for window in (older, newer) if window)
     lost = sum(window.leads for window in (older, newer) if window) - won
@@ -144,19 +144,19 @@ def _drawn(sample: Sequence[Example], window: Window) -> int | None:
 
 
 def _segments(newer: Sequence[Example], chance: Floats, won: Won, wishes: TrainingConfig) -> tuple[Segment, ...]:
-    found: list[Segment] = []
+    all_segments: list[Segment] = []
     for name in wishes.segments:
         wanted = canonical(name)
         values = [
             next((value for key, value in example.attributes.items() if canonical(key) == wanted), None)
             for example in newer
         ]
-        found += segments(name, values, chance, won, wishes.cuts)
-    return tuple(found)
+        all_segments += segments(name, values, chance, won, wishes.cuts)
+    return tuple(all_segments)
 
 
 def _importances(model: GlassBoxArtefact) -> tuple[TermImportance, ...]:
     box = GlassBoxModel(model)
     named = zip((wordings[0].attribute for wordings in box.wordings), model.terms, strict=True)
-    found = [TermImportance(attribute=name, logits=round(term.importance, 4)) for name, term in named]
-    return tuple(sorted(found, key=lambda term: -term.logits))
+    importances = [TermImportance(attribute=name, logits=round(term.importance, 4)) for name, term in named]
+    return tuple(sorted(importances, key=lambda term: -term.logits))

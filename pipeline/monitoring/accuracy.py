@@ -1,4 +1,4 @@
-"""How right scores were, of leads whose outcome came after them."""
+"""Measures how right scores were, on leads whose outcome came later."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ Won = NDArray[np.bool_]
 
 
 def accuracy(chance: Floats, won: Won, since: datetime, until: datetime) -> Accuracy:
-    """`chance` 0–1 of each lead, and whether it was won; at least one lead."""
+    """The accuracy of at least one lead: `chance` 0–1 of each, and whether it was won."""
     buckets = calibration(chance, won)
     wins = int(won.sum())
     return Accuracy(
@@ -35,7 +35,7 @@ def accuracy(chance: Floats, won: Won, since: datetime, until: datetime) -> Accu
 
 
 def roc_auc(chance: Floats, won: Won) -> float:
-    """How often a lead that was won had the higher score of two; of equal ones half (Mann and Whitney 1947)."""
+    """How often a won lead has a higher score than a lost one; ties count half (Mann and Whitney 1947)."""
     _, place, counts = np.unique(chance, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2
     wins = int(won.sum())

@@ -1,4 +1,4 @@
-"""How far the leads of late are from those that a model learned from: the population stability index of each feature.
+"""Measures how far recent leads differ from those that a model learned from, by the population stability index.
 
 The index is the sum of (now − then) × ln(now ÷ then) over groups of bins; from 0.25 on it is another population.
 """
@@ -18,14 +18,14 @@ DECIMALS = 4
 
 
 def spreads(features: Sequence[Feature], bins: Bins) -> tuple[Spread, ...]:
-    """`bins` (leads, features) of the leads that a model learns from."""
+    """The distribution of each feature; `bins` (leads, features) of the leads that a model learns from."""
     return tuple(_spread(feature, bins[:, column]) for column, feature in enumerate(features))
 
 
 def indices(then: Sequence[Spread], bins: Bins) -> list[tuple[str, float]]:
-    """Attribute and index, the largest first; `bins` (leads, features) of the leads of late, by the same features."""
-    found = [(spread.attribute, _index(spread, bins[:, column])) for column, spread in enumerate(then)]
-    return sorted(found, key=lambda one: -one[1])
+    """Attributes and their indices, the largest first; `bins` (leads, features) are those of recent leads."""
+    by_attribute = [(spread.attribute, _index(spread, bins[:, column])) for column, spread in enumerate(then)]
+    return sorted(by_attribute, key=lambda pair: -pair[1])
 
 
 def _spread(feature: Feature, bins: NDArray[np.intp]) -> Spread:
@@ -35,12 +35,12 @@ def _spread(feature: Feature, bins: NDArray[np.intp]) -> Spread:
 
 
 def _groups(feature: Feature, counts: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Missing is a group of its own, unknown words are another; between them neighbours that are as many together."""
-    known = slice(MISSING_BIN + 1, len(counts) - (feature.kind == "category"))
-    full = max(1.0, counts[known].sum() / GROUPS)
+    """The group of each bin: missing and unknown words are groups of their own, others hold about as many leads."""
+    known_bins = slice(MISSING_BIN + 1, len(counts) - (feature.kind == "category"))
+    full = max(1.0, counts[known_bins].sum() / GROUPS)
     groups = np.zeros(len(counts), np.intp)
     group, held = 1, 0
-    for place in range(known.start, known.stop):
+    for place in range(known_bins.start, known_bins.stop):
         groups[place] = group
         held += int(counts[place])
         if held >= full:

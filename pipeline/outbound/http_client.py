@@ -1,4 +1,4 @@
-"""Calls to other people's servers: each ends by its deadline, with an answer of bounded size."""
+"""Calls to servers of others: each ends by its deadline, with an answer of bounded size."""
 
 import asyncio
 import math
@@ -19,7 +19,7 @@ LONGEST_PAUSE_S = 86_400.0  # whatever a server asks for
 
 
 class Unavailable(Service6Error):
-    """The server has to be left alone, for `after_s` if it says so."""
+    """The server cannot answer now; `after_s`: when it asked to be called again, if it said so."""
 
     def __init__(self, reason: str, after_s: float | None = None) -> None:
         super().__init__(reason)
@@ -27,7 +27,7 @@ class Unavailable(Service6Error):
 
 
 class Request(NamedTuple):
-    """`form`: the body is a form's, not JSON's."""
+    """One HTTP request. `form`: the body is an HTML form's, not JSON."""
 
     url: str
     body: bytes = b""
@@ -37,7 +37,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """`after_s`: when the server wants to be asked again, if it says so."""
+    """The answer to a request. `after_s`: when the server wants to be called again, if it says so."""
 
     status: int
     body: bytes
@@ -48,12 +48,12 @@ class Response(NamedTuple):
         return 200 <= self.status < 300
 
     def object(self) -> dict[str, Any]:
-        """The JSON object that it is; an empty one if it is anything else."""
+        """The body as a JSON object; an empty one if it is anything else."""
         try:
-            found = orjson.loads(self.body)
+            document = orjson.loads(self.body)
         except orjson.JSONDecodeError:
             return {}
-        return found if isinstance(found, dict) else {}
+        return document if isinstance(document, dict) else {}
 
 
 def http_client(limits: OutboundSettings) -> "HttpClient":
@@ -61,9 +61,9 @@ def http_client(limits: OutboundSettings) -> "HttpClient":
 
 
 class HttpClient:
-    """Connections are kept while the context lasts. Proxies of the environment are not used, redirects not followed.
+    """An HTTP client that keeps connections while its context lasts; it uses no proxies and follows no redirects.
 
-    Asynchronous inside, because a timeout of the client is one of each read: a server that sends a byte now and then
+    Asynchronous inside, because the client's timeout applies to each read: a server that sends a byte now and then
     would hold a worker for ever.
     """
 
@@ -85,14 +85,14 @@ class HttpClient:
         self._closing.close()
 
     def ask(self, call: Request) -> Response:
-        """Raises Unwell if no whole answer came in time."""
+        """Sends one request. Raises Unavailable if no complete answer came in time."""
         [answer] = self.ask_all([call])
         if isinstance(answer, Unavailable):
             raise answer
         return answer
 
     def ask_all(self, calls: Iterable[Request]) -> list[Response | Unavailable]:
-        """All at once; of each its answer, or why there is none."""
+        """Sends all requests at once; returns each one's answer, or why there is none."""
         return self._runner.run(self._together(list(calls)))
 
     async def _together(self, calls: list[Request]) -> list[Response | Unavailable]:
@@ -111,7 +111,7 @@ class HttpClient:
 
     async def _answer(self, call: Request) -> Response:
         kind = "application/x-www-form-urlencoded" if call.form else "application/json"
-        # Unpacked, an answer could be a thousand times its size.
+        # A compressed answer could unpack to a thousand times its size.
         headers = {"Content-Type": kind, "Accept-Encoding": "identity", "User-Agent": "service6", **call.headers}
         request = self._client.stream(call.method, call.url, content=call.body, headers=headers)
         async with request as response:
@@ -127,7 +127,7 @@ class HttpClient:
 
 
 def after(said: str | None, now: datetime) -> float | None:
-    """Retry-After: seconds, or a date (RFC 9110)."""
+    """The seconds that a Retry-After header asks for, given as seconds or as a date (RFC 9110)."""
     if said is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""A CRM's record as its API gives it."""
+"""A record as a CRM's API returns it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 
 class CrmRecord(NamedTuple):
-    """`attributes` as the vendor names them, none of them empty; `modified_at`: when any changed last."""
+    """One record: non-empty `attributes` by the vendor's names; `modified_at`: when any of them changed last."""
 
     external_id: str
     modified_at: datetime
@@ -14,25 +14,25 @@ class CrmRecord(NamedTuple):
 
 
 class RecordReader(Protocol):
-    """`at_once`: records of one request."""
+    """Reads records from a CRM. `at_once`: records of one request."""
 
     at_once: int
 
     def read(self, external_ids: Sequence[str]) -> dict[str, CrmRecord]:
-        """Those of the records that exist, by id. Raises Unwell and Refused as a Writer does."""
+        """The records that exist, by id. Raises Unavailable and Refused as `ScoreWriter.write` does."""
 
 
 def moment(said: object) -> datetime | None:
-    """ISO 8601; None for anything else, and for what lacks its place on earth."""
+    """Parses ISO 8601; None for anything else, and for a time without offset."""
     if not isinstance(said, str):
         return None
     try:
-        found = datetime.fromisoformat(said)
+        parsed = datetime.fromisoformat(said)
     except ValueError:
         return None
-    return found.astimezone(UTC) if found.tzinfo else None
+    return parsed.astimezone(UTC) if parsed.tzinfo else None
 
 
 def attributes_of(properties: dict[str, object]) -> dict[str, object]:
-    """What says something: a property without a value may never have had one."""
+    """The properties that have a value; one without may never have had any."""
     return {name: value for name, value in properties.items() if value is not None and value != ""}

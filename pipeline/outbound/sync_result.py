@@ -1,4 +1,4 @@
-"""What became of one record in a call, and of a call in which all records fared alike."""
+"""The result of a call to a CRM, for one record or for all of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -13,18 +13,18 @@ class Done(NamedTuple):
 
 
 class Gone(NamedTuple):
-    """The CRM has no such record (any more): nobody needs to know."""
+    """The CRM has no such record, or has it no longer; nothing is left to do."""
 
 
 class Failed(NamedTuple):
-    """To be tried again; `after_s`: the target wants to be left alone for so long."""
+    """The record must be tried again; `after_s`: how long the target wants no call."""
 
     error: str
     after_s: float | None = None
 
 
 class Rejected(NamedTuple):
-    """Never to be tried again unless a person says so."""
+    """The record is not tried again unless a person replays it."""
 
     error: str
 
@@ -33,18 +33,18 @@ SyncResult = Done | Gone | Failed | Rejected
 
 
 class ScoreWriter(Protocol):
-    """`at_once`: records of one bundle, `calls`: requests that it makes."""
+    """Writes scores to a target. `at_once`: records of one batch, `calls`: requests that a batch makes."""
 
     at_once: int
     calls: int
 
     def write(self, due: Sequence[WriteBack]) -> list[SyncResult]:
-        """Of each its verdict. Raises Unwell if the target has to be left alone, Refused if it does not let us in; then
+        """The result of each record. Raises Unavailable if the target needs a pause, Refused if it denies access; then
         nothing was written, as far as is known."""
 
 
 def require_available(answer: Response) -> Response:
-    """Raises what `Writer.write` raises, for an answer that says nothing of single records."""
+    """Returns the answer, or raises what `ScoreWriter.write` raises if it refuses the whole call."""
     if answer.status in (401, 403):
         raise Refused(f"it does not let us in ({answer.status}): is its token right, and are its scopes?")
     if answer.status == 429 or answer.status >= 500:

@@ -1,4 +1,4 @@
-"""A score as a Standard Webhook to whoever wants it (https://www.standardwebhooks.com)."""
+"""Sends scores as Standard Webhooks (https://www.standardwebhooks.com)."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ GONE = 410
 
 
 class WebhookSender:
-    """`webhook-id` is the same for a lead and a `rev`, however often it is sent, so that a receiver can tell."""
+    """Writes scores to a webhook. The id of a lead's `rev` is always the same, so that receivers recognise repeats."""
 
     at_once = 10
     calls = 10
@@ -28,17 +28,17 @@ class WebhookSender:
             raise Misconfigured("the secret must be whsec_ and base64, as Standard Webhooks have it") from None
 
     def write(self, due: Sequence[WriteBack]) -> list[SyncResult]:
-        """As pipeline.outbound.sync_result.Writer: to be left alone if nobody answered."""
-        answers = self._http.ask_all([self._call(one) for one in due])
-        unwell = [answer for answer in answers if isinstance(answer, Unavailable)]
-        if len(unwell) == len(answers):
-            raise unwell[0]
-        return [_verdict(answer) for answer in answers]
+        """As `ScoreWriter.write`; raises Unavailable if no request was answered."""
+        answers = self._http.ask_all([self._call(write_back) for write_back in due])
+        unavailable = [answer for answer in answers if isinstance(answer, Unavailable)]
+        if len(unavailable) == len(answers):
+            raise unavailable[0]
+        return [_result(answer) for answer in answers]
 
-    def _call(self, one: WriteBack) -> Request:
-        body = one.body or ""
+    def _call(self, write_back: WriteBack) -> Request:
+        body = write_back.body or ""
         now = datetime.now(UTC)
-        webhook_id = f"score_{one.lead_id}_{one.rev}"
+        webhook_id = f"score_{write_back.lead_id}_{write_back.rev}"
         headers = {
             "webhook-id": webhook_id,
             "webhook-timestamp": str(int(now.timestamp())),
@@ -47,7 +47,7 @@ class WebhookSender:
         return Request(self._url, body.encode(), headers)
 
 
-def _verdict(answer: Response | Unavailable) -> SyncResult:
+def _result(answer: Response | Unavailable) -> SyncResult:
     if isinstance(answer, Unavailable):
         return Failed(str(answer))
     if answer.is_success:

@@ -1,4 +1,4 @@
-"""The change feed in Redis: one stream, and an epoch that tells whether it is still the same one."""
+"""The change feed in Redis: a stream, and an epoch that says whether it is still the same stream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if not epoch then
   epoch = ARGV[2]
   redis.call('SET', KEYS[2], epoch)
 end
--- What is a day old resumes nobody, and the entries of runs are large.
+-- Nobody resumes from an entry that is a day old, and the entries of runs are large.
 redis.call('XTRIM', KEYS[1], 'MINID', '~', (redis.call('TIME')[1] - KEPT_S) * 1000)
 for i = 3, #ARGV, 2 do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'epoch', epoch, 'event', ARGV[i], 'routing', ARGV[i + 1])
@@ -36,14 +36,14 @@ end
 
 
 class StreamEntry(NamedTuple):
-    """A change on its way in: JSON of schemas.event.Event and of schemas.event.Routing."""
+    """A change to append: JSON of schemas.event.Event and of schemas.event.Routing."""
 
     event: bytes
     routing: bytes
 
 
 class StreamArrival(NamedTuple):
-    """An entry as it was read."""
+    """An entry as it was read from the stream."""
 
     order: StreamOrder
     epoch: str
@@ -52,7 +52,7 @@ class StreamArrival(NamedTuple):
 
 
 class StreamState(NamedTuple):
-    """Where the feed ends, and from where on it is whole: `floor` is the lowest order to read after."""
+    """Where the feed ends, and from where it is complete: `floor` is the lowest order to read after."""
 
     epoch: str
     floor: StreamOrder
@@ -62,19 +62,19 @@ class StreamState(NamedTuple):
     def position(self) -> Position:
         return position(self.epoch, self.last)
 
-    def gap_after(self, known: Position) -> str | None:
-        """Why reading on from `known` would miss entries; None if it would not."""
-        if known.epoch != self.epoch:
-            return "the feed was begun anew"
-        if known.order > self.last:
+    def gap_after(self, since: Position) -> str | None:
+        """Why reading on from `since` would miss entries; None if it would not."""
+        if since.epoch != self.epoch:
+            return "the feed started over"
+        if since.order > self.last:
             return "the feed was set back to an earlier state"
-        if known.order < self.floor:
+        if since.order < self.floor:
             return "the feed no longer holds what came after this position"
         return None
 
 
 class ChangeStream:
-    """The feed as the publisher writes it and the API looks at it; all but `hint` may raise TryAgain."""
+    """The feed for the publisher, which writes it, and the API. All methods but `hint` may raise TryAgain."""
 
     def __init__(self, client: Redis, key: str, length: int) -> None:
         self._redis = client
@@ -100,11 +100,11 @@ class ChangeStream:
             return _state(candidate, pipe.execute(raise_on_error=False))
 
     def position(self) -> Position:
-        """The feed's end: whoever subscribes from here misses nothing that is appended from now on."""
+        """The feed's end: a subscription from here misses nothing that is appended from now on."""
         return self.state().position
 
     def hint(self) -> None:
-        """Wakes the publisher. It would find the rows anyway, only later, so a failure is no error."""
+        """Wakes the publisher. A failure is no error, because it would find the rows anyway, only later."""
         with suppress(RedisError):
             self._redis.publish(_hint_channel(self._key), b"")
 
@@ -133,7 +133,7 @@ class Hints:
 
 
 class ChangeStreamReader:
-    """The feed as the relay reads it. Every method may raise TryAgain."""
+    """The feed for the relay, which reads it. Every method may raise TryAgain."""
 
     def __init__(self, client: redis.asyncio.Redis, key: str) -> None:
         self._redis = client
@@ -150,8 +150,8 @@ class ChangeStreamReader:
     async def read(self, after: StreamOrder, *, count: int, block_ms: int) -> list[StreamArrival]:
         """At most `count` entries above `after`, oldest first; waits `block_ms` for the first of them."""
         with translated():
-            found: Any = await self._redis.xread({self._key: text(after)}, count=count, block=block_ms)
-        return [_arrival(*raw) for _, entries in found for raw in entries]
+            streams: Any = await self._redis.xread({self._key: text(after)}, count=count, block=block_ms)
+        return [_arrival(*raw) for _, entries in streams for raw in entries]
 
     async def recent(self, until: StreamOrder, count: int) -> tuple[list[StreamArrival], bool]:
         """The newest entries up to and with `until`, oldest first, `count` or `RECENT_BYTES` of them at most; and
@@ -160,14 +160,14 @@ class ChangeStreamReader:
         end = text(until)
         size = 0
         while len(newest_first) < count and size < RECENT_BYTES:
-            # In parts, so that the event loop breathes between them.
+            # In parts, so that the event loop can do other work between them.
             part = min(RECENT_PART, count - len(newest_first))
             with translated():
-                found: Any = await self._redis.xrevrange(self._key, max=end, count=part)
-            older = [_arrival(*raw) for raw in found]
+                entries: Any = await self._redis.xrevrange(self._key, max=end, count=part)
+            older = [_arrival(*raw) for raw in entries]
             newest_first += older
             size += sum(len(arrival.event) for arrival in older)
-            if len(found) < part:
+            if len(entries) < part:
                 return newest_first[::-1], True
             end = f"({text(newest_first[-1].order)}"
         return newest_first[::-1], False
@@ -200,7 +200,7 @@ def _state(candidate: str, answers: list[Any]) -> StreamState:
     last = _order(stream["last-generated-id"])
     floor = _order(stream["max-deleted-entry-id"])
     if stream["entries-added"] > stream["length"]:
-        # Trimmed. What stood right before the first entry is not known, so only the entry itself is safe.
+        # The stream was trimmed. The entry before the first one is not known, so only the first itself is safe.
         first = stream["first-entry"]
         floor = max(floor, _order(first[0]) if first else last)
     return StreamState(epoch, floor, last)

@@ -1,4 +1,4 @@
-"""The leads that one step of a run changed, packed for the feed: some ten bytes each instead of a hundred as JSON."""
+"""Packs the leads that one step of a run changed for the feed: ten bytes each instead of a hundred as JSON."""
 
 import zlib
 from base64 import b64decode, b64encode
@@ -27,8 +27,8 @@ KINDS = (("ids", "<i8"), ("revs", "<i8"), ("scores", "<f4"), ("previous", "<f4")
 
 
 def pack(changed: ChangedLeads) -> dict[str, Any]:
-    """As JSON can hold it."""
-    # Neighbours differ by little: told as differences, ids cost next to nothing.
+    """The columns as a JSON object."""
+    # Neighbours differ by little, so differences of ids compress to next to nothing.
     steps = np.diff(changed.ids, prepend=0)
     columns = changed._replace(ids=steps)._asdict()
     raw = b"".join(columns[name].astype(kind).tobytes() for name, kind in KINDS)
@@ -36,11 +36,11 @@ def pack(changed: ChangedLeads) -> dict[str, Any]:
     return {"count": len(changed.ids), "names": list(changed.names), "packed": packed}
 
 
-def unpack(told: dict[str, Any]) -> ChangedLeads:
-    raw = zlib.decompress(b64decode(told["packed"]))
+def unpack(document: dict[str, Any]) -> ChangedLeads:
+    raw = zlib.decompress(b64decode(document["packed"]))
     columns: dict[str, Any] = {}
     start = 0
     for name, kind in KINDS:
-        columns[name] = np.frombuffer(raw, kind, told["count"], start)
+        columns[name] = np.frombuffer(raw, kind, document["count"], start)
         start += columns[name].nbytes
-    return ChangedLeads(**{**columns, "ids": columns["ids"].cumsum()}, names=tuple(told["names"]))
+    return ChangedLeads(**{**columns, "ids": columns["ids"].cumsum()}, names=tuple(document["names"]))

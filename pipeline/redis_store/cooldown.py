@@ -1,4 +1,4 @@
-"""A CRM that is to be left alone for a while: known to all workers, because it is written in Redis."""
+"""Remembers in Redis, for all workers, that a failing CRM gets no calls for a while."""
 
 from contextlib import suppress
 
@@ -6,16 +6,16 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 KEY = "service6:rest:"
-TOLD_S = 86_400  # a trouble that lasts is told once a day
+REPORTED_S = 86_400  # a failure that lasts is reported once a day
 
 
 class Cooldown:
-    """Of one source's `errand`. While Redis is away nobody rests: each record still waits longer each time."""
+    """The cooldown of one source's `sync` (write or fetch). Without Redis, only each record's backoff applies."""
 
-    def __init__(self, redis: Redis, source: str, errand: str) -> None:
+    def __init__(self, redis: Redis, source: str, sync: str) -> None:
         self._redis = redis
-        self.name = f"{source} {errand}"
-        self._key = f"{KEY}{source}:{errand}"
+        self.name = f"{source} {sync}"
+        self._key = f"{KEY}{source}:{sync}"
 
     @property
     def lasts(self) -> bool:
@@ -24,16 +24,16 @@ class Cooldown:
         return False
 
     def begin(self, seconds: float, why: str) -> bool:
-        """Whether this is news: the same trouble is none."""
+        """Begins it; returns whether `why` differs from the failure that was reported last."""
         with suppress(RedisError):
             pipe = self._redis.pipeline(transaction=False)
             pipe.set(self._key, "1", px=max(1, round(seconds * 1000)))
-            pipe.set(f"{self._key}:told", why, ex=TOLD_S, get=True)
+            pipe.set(f"{self._key}:told", why, ex=REPORTED_S, get=True)
             _, before = pipe.execute()
             return before is None or before.decode() != why
         return True
 
     def end(self) -> None:
-        """It works: the next trouble is news again."""
+        """Ends it, so that the next failure is reported again."""
         with suppress(RedisError):
             self._redis.delete(f"{self._key}:told")

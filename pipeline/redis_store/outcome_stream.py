@@ -1,4 +1,4 @@
-"""Outcomes as hints: a Redis stream that a consumer group reads, so that many outcomes ask for one training.
+"""Outcomes as hints in a Redis stream with a consumer group, so that many outcomes request one training.
 
 PostgreSQL counts them; what is lost here is only found later.
 """
@@ -13,19 +13,19 @@ from pipeline.redis_store.redis_client import translated
 
 KEY = "service6:outcomes"
 GROUP = "learning"
-CONSUMER = "upkeep"  # whichever worker it is: what one has read and not acknowledged, the next one reads again
+CONSUMER = "upkeep"  # shared by all workers: the next one reads again what one has not acknowledged
 LENGTH = 10_000  # entries kept
 NEW, UNACKNOWLEDGED = ">", "0"
 
 
 class OutcomeStream:
-    """Every method may raise TryAgain."""
+    """The stream of outcomes. Every method may raise TryAgain."""
 
     def __init__(self, client: Redis) -> None:
         self._redis = client
 
     def append(self, keys: Sequence[str]) -> None:
-        """`lead:<id>` of each that was decided."""
+        """Appends the key `lead:<id>` of each lead that has an outcome."""
         with translated():
             pipe = self._redis.pipeline(transaction=False)
             for key in keys:
@@ -33,7 +33,7 @@ class OutcomeStream:
             pipe.execute()
 
     def read(self) -> list[bytes]:
-        """Ids of entries that nobody has acknowledged: those that were read before, then those that are new."""
+        """Ids of unacknowledged entries: those that were read before, then the new ones."""
         with translated():
             self._ensure_group()
             return [*self._read(UNACKNOWLEDGED), *self._read(NEW)]
@@ -43,9 +43,9 @@ class OutcomeStream:
             self._redis.xack(KEY, GROUP, *ids)
 
     def _read(self, after: str) -> list[bytes]:
-        found: Any = self._redis.xreadgroup(GROUP, CONSUMER, {KEY: after}, count=LENGTH)
+        reply: Any = self._redis.xreadgroup(GROUP, CONSUMER, {KEY: after}, count=LENGTH)
         # Redis answers in a list, or in a dictionary by its newer protocol.
-        streams = found.items() if isinstance(found, dict) else found or ()
+        streams = reply.items() if isinstance(reply, dict) else reply or ()
         return [entry[0] for _, entries in streams for entry in entries]
 
     def _ensure_group(self) -> None:

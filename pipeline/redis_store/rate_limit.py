@@ -1,4 +1,4 @@
-"""How often a user may ask: counted in Redis, so that all processes of the API share the count."""
+"""Limits how often a user may call; the count is in Redis, so that all processes of the API share it."""
 
 import math
 import time
@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 KEY = "service6:budget:"
-ANSWER_TIMEOUT_S = 0.1  # whoever waits for a score shall not wait for the count
-PAUSE_S = 1.0  # after a failure nobody asks Redis for so long
+ANSWER_TIMEOUT_S = 0.1  # a client that waits for a score must not wait for the count
+PAUSE_S = 1.0  # after a failure Redis is not asked for this long
 
 # A window that slides in parts: what was taken in a part is given back when all of it is older than the window, so no
 # span of that length ever holds more than the limit. Redis's own clock, because those of several machines differ.
@@ -44,7 +44,7 @@ return {{allowed, math.max(0, limit - taken - 1), math.ceil((oldest + {PARTS} + 
 
 
 class Budget(NamedTuple):
-    """What a user has left after this request; `reset_s`: when the oldest are given back."""
+    """What is left of a user's budget after this request; `reset_s`: when the oldest requests are given back."""
 
     allowed: bool
     limit: int
@@ -54,7 +54,7 @@ class Budget(NamedTuple):
 
 
 class Limiter:
-    """`limit` requests per `window_s` and user. While Redis is away all are let through; `uncounted` counts them."""
+    """Allows `limit` requests per `window_s` and user. Without Redis all pass, and `uncounted` counts them."""
 
     def __init__(self, name: str, url: str, *, limit: int, window_s: int, uncounted: Counter) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""Connections to Redis, and what its errors are to everybody else."""
+"""Connects to Redis, and translates its errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ ANSWER_TIMEOUT_S = 5.0
 
 
 def connect(url: str) -> Redis:
-    # Whoever calls backs off by itself; a retry inside the client would hide how long Redis is away.
+    # Callers back off themselves; a retry inside the client would hide how long Redis is away.
     return Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_limits(url))
 
 
@@ -28,14 +28,14 @@ def connect_async(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> re
 
 
 def _limits(url: str) -> dict[str, Any]:
-    """A Unix socket knows no keep-alive: it ends with the server."""
+    """The timeouts of a connection; a Unix socket has no keep-alive, because it ends with the server."""
     limits = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": ANSWER_TIMEOUT_S}
     return limits if is_socket(url) else {**limits, "socket_keepalive": True}
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """An error of Redis inside is a TryAgain outside."""
+    """Turns errors of Redis into TryAgain."""
     try:
         yield
     except RedisError as error:

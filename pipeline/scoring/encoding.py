@@ -1,4 +1,4 @@
-"""One value as a CRM sends it -> one float32: the number, the code of the word, or the day of a moment (since 2020).
+"""Encodes a value of a CRM as a float32: a number, the code of a word, or the days since 2020 of a moment.
 
 NaN means missing.
 """
@@ -26,14 +26,14 @@ UNSET = frozenset({"", "select", "please select", "n/a", "na", "null", "none giv
 
 
 def word(value: Value | datetime) -> str:
-    """As a category reads it; empty if it says nothing."""
-    found = "" if value is None else str(value).strip().casefold()
-    return "" if found in UNSET else found
+    """The value as a word of a category; empty if it says nothing."""
+    text = "" if value is None else str(value).strip().casefold()
+    return "" if text in UNSET else text
 
 
 @dataclass(frozen=True)
 class Feature:
-    """`cuts` ascending for number and age (n of them make n + 1 ranges), `codes` word -> 1…n for category."""
+    """One input of a model: a number or age has ascending `cuts` (n make n + 1 ranges), a category `codes` 1…n."""
 
     name: str
     kind: Literal["number", "category", "age"]
@@ -43,13 +43,13 @@ class Feature:
 
     @cached_property
     def bin_count(self) -> int:
-        """Missing, then the ranges; or missing, then the words, then any other word."""
-        known = max(self.codes.values(), default=0) if self.kind == "category" else len(self.cuts)
-        return known + 2
+        """The number of bins: missing and the ranges, or missing, the words and any other word."""
+        highest = max(self.codes.values(), default=0) if self.kind == "category" else len(self.cuts)
+        return highest + 2
 
 
 class Column:
-    """The values of one feature."""
+    """Encodes the values of one feature."""
 
     def __init__(self, feature: Feature) -> None:
         self._feature = feature
@@ -63,14 +63,14 @@ class Column:
         return _moment(value) if self._feature.kind == "age" else self._texts[str(value)]
 
     def encode_all(self, values: Sequence[Value | datetime]) -> NDArray[np.float64] | list[float]:
-        """The same of each of them."""
+        """Encodes each of the values."""
         if self._feature.kind == "number" and NUMERIC.issuperset(map(type, values)):
             return _numbers(values)
         return [self.encode(value) for value in values]
 
 
 class _Texts(dict[str, float]):
-    """What each text of a category is encoded as. Most repeat themselves, so what was read is remembered."""
+    """The code of each text of a category, remembered because most texts repeat."""
 
     def __init__(self, feature: Feature) -> None:
         super().__init__()
@@ -86,9 +86,9 @@ class _Texts(dict[str, float]):
 
 
 def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:
-    found = np.clip(np.array(values, np.float64), -LARGEST, LARGEST)
-    found[np.isnan(found)] = nan  # one kind of NaN, so that equal leads have equal vectors
-    return found
+    numbers = np.clip(np.array(values, np.float64), -LARGEST, LARGEST)
+    numbers[np.isnan(numbers)] = nan  # one kind of NaN, so that equal leads have equal vectors
+    return numbers
 
 
 def _number(value: Value | datetime) -> float:

@@ -1,4 +1,4 @@
-"""Terms of the sum -> the strongest factors, kept in a few bytes -> words when someone reads them."""
+"""Keeps the strongest terms of a score in a few bytes, and turns them into words when someone reads them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ OPENING = {
     Tier.D: "Weak lead",
 }
 NOTHING_KNOWN = "Not enough is known about this lead yet."
-# Of two or three attributes, its last activity among them; a tier from less is little more than a guess.
+# The confidence with two or three known attributes; a tier from less is little more than a guess.
 ENOUGH = 0.15
 FOR_IN_SENTENCE = 3
 AGAINST_IN_SENTENCE = 2
@@ -34,7 +34,7 @@ def strongest(terms: NDArray[np.float64], places: Bins) -> NDArray[np.void]:
     size = -np.abs(terms)
     few = np.arange(terms.shape[1])[np.newaxis].repeat(len(terms), axis=0)
     if terms.shape[1] > STRONGEST:
-        few = np.argpartition(size, STRONGEST, axis=1)[:, :STRONGEST]  # to sort all terms would cost twice as much
+        few = np.argpartition(size, STRONGEST, axis=1)[:, :STRONGEST]  # sorting all terms costs twice as much
     few = np.take_along_axis(few, np.argsort(np.take_along_axis(size, few, axis=1), axis=1, kind="stable"), axis=1)
     packed = np.zeros(few.shape, PACKED)
     packed["term"] = few
@@ -44,12 +44,12 @@ def strongest(terms: NDArray[np.float64], places: Bins) -> NDArray[np.void]:
 
 
 def packed_places(places: Bins) -> NDArray[np.uint16]:
-    """Two bytes a term: which terms a score was the sum of, for as long as its model version is kept."""
+    """The places of a score's terms in two bytes each, for its history."""
     return places.astype("<u2")
 
 
 def unpack_places(packed: bytes) -> Bins:
-    """(1, terms)"""
+    """The places (1, terms) that `packed_places` packed."""
     return np.frombuffer(packed, "<u2").astype(np.intp)[np.newaxis]
 
 
@@ -58,21 +58,21 @@ def unpack(packed: bytes) -> NDArray[np.void]:
 
 
 def readable(packed: NDArray[np.void]) -> Any:
-    """The records of each lead as tuples, their points rounded as people read them."""
-    found = packed.astype(READABLE)
-    found["points"] = np.round(found["points"], DECIMALS)
-    return found.tolist()
+    """The records of each lead as tuples, with points rounded for people."""
+    records = packed.astype(READABLE)
+    records["points"] = np.round(records["points"], DECIMALS)
+    return records.tolist()
 
 
 class Wording(NamedTuple):
-    """What one place in the table of a term says."""
+    """The words for one place in the table of a term."""
 
     attribute: str
     label: str
 
 
 class Term(NamedTuple):
-    """What was seen, and the points that it gave or took."""
+    """A term of one score: what was seen, and the points that it gave or took."""
 
     attribute: str
     label: str
@@ -80,7 +80,7 @@ class Term(NamedTuple):
 
     @property
     def phrase(self) -> str:
-        """Its part of the sentence, to a tenth of a point as scores are."""
+        """The term's part of the sentence, rounded to 0.1 as scores are."""
         return f"{self.label} ({'+' if self.points > 0 else '−'}{round(abs(self.points), 1):g})"
 
 
@@ -95,7 +95,7 @@ def term(wording: Wording, points: float) -> Term:
 def factors(
     records: Iterable[Record], wordings: Wordings, value_of: Callable[[int], Value | datetime] | None
 ) -> tuple[list[dict[str, Value]], list[Term]]:
-    """The fields of each `Factor`, and its term; `value_of` a term None leaves the lead's own values out."""
+    """The fields of each `Factor`, and its term; without `value_of` the lead's own values are left out."""
     fields: list[dict[str, Value]] = []
     terms: list[Term] = []
     for which, place, points in records:
@@ -109,14 +109,14 @@ def factors(
 
 
 def is_enough(confidence: float) -> bool:
-    """Whether enough is known of a lead for its tier to mean something."""
+    """Whether enough is known about a lead for its tier to mean something."""
     return confidence >= ENOUGH
 
 
 def sentence(tier: Tier, confidence: float, terms: Sequence[Term]) -> str:
-    """One sentence or two, from labels alone, so that they are fit for every role."""
-    speaks_for = ", ".join([one.phrase for one in terms if one.points > 0][:FOR_IN_SENTENCE])
-    against = ", ".join([one.phrase for one in terms if one.points < 0][:AGAINST_IN_SENTENCE])
+    """One or two sentences from labels only, so that every role may read them."""
+    speaks_for = ", ".join([part.phrase for part in terms if part.points > 0][:FOR_IN_SENTENCE])
+    against = ", ".join([part.phrase for part in terms if part.points < 0][:AGAINST_IN_SENTENCE])
     if not speaks_for and not against:
         return NOTHING_KNOWN
     reasons = f"{speaks_for}; but {against}" if speaks_for and against else speaks_for or against

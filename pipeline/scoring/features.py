@@ -1,4 +1,4 @@
-"""Attributes as a CRM sends them -> float32 vectors -> bins.
+"""Turns the attributes of leads into float32 vectors, and vectors into bins.
 
 A feature set names its features in order; `encoding` says what each of them becomes. Moments are kept absolute, and
 `bins` subtracts them from the clock.
@@ -23,7 +23,7 @@ Bins = NDArray[np.intp]
 ACTIVE_AT = "$active_at"
 
 MISSING_BIN = 0
-NOBODYS = "$"  # begins like our own names, so no attribute is called so
+NOBODYS = "$"  # begins like our reserved names, so no attribute has this name
 WORST_RANK = 1 << 30
 NOWHERE = (-1, WORST_RANK)
 NAME_SETS_KEPT = 1024  # of which it is remembered where each feature is read; the leads of a source have few
@@ -41,64 +41,64 @@ class FeatureSet:
 
     def values(self, attributes: Mapping[str, Value], active_at: datetime) -> list[Value | datetime]:
         """The raw value of each feature, None where missing; the first of its names that is set wins."""
-        told: dict[str, Value | datetime] = {**attributes, ACTIVE_AT: active_at}
-        if None in told.values():
-            told = {name: value for name, value in told.items() if value is not None}
-        return [told.get(name) for name in self._read_at(tuple(told))]
+        given: dict[str, Value | datetime] = {**attributes, ACTIVE_AT: active_at}
+        if None in given.values():
+            given = {name: value for name, value in given.items() if value is not None}
+        return [given.get(name) for name in self._read_at(tuple(given))]
 
     def encode(self, values: Sequence[Value | datetime]) -> list[float]:
         return [column.encode(value) for column, value in zip(self._columns, values, strict=True)]
 
     def matrix(self, rows: Sequence[Sequence[Value | datetime]]) -> Matrix:
-        """(leads, features)"""
-        found = np.empty((len(rows), len(self.features)), np.float32)
-        # A column at a time: its values are alike, and most need no look of their own.
+        """The encoded values (leads, features)."""
+        encoded = np.empty((len(rows), len(self.features)), np.float32)
+        # Column by column, because values of one column are alike and most can be encoded together.
         for place, (column, values) in enumerate(zip(self._columns, zip(*rows, strict=True), strict=False)):
-            found[:, place] = column.encode_all(values)
-        return found
+            encoded[:, place] = column.encode_all(values)
+        return encoded
 
     def bins(self, matrix: Matrix, as_of: datetime | Matrix) -> Bins:
-        """(leads, features); bin 0 is missing. `as_of` is one clock, or of each lead the `days` of its own."""
+        """The bins (leads, features); bin 0 is missing. `as_of` is one clock, or the `days` of each lead's own."""
         return self.binned(self.readings(matrix, as_of))
 
     def binned(self, readings: Matrix) -> Bins:
-        # Whole columns at once: of one lead each call of numpy costs more than its work.
+        # Whole columns at once: for one lead, each call of numpy costs more than its work.
         missing = np.isnan(readings)
-        found = np.empty(readings.shape, np.intp)
-        found[:, self._words] = np.where(missing, MISSING_BIN, readings)[:, self._words]
+        bins = np.empty(readings.shape, np.intp)
+        bins[:, self._words] = np.where(missing, MISSING_BIN, readings)[:, self._words]
         for column in self._ranges:
-            found[:, column] = self._cuts[column].searchsorted(readings[:, column], side="right") + 1
-        found[missing] = MISSING_BIN
-        return found
+            bins[:, column] = self._cuts[column].searchsorted(readings[:, column], side="right") + 1
+        bins[missing] = MISSING_BIN
+        return bins
 
     def readings(self, matrix: Matrix, as_of: datetime | Matrix) -> Matrix:
-        """What the cuts are compared with: numbers, codes, and for moments their age in days."""
+        """What the cuts are compared with: numbers, codes, and ages of moments in days."""
         ages = [column for column, feature in enumerate(self.features) if feature.kind == "age"]
         if not ages:
             return matrix
         today = np.float32(days(as_of)) if isinstance(as_of, datetime) else as_of[:, np.newaxis]
         readings = matrix.copy()
-        # A clock that runs ahead is no negative age.
+        # A vendor's clock that runs ahead must not make a negative age.
         readings[:, ages] = np.maximum(today - matrix[:, ages], np.float32(0))
         return readings
 
     def _names_read(self, names: Sequence[str]) -> list[str]:
-        """By feature the attribute that tells it, of all that have these names; NOBODYS where none does."""
-        found = [NOBODYS] * len(self.features)
+        """The attribute that each feature is read from, for leads with these names; NOBODYS where there is none."""
+        names_read = [NOBODYS] * len(self.features)
         ranks: dict[int, int] = {}
         for name in names:
             column, rank = self._places.get(canonical(name), NOWHERE)
             if rank < ranks.get(column, WORST_RANK):
-                found[column], ranks[column] = name, rank
-        return found
+                names_read[column], ranks[column] = name, rank
+        return names_read
 
 
 def _places(features: Sequence[Feature]) -> dict[str, tuple[int, int]]:
-    """Canonical name -> its feature's column, and its rank among that feature's names."""
-    found: dict[str, tuple[int, int]] = {}
+    """Maps a canonical name to its feature's column and its rank among that feature's names."""
+    places: dict[str, tuple[int, int]] = {}
     for column, feature in enumerate(features):
         for rank, name in enumerate((feature.name, *feature.aliases)):
-            place = found.setdefault(canonical(name), (column, rank))
+            place = places.setdefault(canonical(name), (column, rank))
             if place[0] != column:
                 raise Misconfigured(f"{name!r} stands for both {features[place[0]].name} and {feature.name}")
-    return found
+    return places

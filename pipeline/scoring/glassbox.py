@@ -1,4 +1,4 @@
-"""The second rung: an additive model learned from outcomes, as tables. Its explanation is the terms of its sum."""
+"""A model learned from outcomes that is a sum of tables, so that the terms of the sum explain the score."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -54,9 +54,9 @@ class GlassBoxModel:
         return self.tables.sealed().model_dump(mode="json")
 
     def logits(self, places: Bins) -> NDArray[np.float64]:
-        """(n, terms); intercept + the sum of a lead's terms is the logit of its score."""
-        found: NDArray[np.float64] = self._logits.take(places + self._starts)
-        return found
+        """The terms in logits (n, terms); intercept + the sum of a lead's terms is the logit of its score."""
+        logits: NDArray[np.float64] = self._logits.take(places + self._starts)
+        return logits
 
     def judge(self, bins: Bins) -> Judgement:
         parts = [self._judge(bins[n : n + BLOCK]) for n in range(0, max(len(bins), 1), BLOCK)]
@@ -68,7 +68,7 @@ class GlassBoxModel:
 
     def moved(self, before: Bins, after: Bins) -> NDArray[np.float64]:
         old, new = self.logits(before), self.logits(after)
-        # Not the difference of their points: each of the two scores has a rate of its own.
+        # Not the difference of their points, because each of the two scores has its own rate.
         rate = self._rate((new - old).sum(axis=1), self.tables.intercept + old.sum(axis=1))
         return (new - old) * rate[:, np.newaxis]
 
@@ -84,9 +84,9 @@ class GlassBoxModel:
         return 100 * chance, self._confidences(bins, places, chance), terms, places
 
     def _rate(self, moved: NDArray[np.float64], since: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Points per logit of each lead: what its terms moved the score by, divided by what they moved the logit by.
+        """Points per logit of each lead: the change of the score divided by the change of the logit.
 
-        They move it from the intercept, or from the logit `since`. One rate for all terms of a lead keeps their signs,
+        The change is from the intercept, or from the logit `since`. One rate for all terms of a lead keeps their signs,
         their order and their proportions, and their sum exact.
         """
         begin = np.full(len(moved), self.tables.intercept) if since is None else since
@@ -97,16 +97,16 @@ class GlassBoxModel:
         return rate
 
     def _confidences(self, bins: Bins, places: Bins, chance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How narrow the interval of each score is, times how much of what the model looks at is known."""
+        """How narrow the interval of each score is, times the share of the model's inputs that is known."""
         variance = self._variances.take(places + self._starts).sum(axis=1)
         half = DEVIATIONS * np.sqrt(self.tables.doubt * variance) * chance * (1 - chance)
-        known: NDArray[np.float64] = (bins != MISSING_BIN) @ self._weights
-        confidences: NDArray[np.float64] = np.clip(1 - 2 * half, 0, 1) * np.minimum(known, 1)
+        known_share: NDArray[np.float64] = (bins != MISSING_BIN) @ self._weights
+        confidences: NDArray[np.float64] = np.clip(1 - 2 * half, 0, 1) * np.minimum(known_share, 1)
         return confidences
 
 
 def sigmoid(logit: Any) -> Any:
-    # The one form that overflows for no logit.
+    # This form overflows for no logit.
     return 0.5 * (1 + np.tanh(0.5 * logit))
 
 
@@ -116,12 +116,12 @@ def _feature(feature: GlassBoxFeature) -> Feature:
 
 
 def _weights(tables: GlassBoxArtefact) -> NDArray[np.float64]:
-    """By feature, its part of all that the terms give and take."""
-    found = np.zeros(len(tables.features))
+    """The share of each feature in what all terms give and take."""
+    totals = np.zeros(len(tables.features))
     for term in tables.terms:
         for axis in term.axes:
-            found[axis.feature] += term.importance / len(term.axes)
-    weights: NDArray[np.float64] = found / max(float(found.sum()), 1e-9)
+            totals[axis.feature] += term.importance / len(term.axes)
+    weights: NDArray[np.float64] = totals / max(float(totals.sum()), 1e-9)
     return weights
 
 

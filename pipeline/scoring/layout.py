@@ -1,4 +1,4 @@
-"""Where the terms of a learned model are read: from the bins of a lead's features to a place in each term's table."""
+"""Finds the place in each term's table from the bins of a lead's features."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +10,7 @@ Axis = tuple[int, Sequence[int]]  # a feature, and the row of the term's table t
 
 
 class Layout:
-    """All terms at once: of one lead each call of numpy costs more than its work."""
+    """The tables of all terms, read at once: for one lead, each call of numpy costs more than its work."""
 
     def __init__(self, terms: Sequence[Sequence[Axis]]) -> None:
         self._first = _Read([axes[0] for axes in terms])
@@ -20,11 +20,11 @@ class Layout:
         self._strides = np.array([max(axes[1][1]) + 1 if len(axes) > 1 else 1 for axes in terms], np.intp)
 
     def places(self, bins: Bins) -> Bins:
-        """(n, features) -> (n, terms)"""
-        found = self._first.rows(bins) * self._strides
+        """The places (n, terms) for bins (n, features)."""
+        places = self._first.rows(bins) * self._strides
         if self._pairs:
-            found[:, self._pairs] += self._second.rows(bins)
-        return found
+            places[:, self._pairs] += self._second.rows(bins)
+        return places
 
 
 class _Read:
@@ -38,6 +38,6 @@ class _Read:
 
 
 def starts(lengths: Iterable[int]) -> Bins:
-    """Where each of several tables begins that are laid end to end."""
+    """Where each table begins if tables of these lengths are laid end to end."""
     ends = np.cumsum(np.array(list(lengths), np.intp))
     return np.concatenate([[0], ends[:-1]]).astype(np.intp)

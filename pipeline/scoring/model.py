@@ -1,4 +1,4 @@
-"""What any additive model offers the scorer, whether its points were written by people or learned."""
+"""The interface of an additive model, whether people wrote its points or it learned them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from schemas.score import Engine, Value
 
 @dataclass(frozen=True)
 class Judgement:
-    """Of n leads: `scores` 0–100 and `confidences` 0–1 (n), `terms` in points and `places` in their tables (n, terms).
+    """The result for n leads: `scores` 0–100, `confidences` 0–1, `terms` in points and their `places` (n, terms).
 
     base + the sum of a lead's terms is its score, but for the clip to 0–100.
     """
@@ -27,7 +27,7 @@ class Judgement:
 
 
 class Model(Protocol):
-    """`labels` by feature, `wordings` by term and place."""
+    """An additive model; `labels` by feature, `wordings` by term and place."""
 
     engine: Engine
     version: str
@@ -41,16 +41,16 @@ class Model(Protocol):
     def wordings(self) -> Wordings: ...
 
     def artefact(self) -> Mapping[str, Any]:
-        """All that the model is, as JSON."""
+        """The whole model as JSON."""
 
     def judge(self, bins: Bins) -> Judgement:
-        """`bins` (n, features) as `features.bins` gives them."""
+        """Scores leads by their `bins` (n, features), as `features.bins` returns them."""
 
     def points(self, places: Bins) -> NDArray[np.float64]:
-        """(n, terms) places -> the terms in points, as `judge` gave them."""
+        """The terms in points at these places (n, terms), as `judge` returned them."""
 
     def moved(self, before: Bins, after: Bins) -> NDArray[np.float64]:
-        """(n, terms) places of two scores -> the points between them; a term whose place stayed has none."""
+        """The points between two scores by their places (n, terms); a term whose place stayed has none."""
 
     def shown(self, values: Sequence[Value | datetime], term: int) -> Value | datetime:
-        """Values by feature -> what to show beside this term."""
+        """The value to show beside this term; `values` are those of all features."""

@@ -1,4 +1,4 @@
-"""The first rung: points per attribute from configuration. It needs no data and cannot fail."""
+"""A model with points per attribute from the configuration; it needs no data and cannot fail."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from pipeline.scoring.model import Judgement
 from schemas.score import Engine, Value
 from schemas.scorecard import OtherWord, RangeBin, Rule, ScorecardConfig, WordBin, WordRule
 
-# A card was never measured against outcomes, so even a fully known lead leaves some doubt.
+# A card was never measured against outcomes, so even a fully known lead gets less than 1.
 HIGHEST_CONFIDENCE = 0.8
 MISSING_LABEL = "not known"
 
@@ -40,8 +40,8 @@ class Scorecard:
     def judge(self, bins: Bins) -> Judgement:
         terms = self.points(bins)
         scores = np.clip(self.base + terms.sum(axis=1), 0, 100)
-        known = ((bins > 0) * self._weights).sum(axis=1) / max(self._weights.sum(), 1e-9)
-        return Judgement(scores, HIGHEST_CONFIDENCE * known, terms, bins)
+        known_share = ((bins > 0) * self._weights).sum(axis=1) / max(self._weights.sum(), 1e-9)
+        return Judgement(scores, HIGHEST_CONFIDENCE * known_share, terms, bins)
 
     def points(self, places: Bins) -> NDArray[np.float64]:
         return np.stack([points[places[:, n]] for n, points in enumerate(self._points)], axis=1)

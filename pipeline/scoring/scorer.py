@@ -1,4 +1,4 @@
-"""Leads in, scores out: the model that is in charge, the tier cuts and the words, put together."""
+"""Scores leads with a model and the tier cuts, and explains the scores."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,14 +21,14 @@ DECIMALS = 4
 
 
 class Scorer:
-    """Stateless but for the model, so any number of threads may share one."""
+    """Scores leads. It has no state but the model, so any number of threads may share it."""
 
     def __init__(self, model: Model, cuts: TierCuts) -> None:
         self.model = model
         self.cuts = cuts
 
     def score(self, leads: Sequence[UnscoredLead], as_of: datetime) -> list[ScoreRow]:
-        """One row a lead, in the same order, scored as one matrix."""
+        """One row per lead, in the same order, scored as one matrix."""
         features = self.model.features
         values = [features.values(lead.attributes, lead.active_at) for lead in leads]
         matrix = features.matrix(values)
@@ -72,7 +72,7 @@ class Scorer:
         return {**why, "factors": tuple(Factor.model_construct(**fields) for fields in why["factors"])}
 
     def terms(self, packed: bytes) -> dict[str, Term]:
-        """All terms of a saved score by attribute, from the places that its history kept."""
+        """All terms of a saved score by attribute, from the places kept in its history."""
         places = explain.unpack_places(packed)
         seen = zip(self.model.wordings, places[0], self.model.points(places)[0].tolist(), strict=True)
         terms = (explain.term(wordings[place], points) for wordings, place, points in seen)
@@ -109,7 +109,7 @@ class Scorer:
         vector: bytes,
     ) -> ScoreRow:
         lead_id = str(lead.id)
-        # What only the guarded write can know (rev, previous score, time) the publisher fills in.
+        # The publisher fills in what only the guarded write can know: rev, previous score, time.
         body = {
             "id": lead_id,
             "source": lead.source,
@@ -144,9 +144,9 @@ class Scorer:
 
 
 def _bytes(rows: NDArray[Any]) -> list[bytes]:
-    """Of each row of a matrix its bytes."""
+    """The bytes of each row of a matrix."""
     width = rows.itemsize * rows.shape[1]
     if not width:
         return [b""] * len(rows)
-    found: list[bytes] = np.ascontiguousarray(rows).view(f"V{width}").ravel().tolist()
-    return found
+    packed: list[bytes] = np.ascontiguousarray(rows).view(f"V{width}").ravel().tolist()
+    return packed

@@ -1,4 +1,4 @@
-"""The terms of a learned model as a chart shows them, from its tables alone."""
+"""Computes the terms of a learned model as a chart shows them, from its tables only."""
 
 import numpy as np
 
@@ -11,9 +11,9 @@ DECIMALS = 2  # of points
 
 
 def shapes(tables: GlassBoxArtefact) -> tuple[TermShape, ...]:
-    """What counts most comes first."""
-    found = [_shape(tables, term) for term in tables.terms]
-    return tuple(sorted(found, key=lambda shape: -shape.importance))
+    """The shape of each term, the most important first."""
+    unordered = [_shape(tables, term) for term in tables.terms]
+    return tuple(sorted(unordered, key=lambda shape: -shape.importance))
 
 
 def _shape(tables: GlassBoxArtefact, term: GlassBoxTerm) -> TermShape:

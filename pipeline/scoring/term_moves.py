@@ -1,4 +1,4 @@
-"""Two scores of one lead -> the terms that moved between them."""
+"""Finds the terms that moved between two scores of a lead."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +9,7 @@ from schemas.score import TermMove
 
 
 def within(model: Model, before: bytes, after: bytes) -> tuple[TermMove, ...]:
-    """Both scores by this model, as their history packed them: only terms that are read elsewhere now have moved."""
+    """The moves between two scores of this model, packed in their history: a term moved if its place did."""
     old, new = explain.unpack_places(before), explain.unpack_places(after)
     seen = zip(model.wordings, old[0], new[0], model.moved(old, new)[0].tolist(), strict=True)
     return _ordered(
@@ -19,7 +19,7 @@ def within(model: Model, before: bytes, after: bytes) -> tuple[TermMove, ...]:
 
 
 def across(before: Mapping[str, Term], after: Mapping[str, Term]) -> tuple[TermMove, ...]:
-    """Terms by attribute, of two models; a term that one of them does not have counts as nothing there."""
+    """The moves between scores of two models, given as terms by attribute; a term that a model lacks counts as 0."""
     both = ((attribute, before.get(attribute), after.get(attribute)) for attribute in {**before, **after})
     return _ordered(
         _move(
@@ -37,6 +37,6 @@ def _move(attribute: str, before: str | None, after: str | None, points: float) 
 
 
 def _ordered(moves: Iterable[TermMove]) -> tuple[TermMove, ...]:
-    """Those that differ, the largest difference first."""
-    told = (move for move in moves if move.points)
-    return tuple(sorted(told, key=lambda move: (-abs(move.points), move.attribute)))
+    """The moves that are not zero, the largest first."""
+    moved = (move for move in moves if move.points)
+    return tuple(sorted(moved, key=lambda move: (-abs(move.points), move.attribute)))

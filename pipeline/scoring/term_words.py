@@ -1,4 +1,4 @@
-"""What each place of a learned term says, from the cuts and words of its features."""
+"""Words for each place of a learned term, from the cuts and words of its features."""
 
 from itertools import product
 from typing import NamedTuple
@@ -11,7 +11,7 @@ DIGITS = 4  # of a cut that people read
 
 
 class Row(NamedTuple):
-    """What one row of an axis stands for; `low` and `high` of a range, None where it is open."""
+    """The meaning of one row of an axis; `low` and `high` bound a range, None where it is open."""
 
     label: str
     low: float | None = None
@@ -19,7 +19,7 @@ class Row(NamedTuple):
 
 
 def word_places(tables: GlassBoxArtefact, term: GlassBoxTerm) -> tuple[Wording, ...]:
-    """By place of the term's table."""
+    """The wording of each place of the term's table."""
     axes = [(tables.features[axis.feature], axis) for axis in term.axes]
     attribute = " × ".join(feature.name for feature, _ in axes)
     labels = ([row.label for row in axis_rows(feature, axis)] for feature, axis in axes)
@@ -27,7 +27,7 @@ def word_places(tables: GlassBoxArtefact, term: GlassBoxTerm) -> tuple[Wording, 
 
 
 def axis_rows(feature: GlassBoxFeature, axis: Axis) -> list[Row]:
-    """By row of the axis. Neighbouring bins may share a row, which then spans them."""
+    """The meaning of each row of the axis. Neighbouring bins may share a row, which then spans them."""
     bins: dict[int, list[int]] = {}
     for place, row in enumerate(axis.rows):
         bins.setdefault(row, []).append(place)

@@ -1,4 +1,4 @@
-"""Score -> tier."""
+"""Maps scores to tiers."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,5 +14,5 @@ def tiers(scores: NDArray[np.float64], cuts: TierCuts) -> list[Tier]:
 
 
 def tier_places(scores: NDArray[np.float64], cuts: TierCuts) -> NDArray[np.intp]:
-    """In `FROM_LOWEST`: the tier of the score as people read it, so that 75.0 is never shown with the tier of 74.96."""
+    """Places in `FROM_LOWEST`, by the score as people read it, so that 75.0 never has the tier of 74.96."""
     return np.searchsorted([cuts.C, cuts.B, cuts.A], np.round(scores, 1), side="right")

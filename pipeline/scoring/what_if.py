@@ -1,4 +1,4 @@
-"""What can be changed about a lead to see what it would score: one lever a feature of the model."""
+"""The what-if inputs of a lead: one for each feature of the model."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,10 +12,10 @@ from schemas.score import Value, WhatIfInput
 BEYOND = 1.5  # how far a slider goes past the last cut: what lies there counts alike
 
 
-def levers(
+def what_if_inputs(
     model: Model, attributes: Mapping[str, Value], active_at: datetime, as_of: datetime
 ) -> tuple[WhatIfInput, ...]:
-    """In the model's order; `value` as the lead has it, in the unit of the lever."""
+    """The inputs in the model's order; `value` is the lead's own, in the unit of the input."""
     values = model.features.values(attributes, active_at)
     numbers = model.features.encode(values)
     return tuple(
@@ -27,13 +27,13 @@ def levers(
 
 
 def _words(feature: Feature, label: str, value: Value | datetime) -> WhatIfInput:
-    """Of words that count alike the first; the lead's own where it is none of them."""
+    """An input of words: the first of each group that counts alike; `value` is the lead's own if it is no such word."""
     first: dict[int, str] = {}
     for word, code in feature.codes.items():
         first.setdefault(code, word)
-    told = None if value is None else str(value).strip().casefold()
-    services = first.get(feature.codes.get(told, 0), told) if told else None
-    return WhatIfInput(attribute=feature.name, label=label, kind="word", value=services, words=tuple(first.values()))
+    own = None if value is None else str(value).strip().casefold()
+    shown = first.get(feature.codes.get(own, 0), own) if own else None
+    return WhatIfInput(attribute=feature.name, label=label, kind="word", value=shown, words=tuple(first.values()))
 
 
 def _range(feature: Feature, label: str, number: float | None, as_of: datetime) -> WhatIfInput:

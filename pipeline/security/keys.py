@@ -1,4 +1,4 @@
-"""One secret key per deployment, and from it a key for each purpose."""
+"""Derives a key for each purpose from the deployment's one secret key."""
 
 from hashlib import sha256
 
@@ -13,7 +13,7 @@ UNSET = "SERVICE6_SECRET_KEY is not set; make one with: openssl rand -base64 32"
 
 
 def derive(secret_key: str, purpose: str) -> bytes:
-    """32 bytes that tell nothing of the secret key or of another purpose's key (HKDF-SHA256, RFC 5869)."""
+    """A key of 32 bytes that reveals nothing of the secret key or of another purpose's key (HKDF-SHA256, RFC 5869)."""
     if not secret_key:
         raise Misconfigured(UNSET)
     return HKDF(hashes.SHA256(), KEY_BYTES, salt=b"service6", info=purpose.encode()).derive(secret_key.encode())

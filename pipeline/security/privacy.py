@@ -1,4 +1,4 @@
-"""Which attributes are personal: by what they are called, and by what is in them.
+"""Decides which attributes are personal, by their names and by their values.
 
 When in doubt a value is personal: it is sealed, not lost, and `personal: false` for a source's field brings it back.
 """
@@ -16,10 +16,10 @@ PERSONAL_WORDS = frozenset(
     "birthday birthdate dob firstname lastname surname fullname forename nickname maiden passport ssn iban ip "
     "salutation fname lname addr username vorname nachname strasse".split()
 )
-# Within a word too, because vendors write `mobilephone`, `emailaddress` and `phone1`.
+# Also within a word, because vendors write `mobilephone`, `emailaddress` and `phone1`.
 PERSONAL_STEMS = ("phone", "email", "telefon", "birth", "streetaddress", "postaladdress")
 PHONES = ("phone", "telefon", "mobile", "cell", "tel", "whatsapp")  # parts of a name under which a number is called
-# The names of these are nobody's name.
+# A name of one of these is not a person's name.
 THINGS = frozenset(
     "company campaign product event form list page brand project property business organization organisation account "
     "plan domain file utm city country region state team owner stage pipeline deal course school industry source "
@@ -29,11 +29,11 @@ PERSONAL_PHRASES = re.compile(
     r"(?:^|_)(?:date_of_birth|birth_date|birth|e_mail|credit_card|card_number|social_security|tax_id)(?:_|$)"
     r"|^contact$"
 )
-# Of these even a short number tells who someone is.
+# Under these names even a short number identifies a person.
 NUMBERED_WORDS = frozenset("zip zipcode postcode postal birthday birthdate birth dob ssn passport iban".split())
 ANSWERS = frozenset({"yes", "no", "true", "false", "y", "n", "0", "1", "on", "off"})
 COUNT = re.compile(r"\d{1,6}(?:\.\d*)?")
-# The longest there are (RFC 5321), and so that a long text without an end takes no quadratic time.
+# Bounded by the longest there are (RFC 5321), so that a long text takes no quadratic time.
 EMAIL = re.compile(r"[^\s@<>()\[\],;:\"]{1,64}@[^\s@<>()\[\],;:\"]{1,253}\.[^\s@<>()\[\],;:\"]{2,}")
 # With a + or in North American groups anywhere in a text; in other groups as the whole text. Plain digits are a number.
 PHONE_WITHIN = re.compile(
@@ -73,13 +73,13 @@ def has_personal_name(name: str) -> bool:
 
 
 def looks_personal(text: str) -> bool:
-    """An e-mail address anywhere in it, or a telephone number."""
+    """Whether the text contains an e-mail address or a telephone number."""
     if "@" in text and EMAIL.search(text):
         return True
-    # Most texts have too few digits; this is asked of every value of every lead.
+    # Most texts have too few digits, and this runs for every value of every lead.
     if MANY_DIGITS.search(text) is None:
         return False
-    if any(_is_phone(found.group()) for found in PHONE_WITHIN.finditer(text)):
+    if any(_is_phone(match.group()) for match in PHONE_WITHIN.finditer(text)):
         return True
     return PHONE_ALONE.fullmatch(text) is not None and _is_phone(text) and not DATE.match(text)
 
@@ -87,19 +87,19 @@ def looks_personal(text: str) -> bool:
 def email_in(details: Mapping[str, Value]) -> str | None:
     """The first e-mail address in a lead's details."""
     texts = (value for value in details.values() if isinstance(value, str) and "@" in value)
-    return next((found.group() for text in texts if (found := EMAIL.search(text))), None)
+    return next((match.group() for text in texts if (match := EMAIL.search(text))), None)
 
 
 def phone_in(details: Mapping[str, Value]) -> str | None:
-    """The first telephone number in a lead's details: one that is called so, or else one that looks like one."""
-    called = (str(value) for name, value in details.items() if _is_called_phone(name) and _is_told(value))
-    found = (
-        match.group() for value in details.values() if _is_told(value) for match in PHONE_WITHIN.finditer(str(value))
+    """The first telephone number in a lead's details: by the name of a detail, or else by its value."""
+    called = (str(value) for name, value in details.items() if _is_called_phone(name) and _is_detail(value))
+    written = (
+        match.group() for value in details.values() if _is_detail(value) for match in PHONE_WITHIN.finditer(str(value))
     )
-    return next((text for text in chain(called, found) if _is_phone(text)), None)
+    return next((text for text in chain(called, written) if _is_phone(text)), None)
 
 
-def _is_told(value: Value) -> bool:
+def _is_detail(value: Value) -> bool:
     return value is not None and not isinstance(value, bool)
 
 

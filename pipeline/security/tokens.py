@@ -1,4 +1,4 @@
-"""Access tokens: signed claims that say who asks and what they may see (JWT, HS256)."""
+"""Access tokens: signed claims that say who calls and what they may see (JWT, HS256)."""
 
 import math
 import secrets
@@ -16,7 +16,7 @@ from schemas.access import Claims, Role
 ALGORITHM = "HS256"
 AUDIENCE = "service6"
 REQUIRED = ["sub", "role", "owners", "sid", "aud", "iat", "exp"]
-# Of a header nothing else is understood, so nothing else is taken: not `zip`, `crit`, `b64`, nor a key that it brings.
+# Headers with anything else are refused, because we do not interpret it: `zip`, `crit`, `b64`, a key in the token.
 HEADER = frozenset({"alg", "typ", "kid"})
 TYPE = "JWT"
 LEEWAY = timedelta(seconds=60)  # by which the clock of another of our machines may be ahead
@@ -25,7 +25,7 @@ TOKEN_LIMIT = 8192  # characters; servers and proxies take no longer header
 
 
 class Expired(Refused):
-    """The token was good once; a fresh one will do."""
+    """The token was valid once; a new one is needed."""
 
 
 def mint(
@@ -37,7 +37,7 @@ def mint(
     lifetime: timedelta,
     now: datetime,
 ) -> str:
-    """A token good from `now` for `lifetime`, in a session of its own; Misconfigured without a secret key."""
+    """A token valid from `now` for `lifetime`, with its own session; raises Misconfigured without a secret key."""
     key_id, key = next(iter(_signing_keys(secret_key).items()))
     session = secrets.token_hex(16)
     try:
@@ -60,9 +60,9 @@ def mint(
 
 
 def verify(secret_key: str, token: str, *, now: datetime | None = None, machines: bool = False) -> Claims:
-    """What the token says. Raises Expired, or Refused if this deployment did not sign it for access.
+    """The claims of a valid token. Raises Expired, or Refused if this deployment did not sign it for access.
 
-    A machine's token opens only what asks for it with `machines`.
+    A machine's token is accepted only with `machines`.
     """
     now = now or datetime.now(UTC)
     if len(token) > TOKEN_LIMIT:
@@ -90,7 +90,7 @@ def _signed(signing_keys: Mapping[str, bytes], token: str) -> dict[str, Any]:
             raise Refused("the access token was signed with a key that is not ours")
         if not header.keys() <= HEADER or header.get("typ", TYPE) != TYPE:
             raise Refused("the access token has a header that is not ours")
-        # The clock is ours to read (tests turn it), so PyJWT leaves the times alone.
+        # We check the times ourselves, because tests set the clock, so PyJWT does not.
         return jwt.decode(
             token,
             key,
@@ -108,12 +108,12 @@ def _signed(signing_keys: Mapping[str, bytes], token: str) -> dict[str, Any]:
 
 
 def _moment(signed: Mapping[str, Any], name: str) -> datetime:
-    """Seconds since 1970, as RFC 7519 has it, and nothing else that a parser might take for a time."""
-    told = signed[name]
-    if isinstance(told, bool) or not isinstance(told, int | float) or not math.isfinite(told):
+    """A claim that is a time: seconds since 1970, as RFC 7519 requires; raises Refused for anything else."""
+    claim = signed[name]
+    if isinstance(claim, bool) or not isinstance(claim, int | float) or not math.isfinite(claim):
         raise Refused(f"the access token's {name} is no time")
     try:
-        return datetime.fromtimestamp(told, UTC)
+        return datetime.fromtimestamp(claim, UTC)
     except (ValueError, OverflowError, OSError):
         raise Refused(f"the access token's {name} is no time") from None
 
@@ -139,7 +139,7 @@ def _first(error: ValidationError) -> str:
 
 
 def _signing_keys(secret_key: str) -> dict[str, bytes]:
-    """By key id, the newest first: while a secret key is rotated, tokens signed with the older one stay good."""
+    """The keys by key id, the newest first: while a secret key is rotated, tokens of the older one stay valid."""
     derived = [keys.derive(secret, "access-token") for secret in secret_key.split()]
     if not derived:
         raise Misconfigured("there is no secret key to sign access tokens with; set SERVICE6_SECRET_KEY")

@@ -1,4 +1,4 @@
-"""Seals personal data, and finds it again by what it says without storing that.
+"""Encrypts personal data, and finds it again by its value without storing the value.
 
 A sealed value is: key id (4 bytes), nonce (12), AES-256-GCM ciphertext. The row it belongs to is authenticated with it,
 so a sealed value that is copied to another row does not open.
@@ -22,7 +22,7 @@ PSEUDONYM_CHARACTERS = 24
 
 
 class Vault:
-    """`secret_keys`: the newest first; older ones still open what they sealed."""
+    """Encrypts and decrypts contacts. `secret_keys`: the newest first; older ones still open what they sealed."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         if not secret_keys:
@@ -39,7 +39,7 @@ class Vault:
         return self._newest + nonce + sealed
 
     def open(self, sealed: bytes, row: str) -> object:
-        """Raises Refused if it was changed, belongs to another row, or its key is not known."""
+        """Decrypts a value. Raises Refused if it was changed, belongs to another row, or its key is not known."""
         cipher = self._ciphers.get(sealed[:KEY_ID_BYTES])
         if cipher is None:
             raise Refused("sealed with a key that is not configured")
@@ -59,22 +59,22 @@ class Vault:
         return self._index("phone", "".join(filter(str.isdecimal, phone)))
 
     def indexes(self, contact: str) -> tuple[bytes | None, bytes | None]:
-        """Of an e-mail address or a telephone number the index that finds it; (None, None) if it is neither."""
+        """The e-mail index and the telephone index of a contact, one of which is None; both None if it is neither."""
         if "@" in contact:
             return self.email_index(contact), None
         enough = sum(map(str.isdigit, contact)) >= FEWEST_PHONE_DIGITS
         return None, self.phone_index(contact) if enough else None
 
     def pseudonym(self, identifier: str) -> str:
-        """A stable stand-in for a vendor's id that is itself an e-mail or a phone number."""
+        """A stable pseudonym for a vendor's id that is itself an e-mail address or a telephone number."""
         return f"p_{self._index('id', identifier.strip().casefold()).hex()[:PSEUDONYM_CHARACTERS]}"
 
     def delivery(self, identifier: str) -> str:
-        """The same for a delivery's id. Its case counts: a delivery that is taken for another one is lost."""
+        """A pseudonym for a delivery's id. Case counts: a delivery that is mistaken for another one is lost."""
         return f"p_{self._index('delivery', identifier).hex()[:PSEUDONYM_CHARACTERS]}"
 
     def _index(self, purpose: str, text: str) -> bytes:
-        # Its key is taken in once: each time anew costs more than the text does.
-        found = self._keyed.copy()
-        found.update(f"{purpose}:{text}".encode())
-        return found.digest()
+        # The keyed hash is copied, because keying it again costs more than hashing the text.
+        keyed = self._keyed.copy()
+        keyed.update(f"{purpose}:{text}".encode())
+        return keyed.digest()

@@ -36,7 +36,7 @@ def add_dead_letters(db: Session, deaths: Sequence[FailedWork]) -> None:
     for task in (WRITE_BACK, FETCH_BACK):
         of_task = [death for death in deaths if (death.arguments["target"] == FETCH) == (task == FETCH_BACK)]
         if of_task:
-            dead_letters.add(db, task=task, deaths=of_task)
+            dead_letters.add(db, task=task, failures=of_task)
 
 
 class SyncJob:

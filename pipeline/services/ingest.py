@@ -77,7 +77,7 @@ class LeadSaver:
         lead_writes.save(
             db,
             sealed=self.sealed(touched),
-            told=[_entry(lead, news) for lead, news in told if not news.is_empty],
+            timeline_entries=[_entry(lead, news) for lead, news in told if not news.is_empty],
             captured=captured(touched),
             revisions=[(lead.id, lead.revision) for lead in shown],
             received_at=received_at,

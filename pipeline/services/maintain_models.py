@@ -18,7 +18,7 @@ def maintain_trainings(services: Services, now: datetime) -> None:
         outcomes.judge(db, services.settings.upkeep.batch)
         deaths = trainings.abandon_exhausted(db, now=now, most=services.settings.learning.max_attempts)
         if deaths:
-            dead_letters.add(db, task=TRAIN_MODEL, deaths=deaths)
+            dead_letters.add(db, task=TRAIN_MODEL, failures=deaths)
     services.metrics.dead.inc(len(deaths))
     hints = services.outcomes.read()
     if hints:

@@ -46,7 +46,7 @@ def requeue_leads(services: Services, now: datetime) -> None:
         )
         dead = [lead.failed_work for lead in overdue if lead.dead]
         if dead:
-            dead_letters.add(db, task=SCORE_LEADS, deaths=dead)
+            dead_letters.add(db, task=SCORE_LEADS, failures=dead)
         enqueue(db, *map(task_calls.score_leads, batches([lead for lead in overdue if not lead.dead])))
     if died:
         lost_batches.forget(services.redis, len(died))

@@ -68,7 +68,7 @@ class SliceJob:
         self._settings = services.settings.rescoring
         self._lease = lease
         self._spec = spec
-        self._sources = tuple(services.settings.told)  # whose CRMs get each score
+        self._sources = tuple(services.settings.targets_by_source)  # whose CRMs get each score
 
     def run(self) -> bool:
         """Whether the run goes on. A run with a rate has a step a message, and rests before the next."""

@@ -13,7 +13,7 @@ from pipeline.wiring import Services
 
 def write_back(services: Services, source: str, target: Target) -> None:
     """Sends what is due, a batch at a time, until nothing is, the budget is used up or a cooldown begins."""
-    if target not in services.settings.told.get(source, ()):
+    if target not in services.settings.targets_by_source.get(source, ()):
         return
     job = SyncJob(services, source, target)
 

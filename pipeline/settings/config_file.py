@@ -1,4 +1,4 @@
-"""`unified_config.yaml`: read, laid over by its environment, and filled in from variables."""
+"""Reads `unified_config.yaml`, merges its environment into the defaults, and fills in variables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARTS = ("defaults", "environments")
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # ten times as fast with libyaml
-    """Refuses a key that stands twice: of two ports one would be silently forgotten."""
+    """Refuses duplicate keys: of two ports, one would be silently ignored."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -32,12 +32,12 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
 
 
 def configuration(path: Path, variables: Mapping[str, str], sections: Collection[str]) -> dict[str, Any]:
-    """Raises Misconfigured with the place of the fault, on one line. Only these `sections` may stand in it."""
+    """The merged configuration. Raises Misconfigured with the place of a fault; only these `sections` are allowed."""
     document = _document(path)
     name = variables.get(ENVIRONMENT) or "development"
     if name not in document["environments"]:
-        known = ", ".join(document["environments"])
-        raise Misconfigured(f"{ENVIRONMENT} is {name!r}; it must be one of {known}")
+        names = ", ".join(document["environments"])
+        raise Misconfigured(f"{ENVIRONMENT} is {name!r}; it must be one of {names}")
     above = document["environments"][name] or {}
     for where, part in (("defaults", document["defaults"]), (f"environments.{name}", above)):
         if not isinstance(part, dict):
@@ -52,7 +52,7 @@ def configuration(path: Path, variables: Mapping[str, str], sections: Collection
 
 
 def meant(word: object, known: Collection[str]) -> str:
-    """`; did you mean …?`, or nothing where no known word is like it."""
+    """`; did you mean …?`, or an empty text if no known word is similar."""
     close = get_close_matches(str(word).lower(), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -69,7 +69,7 @@ def _document(path: Path) -> dict[str, Any]:
         line = error.object[: error.start].count(b"\n") + 1
         raise Misconfigured(f"{path.name}, line {line}: not UTF-8; save the file as UTF-8") from None
     except yaml.YAMLError as error:
-        raise Misconfigured(_told(path, error)) from None
+        raise Misconfigured(_fault(path, error)) from None
     if not isinstance(document, dict) or not all(isinstance(document.get(part), dict) for part in PARTS):
         raise Misconfigured(
             f"{path.name} must begin with `defaults:` and end with `environments:`, with sections in both"
@@ -77,7 +77,7 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _told(path: Path, error: yaml.YAMLError) -> str:
+def _fault(path: Path, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = " ".join(str(getattr(error, "problem", None) or error).split())
     if mark is None:

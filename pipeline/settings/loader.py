@@ -1,4 +1,4 @@
-"""The only reader of the environment, of `unified_config.yaml` and of the state directory's secrets."""
+"""Loads the settings: the only reader of the environment, `unified_config.yaml` and the state directory's secrets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SecretKind = Literal["WEBHOOK_SECRET", "CRM_TOKEN", "SIGNING_SECRET"]
 
 
 class Settings(BaseSettings):
-    """Environment variables win over the configuration file."""
+    """All settings; environment variables win over the configuration file."""
 
     model_config = SettingsConfigDict(
         env_prefix="SERVICE6_",
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _sources_have_defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """After the environment was laid over the file, so that a source may come only from there."""
+        """Fills in vendors' defaults after the environment was merged, so that a source may come from there only."""
         vendors = given["vendors"] = merge(vendor_files(), given.get("vendors"))
         if isinstance(vendors, dict) and isinstance(given.get("sources"), dict):
             sources = merge({name: {"vendor": name} for name in vendors}, given["sources"])
@@ -115,18 +115,18 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def told(self) -> dict[str, tuple[Target, ...]]:
-        """Who is told the scores of which source; sources of whom nobody is told are not in it."""
+    def targets_by_source(self) -> dict[str, tuple[Target, ...]]:
+        """The targets of each source's scores; sources without targets are left out."""
         return {name: source.targets for name, source in self.sources.items() if source.targets}
 
     @property
     def targets(self) -> tuple[tuple[str, Target], ...]:
-        """The same, one by one."""
-        return tuple((name, target) for name, targets in self.told.items() for target in targets)
+        """The pairs of source and target."""
+        return tuple((name, target) for name, targets in self.targets_by_source.items() for target in targets)
 
     @property
     def fetched(self) -> tuple[str, ...]:
-        """Sources whose records we ask for."""
+        """Sources whose records are fetched back."""
         return tuple(name for name, source in self.sources.items() if source.fetches)
 
     @property
@@ -135,12 +135,12 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """With `database.ssl_mode`, so that every connection of every process follows it."""
-        return _with_ssl_mode(_known(self.database.url, "DATABASE_URL", self.state_dir), self.database.ssl_mode)
+        """The database's URL with `database.ssl_mode`, so that every connection of every process follows it."""
+        return _with_ssl_mode(_require_url(self.database.url, "DATABASE_URL", self.state_dir), self.database.ssl_mode)
 
     @property
     def redis_url(self) -> str:
-        return _known(self.redis.url, "REDIS_URL", self.state_dir)
+        return _require_url(self.redis.url, "REDIS_URL", self.state_dir)
 
     @classmethod
     def settings_customise_sources(
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        # What `load` found out for itself comes first, then the environment, then the configuration file.
+        # What `load` determined itself comes first, then the environment, then the configuration file.
         given = dict(init_settings())
         first = {name: given.pop(name) for name in FOUND}
         return (
@@ -162,7 +162,7 @@ class Settings(BaseSettings):
 
 
 def load(state_dir: Path | None = None) -> Settings:
-    """Raises Misconfigured with the name of the setting that is missing or wrong."""
+    """Loads the settings. Raises Misconfigured with the name of the setting that is missing or wrong."""
     root = state_dir or default_state_dir()
     variables = {**embedded_servers(root), **os.environ}
     sections = [name for name in Settings.model_fields if name not in (*FOUND, "env")]
@@ -185,7 +185,7 @@ def load(state_dir: Path | None = None) -> Settings:
     except SettingsError as error:
         raise Misconfigured(f"an environment variable is not JSON where it must be: {error}") from None
     except ValidationError as error:
-        raise Misconfigured(_told(error)) from None
+        raise Misconfigured(_first_fault(error)) from None
     return loaded.model_copy(
         update={
             "webhook_secrets": {name: _webhook_secrets(name, root) for name in loaded.sources},
@@ -196,7 +196,7 @@ def load(state_dir: Path | None = None) -> Settings:
 
 
 def _require_known(sections: Iterable[str]) -> None:
-    """A slip in a variable's section would leave it without effect; pydantic finds those in the key."""
+    """Refuses a variable with an unknown section, which would have no effect; pydantic checks the keys."""
     for name in os.environ:
         rest = name.removeprefix(PREFIX)
         section = rest.partition("__")[0].lower()
@@ -205,20 +205,20 @@ def _require_known(sections: Iterable[str]) -> None:
         raise Misconfigured(f"{name}: the configuration has no section {section!r}{meant(section, [*sections])}")
 
 
-def _told(error: ValidationError) -> str:
-    """The first fault on one line: the setting, what is wrong, and the variable that says so."""
+def _first_fault(error: ValidationError) -> str:
+    """The first fault on one line: the setting, what is wrong, and the variable that sets it."""
     faults = error.errors(include_input=False, include_url=False)
-    # A name with a slip in it is found twice: as one that is unknown, and as one that is missing.
+    # A misspelled name is reported twice: as unknown, and as missing.
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     parts = [str(part) for part in first["loc"]]
     where = ".".join(parts)
-    told = " ".join(first["msg"].removeprefix("Value error, ").split())
+    reason = " ".join(first["msg"].removeprefix("Value error, ").split())
     if first["type"] == "extra_forbidden":
-        told = f"there is no such setting{meant(parts[-1], _settings_beside(parts))}"
-    services = VARIABLES.get(where, "")
+        reason = f"there is no such setting{meant(parts[-1], _settings_beside(parts))}"
+    variable = VARIABLES.get(where, "")
     nested = f"{PREFIX}{'__'.join(parts)}".upper()
-    given = [name for name in os.environ if name.upper() == nested or name == services]
-    return f"configuration, {where}: {told}{f'; {given[0]} says so' if given else ''}"
+    given = [name for name in os.environ if name.upper() == nested or name == variable]
+    return f"configuration, {where}: {reason}{f'; {given[0]} says so' if given else ''}"
 
 
 def _settings_beside(parts: list[str]) -> list[str]:
@@ -232,7 +232,7 @@ def _settings_beside(parts: list[str]) -> list[str]:
 
 
 def default_state_dir() -> Path:
-    """`.service6/` here; as root below a folder that others cannot enter, a folder of /var/lib instead.
+    """`.service6/` in the current folder; or, as root in a folder that others cannot enter, a folder of /var/lib.
 
     PostgreSQL refuses to run as root, so its unprivileged account must be able to reach the directory.
     """
@@ -247,9 +247,9 @@ def default_state_dir() -> Path:
 
 
 def embedded_servers(state_dir: Path) -> dict[str, str]:
-    """The addresses that `service6 up` left for the other commands; empty where none has run."""
+    """The addresses that `service6 up` wrote for the other commands; empty if it does not run."""
     try:
-        found: dict[str, str] = json.loads((state_dir / "servers.json").read_text())
+        addresses: dict[str, str] = json.loads((state_dir / "servers.json").read_text())
     except FileNotFoundError:
         return {}
     except ValueError:
@@ -258,19 +258,19 @@ def embedded_servers(state_dir: Path) -> dict[str, str]:
         raise Misconfigured(f"{state_dir} belongs to another user; run as that user, or set --state-dir") from None
     except OSError as error:
         raise Misconfigured(f"{state_dir}/servers.json cannot be read ({error.strerror}); set --state-dir") from None
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+    if not isinstance(addresses, dict) or not all(isinstance(value, str) for value in addresses.values()):
         raise Misconfigured(f"{state_dir}/servers.json is damaged; delete it, and run `service6 up` again")
-    return found
+    return addresses
 
 
-def _known(url: SecretStr, variable: str, state_dir: Path) -> str:
+def _require_url(url: SecretStr, variable: str, state_dir: Path) -> str:
     if not url.get_secret_value():
         raise Misconfigured(f"{variable} is not set, and nothing runs on {state_dir}: start it with `service6 up`")
     return url.get_secret_value()
 
 
 def _with_ssl_mode(url: str, mode: str) -> str:
-    """A mode that stands in the address itself wins: it may be stricter."""
+    """Adds the mode to the URL, unless the URL has one, which may be stricter."""
     query = url.rpartition("@")[2].partition("?")[2]  # a password may hold a question mark
     if not mode or "sslmode" in parse_qs(query):
         return url
@@ -278,13 +278,13 @@ def _with_ssl_mode(url: str, mode: str) -> str:
 
 
 def secret_variable(source: str, kind: SecretKind = "WEBHOOK_SECRET") -> str:
-    """The environment variable that opens this source's webhooks, opens its API to us, or signs what we send for it."""
+    """The environment variable of a source's secret: for its webhooks, for its API, or for what we sign."""
     return f"SERVICE6_{kind}_{source.upper().replace('-', '_')}"
 
 
 def _secrets(kind: SecretKind, sources: Iterable[str]) -> dict[str, SecretStr]:
-    found = {name: os.environ.get(secret_variable(name, kind), "").strip() for name in sources}
-    return {name: SecretStr(secret) for name, secret in found.items() if secret}
+    values = {name: os.environ.get(secret_variable(name, kind), "").strip() for name in sources}
+    return {name: SecretStr(secret) for name, secret in values.items() if secret}
 
 
 def _webhook_secrets(source: str, state_dir: Path) -> tuple[SecretStr, ...]:

@@ -1,4 +1,4 @@
-"""Secrets as the environment or the state directory holds them."""
+"""Reads secrets from the environment or the state directory."""
 
 import os
 from pathlib import Path
@@ -14,25 +14,25 @@ MADE_ANOTHER = "`service6 up` makes a new one"
 
 
 def secret_key(state_dir: Path) -> str:
-    """The key, or the newest and after spaces the older ones; empty where there is none.
+    """The secret keys, separated by spaces, the newest first; empty if there is none.
 
-    Raises Misconfigured for one that could be guessed: older ones too, because what they signed is still accepted.
+    Raises Misconfigured for a key that could be guessed, also an older one, because what it signed is still accepted.
     """
     given = os.environ.get(SECRET_KEY, "").strip()
     where = SECRET_KEY if given else str(state_dir / SECRET_KEY_FILE)
-    found = given or secret_file(state_dir, SECRET_KEY_FILE) or ""
-    for number, key in enumerate(found.split(), 1):
-        which = f"key {number} of {where}" if len(found.split()) > 1 else where
+    keys = given or secret_file(state_dir, SECRET_KEY_FILE) or ""
+    for number, key in enumerate(keys.split(), 1):
+        which = f"key {number} of {where}" if len(keys.split()) > 1 else where
         if len(key) < FEWEST_CHARACTERS:
             reason = f"has {len(key)} characters, and {FEWEST_CHARACTERS} are the fewest that cannot be guessed"
             raise Misconfigured(f"{which} {reason}; {MAKE_ONE}")
         if len(set(key)) < FEWEST_DIFFERENT:
             raise Misconfigured(f"{which} repeats a few characters and could be guessed; {MAKE_ONE}")
-    return found
+    return keys
 
 
 def secret_file(state_dir: Path, name: str, *, if_deleted: str = MADE_ANOTHER) -> str | None:
-    """The file's secret; None if there is no such file. Raises Misconfigured if there is one without a secret.
+    """The content of a secret file; None if it does not exist. Raises Misconfigured if it is empty or unreadable.
 
     `if_deleted` says what happens where the file is deleted.
     """

@@ -1,4 +1,4 @@
-"""The addresses of PostgreSQL and Redis as people write them, checked and brought into the one form that is used.
+"""Checks the URLs of PostgreSQL and Redis, and converts them into the form that is used.
 
 No error quotes a part of an address: with a password that is not percent-encoded any part may be the password.
 """
@@ -20,30 +20,30 @@ DATABASE = re.compile(
 
 
 def database_url(text: str) -> str:
-    """For SQLAlchemy with psycopg2. ValueError says what to change."""
-    found = DATABASE.fullmatch(_clean(text))
-    if found is None or found["scheme"] not in POSTGRES_SCHEMES:
+    """The URL for SQLAlchemy with psycopg2. Raises ValueError with what to change."""
+    match = DATABASE.fullmatch(_clean(text))
+    if match is None or match["scheme"] not in POSTGRES_SCHEMES:
         raise ValueError(
             "write postgresql://<user>:<password>@<host>:<port>/<database>; no other driver or server works"
         )
-    if "@" in found["host"]:
+    if "@" in match["host"]:
         raise ValueError(ENCODE)
-    if found["port"] is not None:
-        _require_port(found["port"])
-    if not found["name"]:
+    if match["port"] is not None:
+        _require_port(match["port"])
+    if not match["name"]:
         raise ValueError("it names no database; end it with /<database>, as /service6")
-    query = parse_qsl(found["query"] or "", keep_blank_values=True)
-    host = found["host"]
+    query = parse_qsl(match["query"] or "", keep_blank_values=True)
+    host = match["host"]
     if unquote(host).startswith("/"):  # the folder of a Unix socket, as libpq writes it
         query, host = [*query, ("host", unquote(host))], ""
-    port = f":{found['port']}" if found["port"] else ""
-    return f"{DRIVER}://{found['user']}{host}{port}/{found['name']}" + (
+    port = f":{match['port']}" if match["port"] else ""
+    return f"{DRIVER}://{match['user']}{host}{port}/{match['name']}" + (
         f"?{urlencode(query, safe='/:')}" if query else ""
     )
 
 
 def redis_url(text: str) -> str:
-    """For redis-py. ValueError says what to change."""
+    """The URL for redis-py. Raises ValueError with what to change."""
     text = _clean(text)
     given, separator, rest = text.partition("://")
     scheme = REDIS_SCHEMES.get(given)
@@ -69,7 +69,7 @@ def redis_url(text: str) -> str:
 
 
 def broker_url(url: str) -> str:
-    """The same Redis as Celery wants it: with the certificate proven, and sockets in a form of its own."""
+    """The URL of the same Redis for Celery, which requires certificates and has its own form for sockets."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     if parts.scheme == "rediss":
@@ -86,10 +86,10 @@ def is_socket(url: str) -> bool:
 
 
 def without_secrets(url: str) -> str:
-    """Host, port and name, for people to read."""
-    if found := DATABASE.fullmatch(url) if url.startswith("postgres") else None:
-        host = found["host"] or dict(parse_qsl(found["query"] or "")).get("host", "local socket")
-        return f"{host}{':' if found['port'] else ''}{found['port'] or ''}/{found['name']}"
+    """Host, port and name of a URL, for people to read."""
+    if match := DATABASE.fullmatch(url) if url.startswith("postgres") else None:
+        host = match["host"] or dict(parse_qsl(match["query"] or "")).get("host", "local socket")
+        return f"{host}{':' if match['port'] else ''}{match['port'] or ''}/{match['name']}"
     parts = urlsplit(url)
     return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
@@ -97,8 +97,8 @@ def without_secrets(url: str) -> str:
 def _require_redis_options(query: str, scheme: str) -> None:
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in REDIS_OPTIONS and not (scheme == "rediss" and name.startswith("ssl_")):
-            known = ", ".join(REDIS_OPTIONS)
-            raise ValueError(f"after its ? only these options may stand: {known}, and with rediss:// those of ssl_")
+            options = ", ".join(REDIS_OPTIONS)
+            raise ValueError(f"after its ? only these options may stand: {options}, and with rediss:// those of ssl_")
         if name == "db" and not value.isdecimal():
             raise ValueError("its option db must be a number, as ?db=0")
 
@@ -110,6 +110,6 @@ def _require_port(port: str | None) -> None:
 
 def _clean(text: str) -> str:
     text = text.strip()
-    if text.startswith(("'", '"')) or any(one.isspace() for one in text):
+    if text.startswith(("'", '"')) or any(character.isspace() for character in text):
         raise ValueError("it holds a quotation mark or a space; write it without")
     return text

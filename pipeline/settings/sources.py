@@ -1,4 +1,4 @@
-"""How the deliveries of one CRM are read, as it is written in the configuration."""
+"""The settings of a source: how its deliveries are read, and who gets its scores."""
 
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -10,19 +10,19 @@ from pipeline.leads.value_kinds import ValueKind
 from pipeline.settings.vendors import VendorSettings
 from schemas.frozen import Frozen
 
-# It stands in an address, in a variable's name and in metrics.
+# The name is part of an address, of a variable's name and of metrics.
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
-Target = Literal["crm", "webhook"]  # who is told a score
+Target = Literal["crm", "webhook"]  # where scores are sent
 
-DEFAULT_SOURCE = "standard"  # how an import is read whose source the configuration does not name
+DEFAULT_SOURCE = "standard"  # its settings apply to an import whose source is not configured
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class FieldSettings(Frozen):
     """One field of the vendor: the attribute it becomes, what its values are, and whether they are personal.
 
-    What is not said is left to the field's name and its values.
+    What is not set follows from the field's name and its values.
     """
 
     name: str | None = Field(default=None, min_length=1, max_length=200)
@@ -31,7 +31,7 @@ class FieldSettings(Frozen):
 
 
 def _safe(url: str) -> str:
-    """Scores and tokens travel under TLS, or do not leave the machine."""
+    """Requires https, or http on this machine, because scores and tokens are sent there."""
     parts = urlsplit(url)
     if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
         raise ValueError("must be an https:// address (http:// only on this machine)")
@@ -60,7 +60,7 @@ class CrmSettings(Frozen):
 
 
 class WebhookSettings(Frozen):
-    """Who is told each lead's score, as a Standard Webhook. `requests`: in 10 s, over all processes."""
+    """Where each lead's score is sent as a Standard Webhook. `requests`: in 10 s, over all processes."""
 
     url: OutboundUrl
     requests: int = Field(default=100, ge=1)
@@ -88,7 +88,7 @@ class SourceSettings(Frozen):
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """Who is told this source's scores."""
+        """Where this source's scores are sent."""
         crm: tuple[Target, ...] = ("crm",) if self.crm and self.crm.write_back else ()
         return (*crm, "webhook") if self.webhook else crm
 
@@ -98,7 +98,7 @@ class SourceSettings(Frozen):
 
     @property
     def ours(self) -> frozenset[str]:
-        """The vendor's properties that we write: what it tells of them is our own echo."""
+        """The vendor's properties that we write; its changes to them are echoes of our own."""
         return frozenset({self.crm.score, self.crm.tier} - {""}) if self.crm else frozenset()
 
     @model_validator(mode="after")
@@ -107,7 +107,7 @@ class SourceSettings(Frozen):
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
             raise ValueError(f"several fields become {', '.join(doubles)}")
-        words = [word for told in (self.won, self.lost, self.open) for word in {word.casefold() for word in told}]
+        words = [word for listed in (self.won, self.lost, self.open) for word in {word.casefold() for word in listed}]
         doubles = sorted({word for word in words if words.count(word) > 1})
         if doubles:
             raise ValueError(f"of won, lost and open only one can be meant by {', '.join(doubles)}")
@@ -130,7 +130,7 @@ def check_source(source: SourceSettings, vendor: VendorSettings) -> None:
 
 
 def with_defaults(source: Any, vendors: Any) -> Any:
-    """A source laid over the defaults of its vendor; fields one by one, lists as a whole."""
+    """The source's settings merged into its vendor's defaults: fields one by one, lists as a whole."""
     if not isinstance(source, dict) or not isinstance(vendors, dict):
         return source
     below = (vendors.get(source.get("vendor")) or {}).get("defaults", {})

@@ -1,4 +1,4 @@
-"""What is known of a vendor without running its code: the `vendor.yaml` in its folder."""
+"""The settings of a vendor, from the `vendor.yaml` in its folder."""
 
 from pathlib import Path
 from typing import Any, Literal

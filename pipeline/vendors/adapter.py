@@ -1,4 +1,4 @@
-"""What the code of a vendor offers; what is only known of it stands in its `vendor.yaml`."""
+"""The interface of a vendor's code; its settings are in its `vendor.yaml`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pipeline.vendors.signed_request import Verifier
 
 @dataclass(frozen=True)
 class VendorAdapter:
-    """`read(body, record)` parses a webhook; `verifier` is made of a source's secrets.
+    """The code of one vendor. `read(body, record)` parses a webhook; `verifier` takes a source's secrets.
 
     `body`: what every body of this vendor has, for the OpenAPI document; None is XML. `score_writer` and
     `record_reader` make clients of the vendor's API and raise Misconfigured where the token has the wrong form.

@@ -1,4 +1,4 @@
-"""An account at a vendor's API, as its client is given it."""
+"""An account at a vendor's API, as its client receives it."""
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The clients of a source's CRM, made of the settings."""
+"""Makes the clients of a source's CRM from the settings."""
 
 from collections.abc import MutableMapping
 
@@ -14,7 +14,7 @@ from pipeline.vendors.registry import VENDORS
 
 
 def score_writer(settings: Settings, source: str, target: Target, http: HttpClient) -> ScoreWriter:
-    """Raises Misconfigured with what is missing or wrong."""
+    """The client that writes a source's scores to a target. Raises Misconfigured with what is missing or wrong."""
     chosen = settings.sources[source]
     if target == "webhook" and chosen.webhook:
         secret = settings.signing_secrets.get(source)
@@ -33,7 +33,7 @@ def score_writer(settings: Settings, source: str, target: Target, http: HttpClie
 def record_reader(
     settings: Settings, source: str, http: HttpClient, access_tokens: MutableMapping[str, AccessToken]
 ) -> RecordReader:
-    """As `score_writer`; `access_tokens` are those that are still good."""
+    """The client that reads a source's records; `access_tokens` caches those that are still valid."""
     vendor = settings.sources[source].vendor
     make = VENDORS[vendor].record_reader
     if make is None:

@@ -1,4 +1,4 @@
-"""JSON as the vendors send it. Of a key that is there twice the last counts, to every reader of the body."""
+"""Parses vendors' JSON bodies. The last of duplicate keys counts, for every reader of the body."""
 
 from typing import Any, TypeVar
 
@@ -14,19 +14,19 @@ QUOTES = 4  # at most, of a node: a key and a text
 
 
 class Body(BaseModel):
-    """Part of a vendor's body: fields that are not ours to know are passed over."""
+    """Part of a vendor's body; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class CamelBody(Body):
-    """`objectId` in the body is `object_id` here."""
+    """Part of a body with camel-case names: `objectId` in the body is `object_id` here."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
 
 def parse(body: bytes) -> Any:
-    """Raises Unreadable for what is no JSON, or too much of it; orjson itself ends at 1,024 levels."""
+    """Parses a body. Raises UnreadableBody if it is not JSON or too large; orjson itself ends at 1,024 levels."""
     if len(body) > SHORTEST_NODE * NODE_LIMIT and _nodes(body) > NODE_LIMIT:
         raise UnreadableBody(f"more than {NODE_LIMIT:,} values")
     try:
@@ -36,11 +36,11 @@ def parse(body: bytes) -> Any:
 
 
 def _nodes(body: bytes) -> int:
-    """How many values it holds, or up to twice as many: before they are made, since a million take a second to make."""
+    """An upper bound of the number of values, at most twice as high; parsing a million takes a second."""
     nodes = _separators(body)
     if nodes <= NODE_LIMIT:
         return nodes
-    # Only what stands outside of texts counts.
+    # Only separators outside of strings count.
     bare = body.replace(rb"\\", b"").replace(rb"\"", b"")
     quotes = bare.count(b'"')
     return quotes // QUOTES if quotes > QUOTES * (NODE_LIMIT + 1) else _separators(b"".join(bare.split(b'"')[::2]))
@@ -51,7 +51,7 @@ def _separators(text: bytes) -> int:
 
 
 def validated(adapter: TypeAdapter[T], parsed: object, at: str = "") -> T:
-    """Raises Unreadable with the first fault, as a pointer below `at`; its text never shows what was there."""
+    """Validates a parsed body. Raises UnreadableBody with a pointer below `at`; its text never quotes a value."""
     try:
         return adapter.validate_python(parsed)
     except ValidationError as error:
@@ -60,7 +60,7 @@ def validated(adapter: TypeAdapter[T], parsed: object, at: str = "") -> T:
 
 
 def plain(value: object, *keys: str) -> object:
-    """Where a value comes wrapped in an object, what is under the first of these keys; itself where it does not."""
+    """The value under the first of these keys if it comes wrapped in an object; otherwise the value itself."""
     if isinstance(value, dict):
         return next((value[key] for key in keys if key in value), value)
     return value

@@ -1,4 +1,4 @@
-"""The vendors that Service 6 reads: a folder each, and one line here."""
+"""The registry of vendors: each is a folder and one line here."""
 
 from importlib import import_module
 

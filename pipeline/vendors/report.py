@@ -1,4 +1,4 @@
-"""What one request of a CRM reports: changes to leads, and what was left out and why. Every vendor's reader gives one.
+"""The result of parsing a webhook: changes to leads, and what was left out and why. Every vendor's `read` returns one.
 
 A reader is a pure function `read(body, wanted)`: `wanted` names the vendor's kind of record that counts as a lead.
 """
@@ -22,7 +22,7 @@ DIGEST_BYTES = 16
 
 
 class UnreadableBody(ValueError):
-    """The body is not what the vendor has agreed to send; `pointer` says where (JSON pointer)."""
+    """The body does not have the vendor's documented form; `pointer` says where (JSON pointer)."""
 
     def __init__(self, reason: str, pointer: str = "") -> None:
         super().__init__(reason)
@@ -42,7 +42,7 @@ class IgnoredReason(StrEnum):
 
 
 class LeadEvent(NamedTuple):
-    """One change to one record, as the vendor tells it.
+    """One change to one record, as the vendor sends it.
 
     `delivery_id` None: the request's headers have it. `occurred_at` None: the vendor does not say.
     `pointer`: where the attributes stand in the body. `account`: the customer's at the vendor, where bodies name it.
@@ -73,7 +73,7 @@ def why_ignored(
 
 
 def digest(*parts: object) -> str:
-    """The id of a delivery whose vendor gives it none; the same texts, numbers, moments and bytes give the same id."""
+    """The id of a delivery without one; the same texts, numbers, moments and bytes give the same id."""
     return blake2b(orjson.dumps(parts, default=bytes.hex), digest_size=DIGEST_BYTES).hexdigest()
 
 

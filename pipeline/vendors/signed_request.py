@@ -1,4 +1,4 @@
-"""What a verifier is given, and the comparison that takes as long for a near miss as for any other."""
+"""The input of verifiers, and a comparison in constant time."""
 
 import hmac
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ SHORTEST_SECRET = 16  # characters of one that stands in the request itself, whe
 
 
 class SignedRequest(NamedTuple):
-    """`uri` as the vendor was given it: public address, path as it came, query. `headers` by name in lower case."""
+    """A request to verify. `uri`: public address, path as it came, query. `headers` by name in lower case."""
 
     method: str
     uri: str
@@ -21,12 +21,12 @@ class SignedRequest(NamedTuple):
 
 class Verifier(Protocol):
     def verify(self, request: SignedRequest, now: datetime) -> str | None:
-        """The delivery's id where headers tell it. Raises Refused with a reason that tells a forger nothing."""
+        """Verifies a request; returns the delivery's id if a header has it. Raises Refused with a neutral reason."""
 
 
 def matches(given: bytes, expected: Sequence[bytes]) -> bool:
-    """Whether it is one of these; all are compared whatever comes first."""
-    return any([hmac.compare_digest(given, one) for one in expected])
+    """Whether `given` is one of these; always compares with all of them, in constant time."""
+    return any([hmac.compare_digest(given, secret) for secret in expected])
 
 
 def strong_secrets(secrets: Sequence[str], form: str) -> tuple[bytes, ...]:

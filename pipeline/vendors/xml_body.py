@@ -1,4 +1,4 @@
-"""XML as a vendor sends it: elements, attributes and text, and nothing that a parser could be led astray with.
+"""Parses a vendor's XML into elements, attributes and text, without the features of XML that can be abused.
 
 A document type is refused where it begins, so there are no entities, inside or outside.
 """
@@ -27,16 +27,16 @@ class Element:
         return (child for child in self.children if child.name == name)
 
     def child(self, name: str) -> "Element":
-        """Raises Unreadable if there is none."""
-        found = next(self.all(name), None)
-        if found is None:
+        """The first child of this name. Raises UnreadableBody if there is none."""
+        element = next(self.all(name), None)
+        if element is None:
             raise UnreadableBody(f"<{self.name}> has no <{name}>")
-        return found
+        return element
 
 
 def parse(body: bytes) -> Element:
-    """The root. Raises Unreadable for what is no XML in UTF-8, or not plain enough."""
-    # The parser itself would read all attributes of an element before it tells of them.
+    """The root element. Raises UnreadableBody for anything but plain XML in UTF-8."""
+    # The parser itself would read all attributes of an element before it reports them.
     if body.count(b"<") > TAGS * (NODE_LIMIT + 1) or body.count(b"=") > NODE_LIMIT:
         raise UnreadableBody(TOO_MUCH)
     tree = _Tree()

@@ -45,7 +45,7 @@ def buried(services: Services, number: int = 1) -> tuple[list[int], list[int]]:
     execute(services, "UPDATE unscored SET dead = true, attempts = 5, due = 'infinity', error = 'GiveUp: poison'")
     deaths = [FailedWork({"lead_id": lead}, "GiveUp: poison", 5, datetime.now(UTC)) for lead in leads]
     with services.session() as db:
-        dead_letters.add(db, task="scoring.score_leads", deaths=deaths)
+        dead_letters.add(db, task="scoring.score_leads", failures=deaths)
     return leads, [row["id"] for row in rows(services, "SELECT id FROM dead_letters ORDER BY id")]
 
 

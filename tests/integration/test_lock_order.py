@@ -38,7 +38,7 @@ def _settle(services: Services, db: Session, ids: list[int]) -> object:
 
 def _owe(_: Services, db: Session, ids: list[int]) -> None:
     revisions = [(lead, 3) for lead in reversed(ids)]
-    lead_writes.save(db, sealed=[], told=[], captured=[], revisions=revisions, received_at=NOW, due=NOW)
+    lead_writes.save(db, sealed=[], timeline_entries=[], captured=[], revisions=revisions, received_at=NOW, due=NOW)
 
 
 def _note(_: Services, db: Session, ids: list[int]) -> None:

@@ -45,7 +45,7 @@ def evil(celery: Services, tmp_path: Path) -> Services:
     at = datetime.now(UTC) - timedelta(seconds=5)
     with celery.session() as db:
         death = FailedWork({"lead_id": EVIL}, f"ValueError: {EVIL}", 5, at)
-        dead_letters.add(db, task="scoring.score_leads", deaths=[death])
+        dead_letters.add(db, task="scoring.score_leads", failures=[death])
     logs = celery.settings.state_dir / "logs"
     logs.mkdir()
     lines = [

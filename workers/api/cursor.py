@@ -1,4 +1,4 @@
-"""Where a page ended, as an opaque text that continues it."""
+"""Cursors: the place where a page ended, as an opaque text."""
 
 import base64
 from datetime import datetime
@@ -19,7 +19,7 @@ class Place(Frozen):
 
     @classmethod
     def opened(cls, sealed: str) -> Self:
-        """Raises Malformed if it is no place in such a list."""
+        """Decodes a cursor. Raises Malformed if it is none of such a list."""
         try:
             return cls.model_validate_json(base64.urlsafe_b64decode(sealed))
         except (ValidationError, ValueError):
@@ -29,7 +29,7 @@ class Place(Frozen):
         return base64.urlsafe_b64encode(self.model_dump_json(exclude_none=True).encode()).decode()
 
 
-class LetterCursor(Place):
+class DeadLetterCursor(Place):
     letter_id: int = Field(ge=1, le=2**63 - 1)
 
 
@@ -48,7 +48,7 @@ class Cursor(Place):
 
     @classmethod
     def read(cls, sealed: str, sort: Sort) -> tuple[Value, int]:
-        """The sort value and the id to go on after. Raises Malformed if `after` never made it for this order."""
+        """The sort value and the id to continue after. Raises Malformed if the cursor is not of this order."""
         place = cls.opened(sealed)
         if place.sort != sort:
             _refuse(f"the cursor belongs to sort={place.sort}")

@@ -1,4 +1,4 @@
-"""The dashboard's files, from memory: under one address a version, compressed, and with nothing else allowed to run."""
+"""Serves the dashboard's files from memory: compressed, under one address per version, with a strict policy."""
 
 import gzip
 import hashlib
@@ -25,7 +25,7 @@ STYLE = re.compile(r"""<link rel="stylesheet" href="\./([^"]+)">""")
 STYLES = re.compile(rf"""(?:{STYLE.pattern}\s*)+""")
 JOINED = "styles.css"
 
-# What every answer has besides, the server adds.
+# The server adds the headers that every answer has.
 POLICY = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -57,7 +57,7 @@ class File:
 
 
 class Dashboard:
-    """An ASGI application. Files that change are read anew with the next request for the page itself."""
+    """An ASGI application. Files that change are read again with the next request for the page itself."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder
@@ -95,7 +95,7 @@ class Dashboard:
         digest = hashlib.sha256(b"\0".join(part for name in bodies for part in (name.encode(), bodies[name])))
         self._version = digest.hexdigest()[:12]
         self._etag = f'"{self._version}"'
-        # Before they are there nothing is drawn, and each would be another round trip.
+        # Joined, because nothing is drawn before all are there, and each would be another round trip.
         bodies[JOINED] = b"\n".join(bodies[name] for name in STYLE.findall(bodies[INDEX].decode()))
         self._files = {name: File.of(body, name) for name, body in bodies.items()}
         links = "\n    ".join(f'<link rel="modulepreload" href="./{name}">' for name in imported(bodies, ENTRY))
@@ -105,14 +105,14 @@ class Dashboard:
 
 
 def imported(bodies: dict[str, bytes], entry: str) -> list[str]:
-    """The modules that `entry` needs before it runs, so that a browser need not find them out one behind the other."""
-    found: list[str] = []
+    """The modules that `entry` needs before it runs, for preloading, so that a browser loads them at once."""
+    modules: list[str] = []
     waiting = [entry]
     while waiting:
         name = waiting.pop(0)
         for target in IMPORT.findall(bodies[name].decode()):
             path = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
-            if path not in found:
-                found.append(path)
+            if path not in modules:
+                modules.append(path)
                 waiting.append(path)
-    return found
+    return modules

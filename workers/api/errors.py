@@ -1,4 +1,4 @@
-"""Errors -> RFC 9457 problem details: the one place where an error becomes an HTTP status."""
+"""Turns errors into RFC 9457 problem details; the only place where an error becomes an HTTP status."""
 
 import math
 from collections.abc import Mapping
@@ -26,20 +26,20 @@ class HeadTooLarge(GiveUp):
 
 
 class Forbidden(Refused):
-    """We know who asks, and the role does not allow it."""
+    """The caller is known, but the role does not allow the request."""
 
 
 class QueueFull(TryAgain):
-    """More waits than we are willing to hold in memory."""
+    """More requests wait than are held in memory."""
 
 
 class OverBudget(TryAgain):
-    """This user asks more often than one may."""
+    """This user has exceeded the request budget."""
 
 
 NO_METRICS = "metrics are for admins, executives and monitors; `service6 token --role monitor` makes a token for one"
 
-# The most particular first.
+# The most specific first.
 STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (TooLarge, 413, "Content Too Large"),
     (UrlTooLong, 414, "URI Too Long"),
@@ -57,7 +57,7 @@ STATUS: tuple[tuple[type[Exception], int, str], ...] = (
 
 
 def problem(error: Exception) -> Response:
-    """What the client is told: the text of our own errors, nothing of a foreign one."""
+    """The problem response for an error: with the text of our own errors only."""
     status, title = next(((s, t) for kind, s, t in STATUS if isinstance(error, kind)), (500, "Internal Server Error"))
     ours = isinstance(error, Service6Error) and status != 500
     body = Problem(
@@ -76,17 +76,17 @@ def problem(error: Exception) -> Response:
 
 
 def http_exception_problem(error: HTTPException) -> Response:
-    """The framework's own refusals: no such address, no such method."""
+    """The problem response for the framework's own errors: unknown address, method not allowed."""
     title = HTTPStatus(error.status_code).phrase
     body = Problem(type="about:blank", title=title, status=error.status_code, detail=title)
     return _response(body, error.headers or {})
 
 
 def _response(body: Problem, headers: Mapping[str, str]) -> Response:
-    told = orjson.dumps(body.model_dump(exclude_none=True))
-    return Response(told, body.status, headers, media_type="application/problem+json")
+    content = orjson.dumps(body.model_dump(exclude_none=True))
+    return Response(content, body.status, headers, media_type="application/problem+json")
 
 
 async def error_response(_: Request, error: Exception) -> Response:
-    """Starlette's exception handler for all of them."""
+    """Starlette's exception handler for all errors."""
     return problem(error)

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a write that is sent twice is done once, and answered twice."""
+"""`Idempotency-Key`: a write that is sent twice is done once and answered twice."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -31,18 +31,19 @@ class IdempotencyKeyReused(GiveUp):
 
 
 def idempotent(
-    db: Session, actor: str, key: str | None, asked: str, act: Callable[[], Result], kind: type[Result]
+    db: Session, actor: str, key: str | None, asked_for: str, act: Callable[[], Result], kind: type[Result]
 ) -> Result:
-    """What `act` answers, or what it answered when this actor sent the key first.
+    """The answer of `act`, or its answer when this actor first sent the key.
 
     The key is kept in the transaction that `act` works in, so neither can happen without the other; a failure keeps
-    nothing. `asked` names the whole request. Raises Reused. Source: draft-ietf-httpapi-idempotency-key-header.
+    nothing. `asked_for` names the whole request. Raises IdempotencyKeyReused.
+    Source: draft-ietf-httpapi-idempotency-key-header.
     """
     if key is None:
         return act()
     if looks_personal(key):  # clients choose it
         key = f"sha256:{sha256(key.encode()).hexdigest()}"
-    request = sha256(asked.encode()).digest()
+    request = sha256(asked_for.encode()).digest()
     earlier = idempotency_keys.claim(db, actor, key, request)
     if earlier is None:
         answer = act()

@@ -1,4 +1,4 @@
-"""Bodies of the API: JSON, with the bounds that webhooks have."""
+"""Parses JSON bodies of the API with the bounds that webhooks have."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -17,7 +17,7 @@ INLINE_BYTES = 16_384  # larger bodies are parsed in a thread
 
 
 class BoundedJson(Request):
-    """Parses as webhooks are parsed: a body of a million values would hold up all other requests for a second."""
+    """A request whose body is bounded: one of a million values would delay all other requests for a second."""
 
     async def json(self) -> Any:
         body = await self.body()
@@ -39,7 +39,7 @@ class JsonRoute(APIRoute):
             try:
                 return await handler(BoundedJson(request.scope, request.receive))
             except HTTPException as error:
-                # FastAPI makes one of whatever goes wrong with a body, in words of its own.
+                # FastAPI turns every failure to read a body into an HTTPException with its own text.
                 if isinstance(error.__cause__, Malformed):
                     raise error.__cause__ from None
                 raise

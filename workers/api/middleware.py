@@ -1,4 +1,4 @@
-"""What stands around the API's routes; webhooks, which need all the speed there is, pass by."""
+"""Middleware of the API's routes; webhooks bypass it for speed."""
 
 import asyncio
 import re
@@ -17,14 +17,14 @@ from workers.api.errors import TooLarge, problem
 
 API = "/api/"
 WEBHOOKS = "/webhooks/"
-COMPRESS_FROM = 4096  # bytes; a score-lead answer is smaller, and would not come sooner
+COMPRESS_FROM = 4096  # bytes; a score-lead answer is smaller, and would not arrive sooner
 COMPRESS_LEVEL = 5  # half the time of 9, for a hundredth more bytes
 COMPRESS_APART_FROM = 65_536  # bytes; from there on a thread does it
 NO_GZIP = re.compile(r"gzip\s*;\s*q=0(?:\.0*)?\s*(?:,|$)")
 
 
 class WebhookSplit:
-    """Webhooks go straight to their doors: what a framework puts around its routes costs as much as reading one."""
+    """Sends webhooks straight to their receivers: a framework's middleware costs as much as reading one."""
 
     def __init__(self, app: Starlette, webhooks: Starlette) -> None:
         self._app = app
@@ -90,7 +90,7 @@ class BodyLimitMiddleware:
 
 
 class AnswerDeadline:
-    """503 for a request that is not answered in time, as where PostgreSQL holds all threads."""
+    """Answers 503 if a request is not answered in time, for example because all threads wait for PostgreSQL."""
 
     def __init__(self, app: ASGIApp, answer_s: float) -> None:
         self._app = app
@@ -131,14 +131,14 @@ class Compressed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refused = scope["type"] == "http" and NO_GZIP.search(Headers(scope=scope).get("accept-encoding", ""))
         if refused:
-            # Starlette takes any mention of gzip for consent.
+            # Starlette treats any mention of gzip as consent.
             headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
             scope = {**scope, "headers": headers}
         await self._compressing(scope, receive, send)
 
 
 def without_strange_sockets(default: ASGIApp) -> ASGIApp:
-    """For a router's `default`: a WebSocket of any other address than the feed's is told 404 before it opens."""
+    """Wraps a router's `default`: a WebSocket of another address than the feed's gets 404 before it opens."""
 
     async def unmatched(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":

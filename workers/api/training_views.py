@@ -1,4 +1,4 @@
-"""Trainings and models as the API tells of them."""
+"""Trainings and models as the API returns them."""
 
 from typing import Any
 
@@ -12,20 +12,20 @@ def training(row: dict[str, Any]) -> Training:
     return Training.model_validate({**row, "id": str(row["id"])})
 
 
-def summary(one: Listed) -> ModelSummary:
-    return ModelSummary.model_validate(one._asdict())
+def summary(model: Listed) -> ModelSummary:
+    return ModelSummary.model_validate(model._asdict())
 
 
-def summary_of(one: ModelStanding, card: ModelCard) -> ModelSummary:
+def summary_of(model: ModelStanding, card: ModelCard) -> ModelSummary:
     return ModelSummary.model_validate(
         {
-            "version": one.version,
-            "stage": one.stage,
-            "engine": one.engine,
+            "version": model.version,
+            "stage": model.stage,
+            "engine": model.engine,
             "readiness": card.readiness,
             "roc_auc": card.quality.roc_auc,
             "leads": card.trained_on.leads,
-            "created_at": one.created_at,
-            "promoted_at": one.promoted_at,
+            "created_at": model.created_at,
+            "promoted_at": model.promoted_at,
         }
     )

@@ -1,4 +1,4 @@
-"""Rows -> what a reader of this role may see."""
+"""Turns rows into what a reader of this role may see."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,16 +28,16 @@ def lead_detail(services: Services, row: ListedLead, role: Role) -> LeadDetail:
 
 
 def lead_score(services: Services, row: ListedLead, role: Role) -> LeadScore:
-    """The saved score, its words rendered by the model version that made it."""
+    """The saved score, explained by the model version that made it."""
     scorer = services.scorer_of(row.model_id)
     tier = Tier(row.tier)
-    shown = row.attributes if role.sees_attributes else None
+    attributes = row.attributes if role.sees_attributes else None
     return LeadScore.model_construct(
         lead_id=str(row.id),
         score=row.score,
         confidence=row.confidence,
         tier=tier,
-        **scorer.read(row.factors, row.score, row.confidence, tier, shown, row.active_at),
+        **scorer.read(row.factors, row.score, row.confidence, tier, attributes, row.active_at),
         engine=scorer.model.engine,
         model_version=scorer.model.version,
         lead_revision=row.lead_revision,
@@ -65,18 +65,18 @@ def _moves(services: Services, before: PastScore, after: PastScore) -> tuple[Ter
     return term_moves.across(old.terms(bytes(before.bins)), scorer.terms(bytes(after.bins)))
 
 
-def delivery(noted: TimelineRow, role: Role) -> TimelineDelivery:
-    told = noted.told
-    attributes = told["attributes"]
+def delivery(row: TimelineRow, role: Role) -> TimelineDelivery:
+    contents = row.told
+    attributes = contents["attributes"]
     return TimelineDelivery(
-        at=noted.at,
-        received_at=noted.received_at,
+        at=row.at,
+        received_at=row.received_at,
         attributes=attributes if role.sees_attributes else None,
-        attribute_count=len(attributes) + told.get("more", 0),
-        contact_count=told.get("contacts", 0),
-        stage=told.get("stage"),
-        owner=told.get("owner"),
-        outcome=told.get("outcome"),
+        attribute_count=len(attributes) + contents.get("more", 0),
+        contact_count=contents.get("contacts", 0),
+        stage=contents.get("stage"),
+        owner=contents.get("owner"),
+        outcome=contents.get("outcome"),
     )
 
 

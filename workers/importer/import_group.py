@@ -1,4 +1,4 @@
-"""One group of an import: its rows read, folded by lead, and saved in one transaction."""
+"""Saves one group of an import: reads its rows, folds them by lead, and commits one transaction."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from schemas.lead import LeadChange
 
 ATTEMPTS = 5  # of a group that another transaction disturbed, or while PostgreSQL is away
 PAUSE_S = 0.5
-BUNDLE = 500  # leads a message: nobody waits for one of them
+MESSAGE_LEADS = 500  # leads a message: nobody waits for one of them
 
 
 class Row(NamedTuple):
@@ -33,7 +33,7 @@ class Rejected(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """Leads new, changed and unchanged; rows `merged` with an earlier one of their lead, and rejected."""
+    """The result: leads new, changed and unchanged; rows `merged` with an earlier one of their lead, and rejected."""
 
     new: int = 0
     changed: int = 0
@@ -53,7 +53,7 @@ class Saved(NamedTuple):
         )
 
 
-Told = Mapping[Key, Sequence[Row]]  # the rows of each lead, in the order of the file
+RowsByLead = Mapping[Key, Sequence[Row]]  # the rows of each lead, in the order of the file
 
 
 class GroupSaver:
@@ -63,8 +63,8 @@ class GroupSaver:
         self._saver = lead_saver(services)
 
     def save(self, records: Sequence[Record]) -> Saved:
-        """Raises TryAgain if PostgreSQL stays away."""
-        told: dict[Key, list[Row]] = {}
+        """Saves the records. Raises TryAgain if PostgreSQL stays away."""
+        by_lead: dict[Key, list[Row]] = {}
         rejected = []
         for record in records:
             try:
@@ -72,34 +72,36 @@ class GroupSaver:
             except GiveUp as error:
                 rejected.append(Rejected(record, str(error)))
             else:
-                told.setdefault((change.source, change.external_id), []).append(Row(record, change))
-        merged = sum(map(len, told.values())) - len(told)
-        return Saved(merged=merged, rejected=tuple(rejected)).and_then(self._bisect(told) if told else Saved())
+                by_lead.setdefault((change.source, change.external_id), []).append(Row(record, change))
+        merged = sum(map(len, by_lead.values())) - len(by_lead)
+        return Saved(merged=merged, rejected=tuple(rejected)).and_then(self._bisect(by_lead) if by_lead else Saved())
 
-    def _bisect(self, told: Told) -> Saved:
-        """Cut in two where values are refused, until the lead is found; its rows alone are rejected."""
+    def _bisect(self, by_lead: RowsByLead) -> Saved:
+        """Saves the rows; where values are refused, halves the group until only the faulty lead's rows are rejected."""
         try:
-            return self._insist(told)
+            return self._insist(by_lead)
         except GiveUp as error:
-            if len(told) == 1:
-                return Saved(rejected=tuple(Rejected(row.record, str(error)) for rows in told.values() for row in rows))
-        leads = list(told.items())
+            if len(by_lead) == 1:
+                return Saved(
+                    rejected=tuple(Rejected(row.record, str(error)) for rows in by_lead.values() for row in rows)
+                )
+        leads = list(by_lead.items())
         middle = len(leads) // 2
         return self._bisect(dict(leads[:middle])).and_then(self._bisect(dict(leads[middle:])))
 
-    def _insist(self, told: Told) -> Saved:
+    def _insist(self, by_lead: RowsByLead) -> Saved:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._commit(told)
+                return self._commit(by_lead)
             except TryAgain:
                 if attempt == ATTEMPTS:
                     raise
                 time.sleep(PAUSE_S * attempt)
         raise AssertionError("unreachable")
 
-    def _commit(self, told: Told) -> Saved:
+    def _commit(self, by_lead: RowsByLead) -> Saved:
         received_at = datetime.now(UTC)
-        leads = {key: self._folded(key, rows, received_at) for key, rows in told.items()}
+        leads = {key: self._folded(key, rows, received_at) for key, rows in by_lead.items()}
         with self.services.session() as db:
             rows = [as_row(lead) for lead in leads.values()]
             ids = bulk_insert.insert_unknown(db, rows, received_at=received_at, due=self._saver.due(received_at))
@@ -107,21 +109,21 @@ class GroupSaver:
                 leads[key].id = lead_id
             bulk_insert.insert_contacts(db, self._saver.sealed([leads[key] for key in ids]))
             training_examples.capture(db, captured([leads[key] for key in ids]))
-            rest = {key: rows for key, rows in told.items() if key not in ids}
-            known = self._saver.known(db, [row.change for rows in rest.values() for row in rows])
-            news = [
-                known[key].news(row.change, leads[key])
-                for key, rows in rest.items()
+            existing = {key: rows for key, rows in by_lead.items() if key not in ids}
+            known = self._saver.known(db, [row.change for rows in existing.values() for row in rows])
+            new_changes = [
+                known[key].unknown_part(row.change, leads[key])
+                for key, rows in existing.items()
                 if not known[key].says(leads[key])
                 for row in rows
             ]
-            changed = self._saver.merge(db, news, received_at)
+            changed = self._saver.merge(db, new_changes, received_at)
         # Not after the commit by itself: the import says whether upkeep has to enqueue.
-        enqueued = all(map(self.services.send, score_batches([*ids.values(), *changed], BUNDLE)))
-        return Saved(len(ids), len(changed), len(rest) - len(changed), enqueued=enqueued)
+        enqueued = all(map(self.services.send, score_batches([*ids.values(), *changed], MESSAGE_LEADS)))
+        return Saved(len(ids), len(changed), len(existing) - len(changed), enqueued=enqueued)
 
     def _folded(self, key: Key, rows: Sequence[Row], received_at: datetime) -> Lead:
-        """The lead as all its rows together tell it."""
+        """The lead that all its rows together describe."""
         lead = Lead(*key, revision=1)
         for row in rows:
             self._saver.capture.fold(lead, row.change, received_at)

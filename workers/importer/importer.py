@@ -1,4 +1,4 @@
-"""Leads from a CSV file: read twice as a stream, saved in groups by processes beside this one.
+"""Imports leads from a CSV file: reads it twice as a stream, and saves groups in other processes.
 
 The first reading finds faults of the whole file before anything is saved, and the leads that several rows speak of:
 their rows are kept and saved together, or the same file would change such a lead to and fro each time.
@@ -51,7 +51,7 @@ class Counts:
 
 
 class Importer:
-    """A context in which you call `survey`, then `run`.
+    """An import: a context in which to call `survey`, then `run`.
 
     Raises Misconfigured for a column that the file lacks, GiveUp for a file that is no CSV, TryAgain if PostgreSQL
     goes away or a process is killed; what was saved until then stays, and another run goes on from there.
@@ -62,7 +62,7 @@ class Importer:
         self._file = CsvFile(path)
         self._rejects = Rejects(self._file)
         now = datetime.now(UTC)
-        # A later import wins over this one where both are true of the same moment.
+        # Delivery ids rise, so that a later import wins where both describe the same moment.
         run = f"import-{int(now.timestamp() * 1000):x}"
         limits = services.settings.intake
         self._rows = Rows(self._file.columns, layout, services.source_map(source), limits, run=run, now=now)
@@ -84,7 +84,7 @@ class Importer:
         return self._rejects.path
 
     def survey(self) -> int:
-        """Reads the whole file and saves nothing; the number of its rows. Holds 8 bytes a row."""
+        """Reads the whole file without saving, and returns the number of its rows. Holds 8 bytes per row."""
         numbers = array("q")
         rows = 0
         with _without_collector():
@@ -98,7 +98,7 @@ class Importer:
         return rows
 
     def run(self, step: Callable[[int], None]) -> Counts:
-        """`step` is told how many more rows were saved or rejected."""
+        """Saves all rows; calls `step` with how many more rows were saved or rejected."""
         saving: deque[Future[Saved]] = deque()
         self._savers.begin(self._rows.dates)
         with self._rejects, _without_collector():
@@ -117,37 +117,39 @@ class Importer:
         return self._counts
 
     def _ended_early(self, error: Exception, saving: Iterable[Future[Saved]]) -> Service6Error:
-        """The same error, with what is kept of this run."""
+        """The error with the number of rows that this run has saved."""
         self._savers.finish()
         for group in saving:
             if not group.cancelled() and group.exception() is None:
                 self._count(group.result())
         counts = self._counts
-        kept = counts.new + counts.changed + counts.unchanged + counts.merged
+        saved_rows = counts.new + counts.changed + counts.unchanged + counts.merged
         reason = f"{type(error).__name__} {error.strerror}" if isinstance(error, OSError) else str(error)
-        told = f"{reason or type(error).__name__}; {kept:,} rows are saved, and the same command goes on from there"
-        return GiveUp(told) if isinstance(error, GiveUp) else TryAgain(told)
+        message = (
+            f"{reason or type(error).__name__}; {saved_rows:,} rows are saved, and the same command goes on from there"
+        )
+        return GiveUp(message) if isinstance(error, GiveUp) else TryAgain(message)
 
     def _groups(self) -> Iterator[Sequence[Record]]:
-        alone: list[Record] = []
+        group: list[Record] = []
         together: defaultdict[int, list[Record]] = defaultdict(list)
-        kept = 0
+        held_rows = 0
         for record in self._file.records():
             number = self._rows.lead_number(record)
             if number is not None and number in self._repeated:
                 together[number].append(record)
-                kept += 1
+                held_rows += 1
             else:
-                alone.append(record)
-            if len(alone) >= GROUP:
-                yield alone
-                alone = []
-            if kept >= REPEATED_LIMIT:
+                group.append(record)
+            if len(group) >= GROUP:
+                yield group
+                group = []
+            if held_rows >= REPEATED_LIMIT:
                 yield from _cut(together)
                 together.clear()
-                kept = 0
-        if alone:
-            yield alone
+                held_rows = 0
+        if group:
+            yield group
         yield from _cut(together)
 
     def _count(self, saved: Saved) -> int:
@@ -180,7 +182,7 @@ def summary(counts: Counts, work: Importer) -> str:
 
 
 def _cut(together: dict[int, list[Record]]) -> Iterator[Sequence[Record]]:
-    """All rows of a lead in one group, of about the usual size."""
+    """Groups of about the usual size that keep all rows of a lead together."""
     group: list[Record] = []
     for records in together.values():
         group += records
@@ -193,7 +195,7 @@ def _cut(together: dict[int, list[Record]]) -> Iterator[Sequence[Record]]:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Millions of rows pass, none in a cycle; looking for cycles would take a third of the time."""
+    """Disables garbage collection: of millions of rows none is in a cycle, and the search takes a third of the time."""
     gc.disable()
     try:
         yield

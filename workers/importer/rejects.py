@@ -1,4 +1,4 @@
-"""The rows that could not be taken, each with the reason, in a file beside the imported one."""
+"""Writes rejected rows, each with the reason, into a file beside the imported one."""
 
 import csv
 from contextlib import ExitStack
@@ -10,7 +10,7 @@ from pipeline.spreadsheet import cell
 
 
 class Rejects:
-    """Made with the first row; what an earlier import left there is removed. Its owner alone may read it."""
+    """The file of rejected rows, created with the first; replaces an earlier one. Only its owner may read it."""
 
     def __init__(self, imported: CsvFile) -> None:
         self.path = imported.path.with_name(f"{imported.path.name.removesuffix('.csv')}.rejects.csv")

@@ -36,7 +36,7 @@ END_S = 10.0  # for one that is asked to end; it is killed then
 
 
 class Import(NamedTuple):
-    """What all processes of one import must know. `run` begins its delivery ids."""
+    """The parameters of an import for its processes. Its delivery ids begin with `run`."""
 
     settings: Settings
     columns: Sequence[str]
@@ -47,7 +47,7 @@ class Import(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An error on its way to the process that reads; as an exception it would need to be picklable."""
+    """An error for the reading process; an exception would have to be picklable."""
 
     reason: str
     may_pass: bool
@@ -59,7 +59,7 @@ class Saver(NamedTuple):
 
 
 class SaverProcesses:
-    """Started when made; a context that ends them. Raises TryAgain for a process that was killed."""
+    """Processes that start at once and end with the context. Raises TryAgain for a process that was killed."""
 
     def __init__(self, work: Import, count: int) -> None:
         self._work = work
@@ -69,18 +69,18 @@ class SaverProcesses:
         self._idle: SimpleQueue[Saver | None] = SimpleQueue()
 
     def begin(self, dates: Dates) -> None:
-        """Tells them what to do, once the whole file has told how its dates are written."""
+        """Sends the parameters, once the whole file has shown how its dates are written."""
         for saver in self._savers:
-            with suppress(OSError):  # a dead one is told of with its first group
+            with suppress(OSError):  # a dead process is reported with its first group
                 saver.pipe.send((self._work, dates))
             self._idle.put(saver)
 
     def submit(self, group: bytes) -> Future[Saved]:
-        """`group` are records as JSON, which goes to another process in a quarter of pickle's time."""
+        """Saves a group in a free process. `group`: records as JSON, four times as fast as pickle."""
         return self._threads.submit(self._exchange, group)
 
     def finish(self) -> None:
-        """Waits for the groups on their way; those that none has begun are given up."""
+        """Waits for the groups that are being saved, and drops those that are not begun."""
         self._threads.shutdown(cancel_futures=True)
 
     def __enter__(self) -> Self:
@@ -138,7 +138,7 @@ def _how_it_ended(process: multiprocessing.process.BaseProcess) -> str:
 
 
 def _serve(pipe: Connection) -> None:
-    """A process that saves; it ends with the one that reads, however that one ends."""
+    """The main function of a saving process; it ends with the reading process, however that one ends."""
     gc.disable()  # as the one that reads: nothing of a row is in a cycle
     with suppress(EOFError, OSError):
         work, dates = pipe.recv()

@@ -1,4 +1,4 @@
-"""How many sockets may be open: in all, before they say who they are, and per user; and from which pages."""
+"""Limits open sockets: in all, before authentication, and per user; and checks the origin of pages."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -9,7 +9,7 @@ from pipeline.settings.sections import RelaySettings
 
 
 class ConnectionSlot:
-    """One socket; a stranger until it has said who it is. `leave` sends it away."""
+    """The place of one socket; a stranger until it is authenticated. `leave` closes the socket."""
 
     def __init__(self, admission: "Admission", address: str) -> None:
         self._admission = admission
@@ -19,11 +19,11 @@ class ConnectionSlot:
         self.leave: Callable[[], None] | None = None
 
     def identify(self, user: str) -> bool:
-        """False if that user has as many sockets as one may have."""
+        """Counts the socket for its user; False if the user has too many."""
         return self._admission.identify(self, user)
 
     def send_away(self) -> None:
-        """At once, or as soon as there is somebody to tell it to."""
+        """Closes the socket, or marks it to be closed as soon as it can be told."""
         self.is_sent_away = True
         if self.leave is not None:
             self.leave()
@@ -37,41 +37,41 @@ class Admission:
         self._per_user: Counter[str] = Counter()
 
     def make_room(self, *, stranger: bool) -> bool:
-        """Whether one more may come in, if need be in place of a stranger that has not said who it is until now."""
+        """Whether another socket may come in, if necessary in place of a stranger."""
         crowded = stranger and len(self._strangers) >= self._settings.sockets_before_auth
         if not crowded and self._sockets < self._settings.sockets:
             return True
         return self._send_a_stranger_away()
 
     @contextmanager
-    def visit(self, address: str, *, stranger: bool) -> Iterator[ConnectionSlot]:
-        """Counts one socket as long as the context lasts, or until it is sent away."""
-        visit = ConnectionSlot(self, address)
+    def occupy(self, address: str, *, stranger: bool) -> Iterator[ConnectionSlot]:
+        """Counts one socket for as long as the context lasts, or until it is sent away."""
+        slot = ConnectionSlot(self, address)
         self._sockets += 1
         if stranger:
-            self._strangers[visit] = None
+            self._strangers[slot] = None
         try:
-            yield visit
+            yield slot
         finally:
-            self._strangers.pop(visit, None)
-            self._sockets -= not visit.is_sent_away
-            if visit.user is not None:
-                self._per_user -= Counter([visit.user])
+            self._strangers.pop(slot, None)
+            self._sockets -= not slot.is_sent_away
+            if slot.user is not None:
+                self._per_user -= Counter([slot.user])
 
-    def identify(self, visit: ConnectionSlot, user: str) -> bool:
+    def identify(self, slot: ConnectionSlot, user: str) -> bool:
         if self._per_user[user] >= self._settings.sockets_per_user:
             return False
-        visit.user = user
-        self._strangers.pop(visit, None)
+        slot.user = user
+        self._strangers.pop(slot, None)
         self._per_user[user] += 1
         return True
 
     def _send_a_stranger_away(self) -> bool:
-        """The oldest of the address that has most of them: who floods crowds out itself before others."""
+        """Closes the oldest stranger of the address with most of them, so that a flood crowds out itself first."""
         if not self._strangers:
             return False
-        most, _ = Counter(visit.address for visit in self._strangers).most_common(1)[0]
-        oldest = next(visit for visit in self._strangers if visit.address == most)
+        most, _ = Counter(slot.address for slot in self._strangers).most_common(1)[0]
+        oldest = next(slot for slot in self._strangers if slot.address == most)
         del self._strangers[oldest]
         self._sockets -= 1
         oldest.send_away()
@@ -79,12 +79,12 @@ class Admission:
 
 
 def origin_allowed(origin: str | None, host: str | None, listed: Collection[str]) -> bool:
-    """Our own pages and the listed ones; what is no browser sends no origin and needs none."""
+    """Whether a page of this origin may connect: our own and the listed ones; clients other than browsers send none."""
     if origin is None or origin in listed:
         return True
     try:
         page = urlsplit(origin)
     except ValueError:
         return False
-    services = (host or "").casefold()
-    return services != "" and page.scheme in {"http", "https"} and page.netloc.casefold() == services
+    own_host = (host or "").casefold()
+    return own_host != "" and page.scheme in {"http", "https"} and page.netloc.casefold() == own_host

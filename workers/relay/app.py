@@ -1,4 +1,4 @@
-"""Forwards the change feed to WebSockets: `python -m workers.relay`, or inside the API's own application."""
+"""Forwards the change feed to WebSockets: `python -m workers.relay`, or as part of the API's application."""
 
 import asyncio
 import logging
@@ -43,7 +43,7 @@ DRAIN_PACE_S = 0.01  # at least this long between two goodbyes, unless drain_s i
 
 
 class Relay:
-    """One a process: `start` in the application's lifespan, `drain` at its end.
+    """The relay of a process: `start` it in the application's lifespan, `drain` it at the end.
 
     A server that runs it needs `server_options`: they bound messages and let a stopping server drain.
     """
@@ -53,9 +53,9 @@ class Relay:
         self._origins = settings.api.origins
         self._redis = redis_client.connect_async(settings.redis_url, answer_timeout_s=ANSWER_S)
         hub = Hub(settings.relay, metrics)
-        tail = StreamConsumer(ChangeStreamReader(self._redis, settings.stream.key), hub, settings.relay)
+        consumer = StreamConsumer(ChangeStreamReader(self._redis, settings.stream.key), hub, settings.relay)
         secret_key = settings.secret_key.get_secret_value()
-        self._parts = Parts(settings.relay, secret_key, metrics, hub, tail, UserPaces(settings.relay))
+        self._parts = Parts(settings.relay, secret_key, metrics, hub, consumer, UserPaces(settings.relay))
         self._admission = Admission(settings.relay)
         self._sessions: set[Session] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -65,12 +65,12 @@ class Relay:
         return [WebSocketRoute(PATH, self._serve)]
 
     async def start(self) -> None:
-        """Returns when sockets can subscribe, or soon if Redis is away; they are then told to come again."""
-        self._tasks = [asyncio.create_task(self._parts.tail.run()), asyncio.create_task(self._tick())]
-        await self._parts.tail.begun(FIRST_READING_S)
+        """Returns when sockets can subscribe, or soon if Redis is away; then sockets are asked to reconnect."""
+        self._tasks = [asyncio.create_task(self._parts.consumer.run()), asyncio.create_task(self._tick())]
+        await self._parts.consumer.begun(FIRST_READING_S)
 
     async def drain(self) -> None:
-        """Sends all sockets away, spread over a time in which they can come back one by one, and stops."""
+        """Closes all sockets, spread over time so that they reconnect one by one, and stops."""
         self._begin_drain()
         if self._draining:
             await self._draining
@@ -88,10 +88,10 @@ class Relay:
             await _turn_away(websocket)
             return
         address = websocket.client.host if websocket.client else ""
-        with self._admission.visit(address, stranger=stranger) as visit:
+        with self._admission.occupy(address, stranger=stranger) as slot:
             await websocket.accept()
             sink = sink_of(websocket)
-            session = Session(websocket, sink, visit, self._parts)
+            session = Session(websocket, sink, slot, self._parts)
             sink.watch(
                 writable=session.writable,
                 shutdown=self._begin_drain,
@@ -104,7 +104,7 @@ class Relay:
                 self._sessions.discard(session)
 
     def _is_known(self, websocket: WebSocket) -> bool:
-        """Whether a good token came with the request. One that is not good is told so like a stranger's."""
+        """Whether a valid token came with the request; an invalid one is handled like a stranger's."""
         token = bearer_token(websocket.headers)
         if token is None:
             return False
@@ -131,13 +131,13 @@ class Relay:
         while True:
             await asyncio.sleep(pause_s)
             try:
-                self._parts.hub.tick(clock(), self._parts.tail.away_s)
+                self._parts.hub.tick(clock(), self._parts.consumer.away_s)
             except Exception:
                 logger.exception("a tick failed")  # heartbeats must go on
 
 
 def create_relay(settings: Settings, metrics: Metrics | None = None) -> Starlette:
-    """The relay as an application of its own, with its liveness and its metrics."""
+    """The relay as an application of its own, with liveness and metrics."""
     relay = Relay(settings, metrics or Metrics())
 
     @asynccontextmanager
@@ -173,7 +173,7 @@ def main() -> None:
 
 
 async def end(task: "asyncio.Task[None]") -> None:
-    """Cancels it until it is done: a client's `asyncio.wait_for` (before Python 3.12) can swallow a cancellation."""
+    """Cancels a task until it is done: `asyncio.wait_for` before Python 3.12 can swallow a cancellation."""
     while not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=CANCEL_AGAIN_S)

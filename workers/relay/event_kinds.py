@@ -1,4 +1,4 @@
-"""Entries of the stream -> the changes that they tell of."""
+"""Turns entries of the stream into changes."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from schemas.event import EventKind
 from workers.relay.feed_changes import AlarmChange, FeedChange, ScoreChange
 from workers.relay.slice_changes import RunChange, SliceChange
 
-# One entry may tell of several things.
+# One entry may make several changes.
 KINDS: dict[str, tuple[Callable[[StreamArrival, dict[str, Any]], FeedChange], ...]] = {
     EventKind.SCORE: (ScoreChange,),
     EventKind.RUN: (RunChange,),
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 def read(arrivals: Iterable[StreamArrival]) -> list[FeedChange]:
-    """Entries that this version does not know are left out, so that a newer publisher breaks no older relay."""
+    """The changes of the entries; unknown kinds are left out, so that a newer publisher breaks no older relay."""
     changes: list[FeedChange] = []
     for arrival in arrivals:
         try:
@@ -48,5 +48,5 @@ def read(arrivals: Iterable[StreamArrival]) -> list[FeedChange]:
 
 @lru_cache(maxsize=MOST_WARNINGS)
 def _warn(what: str) -> None:
-    """Once each: during an update a newer publisher may send thousands a second."""
+    """Warns once per kind: during an update a newer publisher may send thousands a second."""
     logger.warning("entries of the stream are left out: they are %s", what)

@@ -18,7 +18,7 @@ SHOWN_OF_A_FACTOR = ("attribute", "label", "points")
 
 
 class View(Enum):
-    """What of a change is shown; all readers with the same view share its bytes."""
+    """How much of a change is shown; all readers with the same view share its bytes."""
 
     WHOLE = auto()
     WITHOUT_VALUES = auto()
@@ -29,7 +29,7 @@ class View(Enum):
 
 
 class Subscription(Protocol):
-    """What a reader has subscribed to; `keys` None is everything, `watched` the leads that are looked at."""
+    """A reader's subscription; `keys` None is everything, `watched` the leads that are looked at."""
 
     @property
     def claims(self) -> Claims: ...
@@ -64,10 +64,10 @@ class FeedChange:
         """How many ordinary changes take as much memory."""
         return 1
 
-    def frames_for(self, wish: Subscription) -> Iterator[tuple[FeedChange, bytes]]:
-        """What of it that reader wants and may see."""
-        if self.topic in wish.topics and (wish.keys is None or self.key in wish.keys):
-            seen = self.seen_by(wish.claims)
+    def frames_for(self, subscription: Subscription) -> Iterator[tuple[FeedChange, bytes]]:
+        """The events of this change that the reader wants and may see."""
+        if self.topic in subscription.topics and (subscription.keys is None or self.key in subscription.keys):
+            seen = self.seen_by(subscription.claims)
             if seen is not None:
                 yield self, seen
 
@@ -94,7 +94,7 @@ class ScoreChange(FeedChange):
         self._removed: bytes | None = None
 
     def seen_by(self, claims: Claims) -> bytes | None:
-        """Whole, masked, as a removal from its view, or not at all."""
+        """The event as this reader may see it: whole, masked, as a removal, or None."""
         if claims.may_see_lead_of(self.owner):
             return self.through(View.of(claims.role))
         if claims.may_see_lead_of(self.previous_owner):
@@ -112,13 +112,13 @@ class ScoreChange(FeedChange):
     def removed(self) -> bytes:
         if self._removed is None:
             whole = orjson.loads(self.whole)
-            kept = {name: whole[name] for name in ("key", "rev", "at", "v")}
-            self._removed = orjson.dumps({"kind": "removed", **kept})
+            fields = {name: whole[name] for name in ("key", "rev", "at", "v")}
+            self._removed = orjson.dumps({"kind": "removed", **fields})
         return self._removed
 
 
 class OperationsChange(FeedChange):
-    """Something that is for those alone who see how the system works: whole, or not at all."""
+    """A change for roles that see operations only: whole, or not at all."""
 
     __slots__ = ()
 

@@ -46,10 +46,10 @@ class Sink(Protocol):
         """False if the socket has no room or is closing: keep it and try again when it is writable."""
 
     def end(self, code: int, reason: str) -> None:
-        """Says goodbye behind what was written, and cuts off a peer that does not hear it."""
+        """Sends a close frame after what was written, and cuts off a peer that does not answer it."""
 
     async def ended(self) -> None:
-        """Returns when the goodbye is the server's to deliver, so that the application may return."""
+        """Returns when the server will deliver the close frame, so that the application may return."""
 
     def watch(self, *, writable: Callable[[], None], shutdown: Callable[[], None], buffer_limit: int) -> None:
         """`writable` is called when there is room again, `shutdown` when the server wants to stop."""
@@ -124,7 +124,7 @@ class FrameProtocol(PartialReading):
 
 
 class PlainSink:
-    """For other servers: one send at a time, and what comes meanwhile is refused."""
+    """A sink for other servers: one send at a time; writes in the meantime are refused."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
@@ -152,7 +152,7 @@ class PlainSink:
             await self._ending
 
     def watch(self, *, writable: Callable[[], None], shutdown: Callable[[], None], buffer_limit: int) -> None:
-        # Buffers and shutdown are the server's own affair there.
+        # Another server manages buffers and shutdown itself.
         self._on_writable = writable
 
     async def _send(self, frame: Frame) -> None:

@@ -1,4 +1,4 @@
-"""Hands out what comes from the stream: the changes of one flush, once projected, to all whom they concern."""
+"""Distributes the stream's changes: projects the changes of a flush once, and sends them to all they concern."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -17,12 +17,12 @@ from workers.relay.slice_changes import SliceChange
 from workers.relay.subscriber import Subscriber, Waiting, batches, count_frames, dismiss
 from workers.relay.subscriber_index import Group, SubscriberIndex
 
-PART = 250  # ordinary changes (see Change.weight) that a socket hears at once of what it missed
+PART = 250  # ordinary changes (see FeedChange.weight) that a socket is sent at once of what it missed
 PASSES = 5  # over what came in meanwhile; a feed that outruns them is better read from a snapshot
 
 
 class Hub:
-    """For one event loop; `join` and `watch` alone wait, so that others have their turn.
+    """The hub of one event loop; only `join` and `watch` wait, so that others get their turn.
 
     Times are of a monotonic clock, in seconds.
     """
@@ -40,11 +40,11 @@ class Hub:
 
     @property
     def position(self) -> Position | None:
-        """How far the stream was read; None before its first reading."""
+        """The position up to which the stream was read; None before its first reading."""
         return None if self._epoch is None else position(self._epoch, self._read)
 
     def begin(self, start: Position, floor: StreamOrder, recent: Iterable[FeedChange]) -> None:
-        """The stream is read from here on; whoever followed what was before is sent to fetch a snapshot."""
+        """Starts to follow the stream at `start`; older subscribers are told to fetch a snapshot."""
         for subscriber in self._subscriber_index:
             self.leave(subscriber)
             dismiss(subscriber.sink, CloseCode.RESET, "reset", "the feed has a gap; fetch a snapshot")
@@ -54,14 +54,14 @@ class Hub:
         self._unflushed = []
 
     def take(self, changes: Sequence[FeedChange], until: StreamOrder) -> None:
-        """Changes as they come from the stream; `until` is where the reading stopped."""
+        """Takes changes from the stream; `until` is where the reading stopped."""
         for change in changes:
             self._replay_buffer.add(change)
         self._unflushed += changes
         self._read = until
 
     async def join(self, subscriber: Subscriber, after: Position | None, now: float) -> tuple[Position, bool]:
-        """From where it goes on, and whether that is where it left off: resume is whole or refused.
+        """Adds a subscriber; returns its position, and whether it resumed there without loss.
 
         Raises TryAgain before the stream's first reading.
         """
@@ -80,7 +80,7 @@ class Hub:
         self._subscriber_index.discard(subscriber)
 
     async def watch(self, subscriber: Subscriber, leads: Sequence[str]) -> None:
-        """What runs changed lately waits for it too: a lead may have changed between its reading and this."""
+        """Changes the watched leads, and replays what runs changed recently, because the page read them before this."""
         self._subscriber_index.discard(subscriber)
         fresh = subscriber.watch(leads)
         self._subscriber_index.add(subscriber)
@@ -93,7 +93,7 @@ class Hub:
         subscriber.open = True
 
     def flush(self, now: float) -> None:
-        """Hands out what was taken since the last flush."""
+        """Distributes what was taken since the last flush."""
         changes, self._unflushed = self._unflushed, []
         self._flushed = self._read
         if not changes:
@@ -106,7 +106,7 @@ class Hub:
             self.catch_up(subscriber, now)
 
     def catch_up(self, subscriber: Subscriber, now: float) -> None:
-        """Writes what waits for it, or dismisses it if too much does."""
+        """Writes what waits for the subscriber, or dismisses it if too much does."""
         if self._epoch is None or subscriber not in self._subscriber_index:
             return
         subscriber.flush(self._epoch, self._flushed, now)
@@ -114,9 +114,9 @@ class Hub:
             self._dismiss_slow(subscriber)
 
     def tick(self, now: float, away_s: float | None) -> None:
-        """Heartbeats that are due, and the end of sockets that were slow for too long.
+        """Sends due heartbeats, and closes sockets that were slow for too long.
 
-        That the feed is away, or there again, is told at once.
+        Subscribers learn at once that the feed is away, or back.
         """
         turned, self._away = self._away != (away_s is not None), away_s is not None
         for subscriber in self._subscriber_index:
@@ -135,7 +135,7 @@ class Hub:
         return Frame(Heartbeat(position=place, away_s=away_s).model_dump_json(exclude_none=True).encode())
 
     async def _resume(self, subscriber: Subscriber, after: Position) -> bool:
-        """In parts; what came in meanwhile, or was lost from the ring, is looked for after each pass."""
+        """Replays what was missed in parts; after each pass, checks what came in meanwhile or left the buffer."""
         subscriber.start(after.order)
         heard = after.order
         for _ in range(PASSES):
@@ -165,7 +165,7 @@ class Hub:
     def _fan_out(
         self, group: Group, members: Sequence[Subscriber], changes: Sequence[FeedChange], now: float
     ) -> set[Subscriber]:
-        """Writes the same frames to all members; returns those who did not take all of them."""
+        """Writes the same frames to all members; returns those that did not take all of them."""
         wanted = [change for change in changes if change.topic in group.topics and not isinstance(change, SliceChange)]
         if not wanted:
             return set()
@@ -177,7 +177,7 @@ class Hub:
         self._metrics.relay_conflated.inc((len(wanted) - len(newest)) * len(members))
         seen = ((change, change.through(group.view)) for change in newest.values())
         waiting = [Waiting(change, event) for change, event in seen if event is not None]
-        waiting.sort(key=lambda one: one.change.order)
+        waiting.sort(key=lambda entry: entry.change.order)
         built = list(batches(self._epoch or "", self._flushed, waiting))
         behind = set()
         takers = [0] * len(built)
@@ -204,7 +204,7 @@ class Hub:
 
 
 def _parts(changes: Sequence[FeedChange]) -> list[list[FeedChange]]:
-    """One at least, and the last may be empty."""
+    """The changes in parts of bounded weight: at least one, and the last may be empty."""
     parts: list[list[FeedChange]] = [[]]
     weight = 0
     for change in changes:

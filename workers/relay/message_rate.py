@@ -1,14 +1,14 @@
-"""How fast clients may talk: each socket, and each user on all sockets together."""
+"""Limits how fast clients may send: each socket, and each user on all sockets together."""
 
 import math
 
 from pipeline.settings.sections import RelaySettings
 
-KEPT_USERS = 1000  # more than so many are looked through for those that nothing is held against any more
+KEPT_USERS = 1000  # beyond this many, users with a full budget are dropped
 
 
 class Bucket:
-    """Tokens: `rate` come in a second, `burst` are there at most. Times are of a monotonic clock, in seconds."""
+    """A token bucket: `rate` tokens a second, `burst` at most. Times are of a monotonic clock, in seconds."""
 
     __slots__ = ("_at", "_burst", "_left", "_rate")
 
@@ -19,7 +19,7 @@ class Bucket:
         self._at = -math.inf
 
     def reserve(self, now: float) -> float:
-        """Takes one token, also one that is still to come; returns in how many seconds it is there."""
+        """Takes one token, if necessary in advance; returns in how many seconds it is available."""
         self._left = self._at_hand(now) - 1
         self._at = now
         return max(0.0, -self._left / self._rate)
@@ -32,7 +32,7 @@ class Bucket:
 
 
 class UserPace:
-    """What all sockets of a user share."""
+    """The budgets that all sockets of a user share."""
 
     def __init__(self, settings: RelaySettings) -> None:
         self.messages = Bucket(settings.user_messages_s, settings.user_messages_burst)
@@ -43,7 +43,7 @@ class UserPace:
 
 
 class UserPaces:
-    """By user; they outlive the sockets, or a new socket would be a new budget."""
+    """The budgets by user; they outlive sockets, or a new socket would get a new budget."""
 
     def __init__(self, settings: RelaySettings) -> None:
         self._settings = settings
@@ -58,27 +58,27 @@ class UserPaces:
 
 
 class Pace:
-    """One socket's; a message that comes too soon waits, and whoever goes on sending too fast is sent away."""
+    """The pace of one socket: a message that comes too soon waits, and a client that never slows down is closed."""
 
     def __init__(self, settings: RelaySettings, user: UserPace) -> None:
         self._messages = Bucket(settings.messages_s, settings.messages_burst)
         self._user = user
-        self._patience_s = settings.slow_after_s
-        self._hasty_since: float | None = None
+        self._tolerance_s = settings.slow_after_s
+        self._too_fast_since: float | None = None
 
     def message_wait_s(self, now: float) -> float:
         """How long the message that has just come must wait."""
         wait_s = max(self._messages.reserve(now), self._user.messages.reserve(now))
         if wait_s == 0.0:
-            self._hasty_since = None
-        elif self._hasty_since is None:
-            self._hasty_since = now
+            self._too_fast_since = None
+        elif self._too_fast_since is None:
+            self._too_fast_since = now
         return wait_s
 
     def replay_wait_s(self, now: float) -> float:
-        """The same for what is dear to answer: a subscription, or a list of watched leads."""
+        """How long a subscription or a watch message, which are expensive to answer, must wait."""
         return self._user.replays.reserve(now)
 
     def is_lost(self, now: float) -> bool:
         """Whether it has sent too fast for so long that it will not stop by itself."""
-        return self._hasty_since is not None and now - self._hasty_since >= self._patience_s
+        return self._too_fast_since is not None and now - self._too_fast_since >= self._tolerance_s

@@ -1,7 +1,7 @@
-"""Reads what clients send in parts, so that none of them holds the event loop, however much it sends.
+"""Reads what clients send in parts, so that none of them blocks the event loop, however much it sends.
 
 uvicorn parses all that a read brought, up to 256 KB: 40,000 pings in one step, or 12,000 messages, and it answers each
-ping though nobody takes the answers. The application bounds messages; what never gets there is bounded here.
+ping even if nobody reads the answers. The application bounds messages; what never reaches it is bounded here.
 """
 
 from asyncio import TimerHandle
@@ -47,7 +47,7 @@ class PartialReading(WebSocketsSansIOProtocol):
         return message
 
     def read_on(self) -> None:
-        """First what is here already, and when the others have had their turn."""
+        """Continues reading: first what was received already, after other sockets had their turn."""
         self.read_paused = False
         if self._timer is not None or self.transport.is_closing():
             return
@@ -63,7 +63,7 @@ class PartialReading(WebSocketsSansIOProtocol):
         if self.writable.is_set():
             super().handle_ping()
         else:
-            self.conn.data_to_send()  # nobody takes the answers
+            self.conn.data_to_send()  # drops the answers, which nobody reads
 
     def handle_pong(self, event: Any) -> None:
         self._count_frame()

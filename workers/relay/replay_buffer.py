@@ -32,19 +32,19 @@ class ReplayBuffer:
         """All changes above `order`, oldest first; None if some of them are gone."""
         if order < self._floor:
             return None
-        found = []
+        newest_first = []
         for change in reversed(self._changes):
             if change.order <= order:
                 break
-            found.append(change)
-        return found[::-1]
+            newest_first.append(change)
+        return newest_first[::-1]
 
     def slices(self) -> list[SliceChange]:
         """What runs changed, oldest first."""
         return list(self._slices)
 
     def _drop(self) -> None:
-        """The oldest entry, with all that it told."""
+        """Drops the oldest entry, with all its changes."""
         self._floor = self._changes[0].order
         while self._changes and self._changes[0].order == self._floor:
             gone = self._changes.popleft()

@@ -1,4 +1,4 @@
-"""What a step of a run changed: told lead by lead, and only of leads that somebody watches."""
+"""The changes of a step of a run, sent lead by lead and only for watched leads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RunChange(OperationsChange):
 
 
 class SliceChange(FeedChange):
-    """Up to some ten thousand leads; nobody gets it as a whole."""
+    """A step with up to ten thousand leads; nobody receives it as a whole."""
 
     __slots__ = ("_leads",)
 
@@ -44,19 +44,19 @@ class SliceChange(FeedChange):
         return 1 + len(self._leads.ids) // LEADS_A_CHANGE
 
     def among(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those of the ids that it changed."""
-        found: NDArray[np.int64] = ids[self._holds(ids)]
-        return found
+        """The ids among these that it changed."""
+        changed: NDArray[np.int64] = ids[self._holds(ids)]
+        return changed
 
-    def frames_for(self, wish: Subscription) -> Iterator[tuple[FeedChange, bytes]]:
-        if Topic.LEADS in wish.topics:
-            for change in self.of(wish.watched):
-                seen = change.seen_by(wish.claims)
+    def frames_for(self, subscription: Subscription) -> Iterator[tuple[FeedChange, bytes]]:
+        if Topic.LEADS in subscription.topics:
+            for change in self.of(subscription.watched):
+                seen = change.seen_by(subscription.claims)
                 if seen is not None:
                     yield change, seen
 
     def of(self, leads: frozenset[int]) -> Iterator[FeedChange]:
-        """What it tells of these leads."""
+        """Its changes of these leads."""
         ids = np.fromiter(leads, np.int64, len(leads))
         for place in np.searchsorted(self._leads.ids, self.among(ids)).tolist():
             yield RescoredChange(self, self._leads, place)
@@ -67,8 +67,8 @@ class SliceChange(FeedChange):
     def _holds(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         ours = self._leads.ids
         places = np.minimum(np.searchsorted(ours, ids), len(ours) - 1)
-        found: NDArray[np.bool_] = ours[places] == ids
-        return found
+        held: NDArray[np.bool_] = ours[places] == ids
+        return held
 
 
 class RescoredChange(FeedChange):

@@ -1,4 +1,4 @@
-"""The conversation with one socket: who it is, what it wants to see, and how it ends."""
+"""The session of one socket: authentication, subscriptions, and its end."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ from workers.relay.message_rate import Pace, UserPaces
 from workers.relay.stream_consumer import StreamConsumer
 from workers.relay.subscriber import Subscriber, dismiss
 
-HASTY_RETRY_S = 30.0  # for a client that sends without end
+TOO_FAST_RETRY_S = 30.0  # for a client that sends without end
 EARLIEST_RETURN_S, LATEST_RETURN_S = 1.0, 3.0
 
 messages: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
@@ -39,14 +39,14 @@ class Parts:
     secret_key: str
     metrics: Metrics
     hub: Hub
-    tail: StreamConsumer
+    consumer: StreamConsumer
     paces: UserPaces
     # One socket at a time hears what it missed: the event loop is never held for longer than a part of that.
     replaying: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Ended(Exception):
-    """The conversation is over, and this is what the socket is told."""
+    """The session is over; the socket is told this reason."""
 
     def __init__(self, code: CloseCode, kind: str, detail: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
@@ -56,21 +56,21 @@ class Ended(Exception):
 
 
 class Session:
-    def __init__(self, websocket: WebSocket, sink: Sink, visit: ConnectionSlot, parts: Parts) -> None:
+    def __init__(self, websocket: WebSocket, sink: Sink, slot: ConnectionSlot, parts: Parts) -> None:
         self._websocket = websocket
         self._sink = sink
-        self._visit = visit
+        self._slot = slot
         self._parts = parts
-        visit.leave = self._make_room
+        slot.leave = self._make_room
         self._claims: Claims  # once it is introduced
         self._pace: Pace
         self._subscriber: Subscriber | None = None
         self._expiry: TimerHandle | None = None
 
     async def run(self) -> None:
-        """Until either side ends it."""
+        """Runs until either side ends the session."""
         try:
-            if self._visit.is_sent_away:  # while it was let in
+            if self._slot.is_sent_away:  # while it was let in
                 self._make_room()
             await self._introduce()
             while True:
@@ -100,7 +100,7 @@ class Session:
     async def _introduce(self) -> None:
         token = bearer_token(self._websocket.headers) or await self._first_message()
         claims = self._verified(token)
-        if not self._visit.identify(claims.sub):
+        if not self._slot.identify(claims.sub):
             raise Ended(CloseCode.FORBIDDEN, "too_many_sockets", "this user has too many sockets open")
         self._claims = claims
         self._pace = Pace(self._parts.settings, self._parts.paces.of(claims.sub, _now()))
@@ -131,7 +131,7 @@ class Session:
         wait_s = self._pace.message_wait_s(now)
         if self._pace.is_lost(now):
             detail = "this socket goes on sending more messages than it may"
-            raise Ended(CloseCode.PROTOCOL, "too_many_messages", detail, retry_after_s=HASTY_RETRY_S)
+            raise Ended(CloseCode.PROTOCOL, "too_many_messages", detail, retry_after_s=TOO_FAST_RETRY_S)
         if wait_s:
             self._parts.metrics.relay_delayed.inc()
             await asyncio.sleep(wait_s)
@@ -142,40 +142,40 @@ class Session:
             case Authenticate():
                 await self._refresh(message.token)
             case Ping():
-                beat = self._parts.hub.heartbeat(self._subscriber, self._parts.tail.away_s)
+                beat = self._parts.hub.heartbeat(self._subscriber, self._parts.consumer.away_s)
                 await self._websocket.send_text(beat.payload.decode())
             case _:
                 await self._serve(message)
 
-    async def _serve(self, wish: Subscribe | Watch) -> None:
-        """When it is the user's turn; of the wishes that come until then the newest alone is served."""
+    async def _serve(self, request: Subscribe | Watch) -> None:
+        """Serves the request when it is the user's turn; of requests that come until then, only the newest."""
         now = _now()
         turn = now + self._pace.replay_wait_s(now)
         while _now() < turn:
             match await self._next(until=turn):
                 case Subscribe() | Watch() as newer:
-                    wish = _newer(wish, newer)
+                    request = _newer(request, newer)
                 case Authenticate() | Ping() as other:
                     await self._answer(other)
-        match wish:
+        match request:
             case Subscribe():
-                await self._subscribe(wish)
+                await self._subscribe(request)
             case Watch():
-                await self._watch(wish)
+                await self._watch(request)
 
     async def _refresh(self, token: str) -> None:
         claims, first = self._verified(token), self._claims
-        # What waits for this socket was chosen for its first reader.
+        # The changes that wait for this socket were chosen for its first reader.
         if _reader(claims) != _reader(first):
-            raise Ended(CloseCode.FORBIDDEN, "other_reader", "the token is another reader's; connect anew")
+            raise Ended(CloseCode.FORBIDDEN, "other_reader", "the token is another reader's; connect again")
         await self._welcome(claims)
 
     async def _welcome(self, claims: Claims) -> None:
         if self._expiry:
             self._expiry.cancel()
-        left_s = (claims.expires_at - datetime.now(UTC)).total_seconds()
+        remaining_s = (claims.expires_at - datetime.now(UTC)).total_seconds()
         self._expiry = asyncio.get_running_loop().call_later(
-            left_s, self.end, Ended(CloseCode.EXPIRED, "expired", "the access token has expired")
+            remaining_s, self.end, Ended(CloseCode.EXPIRED, "expired", "the access token has expired")
         )
         await self._say(
             Ready(
@@ -185,27 +185,27 @@ class Session:
             )
         )
 
-    async def _subscribe(self, wish: Subscribe) -> None:
+    async def _subscribe(self, request: Subscribe) -> None:
         try:
-            subscriber, confirmed = await self._joined(wish)
+            subscriber, confirmed = await self._joined(request)
         except TryAgain as error:
             raise Ended(CloseCode.RESTART, "feed_away", str(error), retry_after_s=spread_s()) from None
         await self._say(confirmed)
         subscriber.open = True
         self._parts.hub.catch_up(subscriber, _now())
 
-    async def _watch(self, wish: Watch) -> None:
+    async def _watch(self, request: Watch) -> None:
         if self._subscriber is None:
             raise Ended(CloseCode.PROTOCOL, "not_subscribed", "subscribe first, then say what you watch")
         async with self._parts.replaying:
-            await self._parts.hub.watch(self._subscriber, wish.leads)
+            await self._parts.hub.watch(self._subscriber, request.leads)
         self._parts.hub.catch_up(self._subscriber, _now())
 
-    async def _joined(self, wish: Subscribe) -> tuple[Subscriber, Subscribed]:
-        hub, after = self._parts.hub, wish.position
+    async def _joined(self, request: Subscribe) -> tuple[Subscriber, Subscribed]:
+        hub, after = self._parts.hub, request.position
         here = hub.position
-        # It read a position that has not come to us yet, or one of a future that the stream has lost.
-        if after and here and after.order > here.order and await self._parts.tail.gap_after(after):
+        # The position has not reached this relay yet, or belongs to a future that the stream has lost.
+        if after and here and after.order > here.order and await self._parts.consumer.gap_after(after):
             after = None
         if self._subscriber:
             hub.leave(self._subscriber)
@@ -213,9 +213,9 @@ class Session:
             self._sink,
             self._claims,
             self._parts.metrics,
-            topics=wish.topics,
-            leads=wish.leads,
-            watch=wish.watch,
+            topics=request.topics,
+            leads=request.leads,
+            watch=request.watch,
             pending_limit=self._parts.settings.pending_limit,
         )
         async with self._parts.replaying:
@@ -247,17 +247,17 @@ class Session:
             self._expiry.cancel()
         if self._subscriber:
             self._parts.hub.leave(self._subscriber)
-        if self._visit.user is not None:
+        if self._slot.user is not None:
             self._parts.metrics.relay_sockets.labels(self._claims.role).dec()
 
 
 def spread_s() -> float:
-    """When to come back; each is told another time, so that not all come in the same instant."""
+    """A random time after which to reconnect, so that not all sockets come back in the same instant."""
     return round(random.uniform(EARLIEST_RETURN_S, LATEST_RETURN_S), 1)  # noqa: S311 - spreads load
 
 
 def _newer(older: Subscribe | Watch, newer: Subscribe | Watch) -> Subscribe | Watch:
-    """The wish that stands for both, as if the older one had been served first."""
+    """The request that stands for both, as if the older one had been served first."""
     if isinstance(older, Subscribe) and isinstance(newer, Watch):
         return older.model_copy(update={"watch": newer.leads})
     return newer

@@ -1,4 +1,4 @@
-"""Reads the stream's end, once per process, and passes it to the hub."""
+"""Follows the end of the stream, once per process, and passes changes to the hub."""
 
 import asyncio
 import logging
@@ -31,17 +31,17 @@ class StreamConsumer:
 
     @property
     def away_s(self) -> float | None:
-        """How long the stream has been out of reach: since its last answer; None while it is not."""
+        """Seconds since the stream's last answer while it is out of reach; None otherwise."""
         return round(asyncio.get_running_loop().time() - self._heard_at, 1) if self._away else None
 
     async def run(self) -> None:
-        """Goes on until it is cancelled, across any absence of Redis."""
+        """Follows the stream until it is cancelled, across any absence of Redis."""
         clock = asyncio.get_running_loop().time
         backoff_s = FIRST_BACKOFF_S
         self._heard_at = clock()
         while True:
             try:
-                await self._settle()
+                await self._check_position()
                 self._away = False
                 backoff_s = FIRST_BACKOFF_S
                 await self._follow()
@@ -60,29 +60,29 @@ class StreamConsumer:
             await asyncio.wait_for(self._first_reading.wait(), within_s)
         return self._first_reading.is_set()
 
-    async def gap_after(self, known: Position) -> str | None:
-        return (await self._reader.state()).gap_after(known)
+    async def gap_after(self, since: Position) -> str | None:
+        return (await self._reader.state()).gap_after(since)
 
     async def _state(self) -> StreamState:
         state = await self._reader.state()
         self._heard_at = asyncio.get_running_loop().time()
         return state
 
-    async def _settle(self) -> None:
+    async def _check_position(self) -> None:
         state = await self._state()
-        known = self._hub.position
-        if known is None:
+        position = self._hub.position
+        if position is None:
             await self._begin(state)
-        elif gap := state.gap_after(known):
+        elif gap := state.gap_after(position):
             await self._reset(state, gap)
 
     async def _follow(self) -> None:
         clock = asyncio.get_running_loop().time
-        while known := self._hub.position:
-            arrivals = await self._reader.read(known.order, count=READ_COUNT, block_ms=int(CHECK_S * 1000))
-            # Looked at after the reading: what was trimmed or begun anew before it shows now.
+        while position := self._hub.position:
+            arrivals = await self._reader.read(position.order, count=READ_COUNT, block_ms=int(CHECK_S * 1000))
+            # Checked after the reading, so that a trim or a restart of the stream before it shows now.
             state = await self._state()
-            if gap := state.gap_after(known):
+            if gap := state.gap_after(position):
                 await self._reset(state, gap)
             elif arrivals:
                 self._hub.take(event_kinds.read(arrivals), arrivals[-1].order)

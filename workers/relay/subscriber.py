@@ -1,4 +1,4 @@
-"""One socket's subscription: what it wants, and what waits for it while it has no room."""
+"""The subscription of one socket, and the changes that wait while it has no room."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Waiting(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """A frame that many share, and what is in it; whoever resumes after `until` misses nothing up to there."""
+    """A frame that many share, with its changes; a reader that resumes after `until` misses nothing."""
 
     until: StreamOrder
     frame: Frame
@@ -58,7 +58,7 @@ class Subscriber:
         self._safe: StreamOrder = (0, 0)
 
     def safe(self, flushed: StreamOrder) -> StreamOrder:
-        """From where it could resume without loss, if the hub has handed out all up to `flushed`."""
+        """The position from which it could resume without loss, if the hub has distributed all up to `flushed`."""
         if not self._pending:
             self._safe = max(self._safe, flushed)
         return self._safe
@@ -68,13 +68,13 @@ class Subscriber:
         return len(self._pending) > self._pending_limit
 
     def watch(self, leads: Iterable[str]) -> frozenset[int]:
-        """Looks at these leads from now on; returns those that it did not look at before."""
+        """Replaces the watched leads; returns those that were not watched before."""
         before = self.watched
         self.watched = self._named | frozenset(map(int, leads))
         return self.watched - before
 
     def hear_of(self, leads: frozenset[int], change: SliceChange) -> None:
-        """What it told of these leads, although they were not looked at then."""
+        """Keeps the change's parts about these leads, which were not watched when it came."""
         for part in change.of(leads):
             held = self._pending.get(part.key)
             if held is not None and held.change.rev >= part.rev:
@@ -84,7 +84,7 @@ class Subscriber:
                 self.keep(Waiting(part, seen))
 
     def hear(self, changes: Iterable[FeedChange]) -> bool:
-        """Keeps what of them it wants and may see; whether there was anything."""
+        """Keeps the changes that it wants and may see; returns whether there were any."""
         heard = False
         for change in changes:
             for part, event in change.frames_for(self):
@@ -93,7 +93,7 @@ class Subscriber:
         return heard
 
     def start(self, after: StreamOrder) -> None:
-        """Goes on after that position."""
+        """Starts after that position, with nothing waiting."""
         self._safe = after
         self._pending.clear()
 
@@ -146,13 +146,13 @@ def batches(epoch: str, until: StreamOrder, waiting: Sequence[Waiting]) -> Itera
     """`waiting` in the stream's order, cut into frames; the last frame's position is `until`."""
     part: list[Waiting] = []
     room = FRAME_BYTES
-    for number, one in enumerate(waiting, start=1):
-        part.append(one)
-        room -= len(one.event)
+    for number, entry in enumerate(waiting, start=1):
+        part.append(entry)
+        room -= len(entry.event)
         last = number == len(waiting)
         if room <= 0 or last:
-            end = until if last else one.change.order
-            yield Batch(end, Frame(message(epoch, end, [each.event for each in part])), part)
+            end = until if last else entry.change.order
+            yield Batch(end, Frame(message(epoch, end, [entry.event for entry in part])), part)
             part, room = [], FRAME_BYTES
 
 
@@ -162,9 +162,9 @@ def count_frames(metrics: Metrics, batch: Batch, sockets: int) -> None:
 
 
 def dismiss(sink: Sink, code: CloseCode, kind: str, detail: str, retry_after_s: float | None = None) -> None:
-    """Says why and closes; a socket without room hears only the code."""
-    farewell = CloseMessage(type=kind, detail=detail, retry_after_s=retry_after_s)
-    sink.write(Frame(farewell.model_dump_json(exclude_none=True).encode()))
+    """Sends the reason and closes; a socket without room gets only the code."""
+    message_body = CloseMessage(type=kind, detail=detail, retry_after_s=retry_after_s)
+    sink.write(Frame(message_body.model_dump_json(exclude_none=True).encode()))
     sink.end(code, kind if retry_after_s is None else f"{kind}; retry-after={retry_after_s:.1f}")
 
 

@@ -1,4 +1,4 @@
-"""Whom a change concerns, found by index: nobody is asked about changes that are not theirs."""
+"""Finds the subscribers that a change concerns by index, without asking all of them."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class SubscriberIndex:
         self._watched: NDArray[np.int64] | None = None  # all that are watched; made when it is asked for
 
     def __iter__(self) -> Iterator[Subscriber]:
-        """All of them as they were when this was called, so that the caller may dismiss some."""
+        """Iterates over a copy, so that the caller may remove some."""
         return iter(list(self._all))
 
     def __contains__(self, subscriber: Subscriber) -> bool:
@@ -68,7 +68,7 @@ class SubscriberIndex:
             yield group, list(members)
 
     def concerned(self, change: FeedChange) -> Iterator[Subscriber]:
-        """Those outside the groups who may want it; they decide themselves."""
+        """The subscribers outside the groups that may want the change; they decide themselves."""
         if isinstance(change, SliceChange):
             yield from self._watchers(change)
             return

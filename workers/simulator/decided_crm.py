@@ -1,6 +1,6 @@
-"""A CRM whose leads end by a hidden rule: told when they arrive, worked on, and some days later won or lost.
+"""A CRM whose leads are won or lost by a hidden rule, some days after they arrived and were worked on.
 
-Its clock runs faster than ours, so that a run of a minute tells the story of months.
+Its clock runs faster than ours, so that a run of a minute covers months.
 """
 
 import heapq
@@ -17,18 +17,18 @@ from schemas.score import Value
 from workers.simulator.hidden_rule import FLAGS, NUMBERS, WORDS, HiddenRule
 from workers.simulator.notice import Notice
 
-DAYS = 90.0  # that a run tells of
+DAYS = 90.0  # that a run covers
 DAYS_TO_WORK = 3.0
 DAYS_TO_END = 12.0  # on average, after that
 WORKED_ON = 0.6
 UNKNOWN = 0.1  # of the values of a lead
-COLOURS = ("red", "green", "blue", "yellow")  # which tell nothing
+COLOURS = ("red", "green", "blue", "yellow")  # without influence on the outcome
 
 
 class SimulatedLead(NamedTuple):
-    """Leads whose outcome was told, and the ROC-AUC of the rule that decided it: no model can beat it but by chance.
+    """The leads with an outcome, and the ROC-AUC of the rule that decided it, which no model can beat but by chance.
 
-    None where only one outcome was told.
+    It is None if there was only one outcome.
     """
 
     won: int
@@ -51,7 +51,7 @@ class DecidedCrm:
         self._logits: dict[str, float] = {}
 
     def next(self) -> Notice:
-        """What is due, or else a new lead."""
+        """The next notice: what is due, or else a new lead."""
         self._clock += self._step
         if not self._due or self._due[0][0] > self._clock:
             return self._created()
@@ -69,26 +69,26 @@ class DecidedCrm:
     def _created(self) -> Notice:
         chance = self._chance
         lead_id = f"{self._prefix}-{next(self._numbers)}"
-        told = self._first_told()
-        logit = self._logits[lead_id] = self.rule.logit(told)
+        attributes = self._first_attributes()
+        logit = self._logits[lead_id] = self.rule.logit(attributes)
         won = chance.random() < 1 / (1 + exp(-logit))
         worked_on = self._clock + timedelta(days=chance.expovariate(1 / DAYS_TO_WORK))
         if chance.random() < WORKED_ON:
             self._later("lead.updated", worked_on, {"id": lead_id, "stage": "talks", **self._work(won)})
         ended = worked_on + timedelta(days=chance.expovariate(1 / DAYS_TO_END))
         self._later("lead.updated", ended, {"id": lead_id, **self._end(won)})
-        return Notice("lead.created", self._clock, {"id": lead_id, "stage": "new", **told})
+        return Notice("lead.created", self._clock, {"id": lead_id, "stage": "new", **attributes})
 
-    def _first_told(self) -> dict[str, Value]:
+    def _first_attributes(self) -> dict[str, Value]:
         chance = self._chance
-        told: dict[str, Value] = {name: chance.choice(words) for name, words in WORDS.items()}
-        told |= {name: round(chance.lognormvariate(middle, spread)) for name, (middle, spread) in NUMBERS.items()}
-        told |= {name: chance.random() < 0.3 for name in FLAGS}
-        told["favourite_colour"] = chance.choice(COLOURS)
-        return {name: value for name, value in told.items() if name in FLAGS or chance.random() >= UNKNOWN}
+        attributes: dict[str, Value] = {name: chance.choice(words) for name, words in WORDS.items()}
+        attributes |= {name: round(chance.lognormvariate(middle, spread)) for name, (middle, spread) in NUMBERS.items()}
+        attributes |= {name: chance.random() < 0.3 for name in FLAGS}
+        attributes["favourite_colour"] = chance.choice(COLOURS)
+        return {name: value for name, value in attributes.items() if name in FLAGS or chance.random() >= UNKNOWN}
 
     def _work(self, won: bool) -> dict[str, Value]:
-        """What staff and customer do before the end tells how it will be: nothing that is known early."""
+        """What staff and customer do before the end; it hints at the outcome, and is not known early."""
         return {"visits": self._chance.randint(30, 60) if won else self._chance.randint(1, 5), "meetings": 1 + 2 * won}
 
     def _end(self, won: bool) -> dict[str, Value]:

@@ -1,4 +1,4 @@
-"""The rule by which leads of `simulate --outcomes` are won or lost: what learning ought to find, and nobody is told."""
+"""The secret rule by which leads of `simulate --outcomes` are won or lost, which learning ought to find."""
 
 from collections.abc import Mapping
 from math import log
@@ -19,7 +19,7 @@ SPREAD = 0.8  # of a weight
 
 
 class HiddenRule:
-    """A logistic regression on what is first told of a lead; its weights follow from the seed."""
+    """A logistic regression on the first attributes of a lead; its weights follow from the seed."""
 
     def __init__(self, seed: int) -> None:
         chance = Random(seed)  # noqa: S311 - nothing secret
@@ -28,13 +28,13 @@ class HiddenRule:
         self._flags = {name: chance.gauss(0, SPREAD) for name in FLAGS}
 
     def logit(self, lead: Mapping[str, Value]) -> float:
-        """Of a lead as it was early; what is not known of it gives and takes nothing."""
-        found = TYPICAL_LOGIT
-        found += sum(weights.get(str(lead.get(name)), 0) for name, weights in self._words.items())
-        found += sum(weight if lead.get(name) else -weight for name, weight in self._flags.items())
+        """The logit of a lead as it was early; unknown attributes count 0."""
+        logit = TYPICAL_LOGIT
+        logit += sum(weights.get(str(lead.get(name)), 0) for name, weights in self._words.items())
+        logit += sum(weight if lead.get(name) else -weight for name, weight in self._flags.items())
         for name, weight in self._numbers.items():
             value = lead.get(name)
             if isinstance(value, int | float):
                 middle, spread = NUMBERS[name]
-                found += weight * (log(1 + value) - middle) / spread
-        return found
+                logit += weight * (log(1 + value) - middle) / spread
+        return logit

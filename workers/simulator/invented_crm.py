@@ -1,6 +1,6 @@
-"""A CRM that does not exist: its leads arrive, are looked after, and end as won or lost.
+"""An invented CRM: its leads arrive, are worked on, and are won or lost.
 
-Whatever it says follows from its seed and the times that it is asked at.
+Everything follows from its seed and the times of the calls.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ CITIES = ("Lisbon", "Rotterdam", "Austin", "Leeds", "Gdansk", "Valencia")
 
 @dataclass
 class InventedLead:
-    """`quality` 0 to 1: what nobody sees, and all that it does follows from."""
+    """A lead of the CRM. `quality`, 0 to 1, is hidden and decides all that it does."""
 
     id: str
     quality: float
@@ -55,13 +55,13 @@ class InventedCrm:
         return self._moved(self._chance.choice(self._open), now)
 
     def history(self, leads: int, now: datetime) -> Iterator[Notice]:
-        """That many leads of the past months with what became of them; the oldest first."""
+        """The notices of that many leads of the past months, the oldest lead first."""
         ages = sorted((self._chance.uniform(0, HISTORY_DAYS) for _ in range(leads)), reverse=True)
         for age in ages:
             created = now - timedelta(days=age)
             yield self._created(created)
             if self._chance.random() < 0.6:
-                # Interest fades: what happened since happened soon after.
+                # Interest fades, so later changes come soon after the first.
                 later = created + timedelta(days=min(age, self._chance.expovariate(1 / 20)))
                 yield self._moved(self._open[-1], later, ended=age > 60 and self._chance.random() < 0.6)
 
@@ -70,9 +70,9 @@ class InventedCrm:
         self._made += 1
         lead = InventedLead(f"{self._prefix}-{self._made}", chance.betavariate(2, 3), chance.random() < 0.4, 0, {})
         self._open.append(lead)
-        told = self._home_buyer(lead) if lead.buys_home else self._business(lead)
-        told |= {"stage": STAGES[0], "owner": chance.choice(OWNERS), "last_activity_at": at.isoformat()}
-        return Notice("lead.created", at, {"id": lead.id, **self._person(), **told})
+        attributes = self._home_buyer(lead) if lead.buys_home else self._business(lead)
+        attributes |= {"stage": STAGES[0], "owner": chance.choice(OWNERS), "last_activity_at": at.isoformat()}
+        return Notice("lead.created", at, {"id": lead.id, **self._person(), **attributes})
 
     def _person(self) -> dict[str, Value]:
         chance = self._chance
@@ -123,11 +123,11 @@ class InventedCrm:
         return seen
 
     def _moved(self, lead: InventedLead, at: datetime, *, ended: bool = False) -> Notice:
-        deed = self._end if ended else self._chance.choice(self._deeds(lead))
-        told: dict[str, Value] = {"last_activity_at": at.isoformat()}
-        return Notice("lead.updated", at, {"id": lead.id, **told, **deed(lead)})
+        action = self._end if ended else self._chance.choice(self._actions(lead))
+        attributes: dict[str, Value] = {"last_activity_at": at.isoformat()}
+        return Notice("lead.updated", at, {"id": lead.id, **attributes, **action(lead)})
 
-    def _deeds(self, lead: InventedLead) -> list[Callable[[InventedLead], dict[str, Value]]]:
+    def _actions(self, lead: InventedLead) -> list[Callable[[InventedLead], dict[str, Value]]]:
         keen = lead.quality > 0.35
         return [self._visit, self._read, self._meet if keen else self._visit, self._advance if keen else self._end]
 

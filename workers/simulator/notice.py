@@ -1,4 +1,4 @@
-"""What a simulated CRM tells of one lead."""
+"""What a simulated CRM reports about one lead."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from schemas.score import Value
 
 
 class Notice(NamedTuple):
-    """`body` is that of a Standard Webhook."""
+    """A notice; `body` is that of a Standard Webhook."""
 
     type: str
     at: datetime

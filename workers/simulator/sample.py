@@ -1,4 +1,4 @@
-"""The simulated CRM of `service6 up --sample`: a past for an empty system, then a webhook now and then for ever."""
+"""The simulated CRM of `service6 up --sample`: a history for an empty system, then webhooks without end."""
 
 import asyncio
 import secrets
@@ -26,7 +26,7 @@ PAUSE_S = 1.0
 
 
 async def sample(services: Services, *, leads: int = LEADS, rate: float = RATE) -> None:
-    """Ends when it is cancelled."""
+    """Fills an empty system, then sends webhooks until it is cancelled."""
     crm = InventedCrm(secrets.randbits(24))
     while not await asyncio.to_thread(_filled, services, crm, leads):
         await asyncio.sleep(PAUSE_S)
@@ -37,7 +37,7 @@ async def sample(services: Services, *, leads: int = LEADS, rate: float = RATE) 
 
 
 def _filled(services: Services, crm: InventedCrm, leads: int) -> bool:
-    """False if PostgreSQL was away, or asked for a repeat."""
+    """Fills the system if it is empty; False if PostgreSQL was away, or asked for a repeat."""
     try:
         with services.session() as db:
             empty = lead_list.total(db, lead_list.Filter()) == 0
@@ -49,7 +49,7 @@ def _filled(services: Services, crm: InventedCrm, leads: int) -> bool:
 
 
 def fill(services: Services, notices: Iterator[Notice]) -> None:
-    """Past the webhooks' door, which would take five times as long for what happened months ago."""
+    """Saves notices directly, without webhooks, which would take five times as long."""
     save = lead_saver(services).save
     while group := list(islice(notices, GROUP)):
         changes = _changes(services, group)

@@ -1,4 +1,4 @@
-"""Sends an invented CRM's signed webhooks at a rate, to see what the system bears.
+"""Sends an invented CRM's signed webhooks at a rate, to measure what the system sustains.
 
 `python -m workers.simulator --sample` is the simulated CRM of `service6 up --sample`.
 """
@@ -33,11 +33,11 @@ from workers.supervisor.api_address import api_url
 CONNECTIONS = 64
 UNANSWERED = 256  # requests on their way; beyond that the sender waits, and the waiting counts as latency
 ACCEPTED = 202
-TIMES = 60  # that a lead's story is told again, a second apart, as vendors do: a lost beginning would be no early state
+TIMES = 60  # attempts to send a webhook, a second apart: without its first one a lead would have no early snapshot
 
 
 class SimulationReport(NamedTuple):
-    """`refused` counts by answer. Latencies in ms, from the moment a webhook was due; None if nothing was answered."""
+    """The result. `refused` counts by answer. Latencies in ms, from when a webhook was due; None without answers."""
 
     sent: int
     accepted: int
@@ -47,8 +47,8 @@ class SimulationReport(NamedTuple):
     decided: SimulatedLead | None = None
 
     def as_json(self) -> str:
-        told = {**self._asdict(), "decided": self.decided._asdict() if self.decided else None}
-        return orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
+        fields = {**self._asdict(), "decided": self.decided._asdict() if self.decided else None}
+        return orjson.dumps(fields, option=orjson.OPT_INDENT_2).decode()
 
 
 def simulate(
@@ -61,7 +61,7 @@ def simulate(
     sent: Callable[[int], None],
     days: float | None = None,
 ) -> SimulationReport:
-    """`sent` is told how many more have left; with `days`, so many of a CRM pass whose leads end by a hidden rule.
+    """Runs a simulation, and calls `sent` with how many more were sent. With `days`, a `DecidedCrm` covers that many.
 
     Raises TryAgain if nobody answers at the address.
     """
@@ -93,7 +93,7 @@ def _now(crm: InventedCrm) -> Notice:
 
 async def _simulate(
     settings: Settings,
-    told: Callable[[], Notice],
+    next_notice: Callable[[], Notice],
     rate: float,
     webhooks: int,
     url: str,
@@ -104,7 +104,7 @@ async def _simulate(
         if not await vendor.is_awaited():
             raise TryAgain(f"the API does not answer at {url}; is `service6 up` running?")
         run = SimulationRun(vendor, times)
-        await run.send_at_rate(told, rate, webhooks, sent)
+        await run.send_at_rate(next_notice, rate, webhooks, sent)
     return run.report()
 
 
@@ -121,7 +121,7 @@ class SimulationRun:
         self._latencies: list[float] = []
 
     async def send_at_rate(
-        self, told: Callable[[], Notice], rate: float, webhooks: int, sent: Callable[[int], None]
+        self, next_notice: Callable[[], Notice], rate: float, webhooks: int, sent: Callable[[int], None]
     ) -> None:
         now = asyncio.get_running_loop().time
         began = now()
@@ -131,11 +131,11 @@ class SimulationRun:
                 due = began + n / rate
                 await asyncio.sleep(due - now())
                 await free.acquire()
-                one = under_way.create_task(self._one(told(), due))
-                one.add_done_callback(lambda _: free.release())
+                task = under_way.create_task(self._send(next_notice(), due))
+                task.add_done_callback(lambda _: free.release())
                 sent(1)
 
-    async def _one(self, notice: Notice, due: float) -> None:
+    async def _send(self, notice: Notice, due: float) -> None:
         status = await self._vendor.insist(notice, most=self._times)
         self._answers["no answer" if status is None else str(status)] += 1
         if status is not None:

@@ -1,4 +1,4 @@
-"""A vendor as the webhooks' doors know it: it signs, posts, and posts again what was not accepted."""
+"""A vendor as the webhook receivers see it: it signs, posts, and posts again what was not accepted."""
 
 import asyncio
 import secrets
@@ -20,7 +20,7 @@ RESEND_S = 1.0
 
 
 class SimulatedVendor:
-    """`url` is the API's address. Within `async with` it keeps that many connections open."""
+    """A simulated vendor. `url` is the API's address; within `async with` it keeps that many connections open."""
 
     def __init__(self, settings: Settings, url: str, *, connections: int) -> None:
         self._address = f"{url}/webhooks/{SOURCE}"
@@ -63,7 +63,7 @@ class SimulatedVendor:
         return answer.status_code
 
     async def insist(self, notice: Notice, *, most: int | None = None) -> int | None:
-        """Sends it until the API has an answer that another time would not change, or `most` times; the last answer."""
+        """Sends a notice until its answer is final, or `most` times; returns the last status."""
         delivery_id = new_id()
         status = None
         for again in count() if most is None else range(most):
@@ -80,7 +80,7 @@ def new_id() -> str:
 
 
 def _secret(settings: Settings) -> str:
-    known = settings.webhook_secrets.get(SOURCE)
-    if not known:
+    webhook_secrets = settings.webhook_secrets.get(SOURCE)
+    if not webhook_secrets:
         raise Misconfigured(f"the source {SOURCE} has no secret: set {secret_variable(SOURCE)}, or run `service6 up`")
-    return known[0].get_secret_value()
+    return webhook_secrets[0].get_secret_value()

@@ -1,4 +1,4 @@
-"""Where the running system answers."""
+"""The addresses of the running system."""
 
 from pipeline.settings.loader import Settings, embedded_servers
 
@@ -6,7 +6,7 @@ EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104
 
 
 def api_url(settings: Settings) -> str:
-    """What `service6 up` left for other commands, else the configured host and port; without a slash at the end."""
+    """The API's address that `service6 up` wrote, or else the configured one; without a slash at the end."""
     return embedded_servers(settings.state_dir).get("API_URL", origin(settings)).rstrip("/")
 
 

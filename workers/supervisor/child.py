@@ -1,4 +1,4 @@
-"""Becomes another program that cannot outlive its parent.
+"""Replaces itself by another program that cannot outlive its parent.
 
 Run as `python -I -S child.py UID GID SIGNAL PARENT PROGRAM [ARGUMENT…]`; uid -1 stays who it is.
 A script and not a preexec function, because that would run Python between fork and exec.

@@ -1,4 +1,4 @@
-"""A claim on a directory that lives as long as any process that inherited it: orphans keep others out."""
+"""Locks a directory for as long as any process that inherited the lock lives, so that orphans keep others out."""
 
 import fcntl
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def lock_directory(path: Path, *, wait_s: float = 0.0) -> int | None:
-    """A locked file descriptor, or None if others held it all that time.
+    """A locked file descriptor, or None if others held the lock all that time.
 
-    The claim ends when the last copy of the descriptor is closed, however its holders ended.
+    The lock ends when the last copy of the descriptor is closed, however its holders ended.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + wait_s

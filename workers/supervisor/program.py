@@ -1,4 +1,4 @@
-"""A program as the supervisor knows it, and one run of it."""
+"""Programs that the supervisor runs, and their runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAUNCHER = Path(__file__).with_name("child.py")
 
 
 class UnprivilegedAccount(NamedTuple):
-    """Whom a program runs as; -1 is whoever starts it."""
+    """The account that a program runs under; -1 keeps that of its parent."""
 
     uid: int
     gid: int
@@ -39,7 +39,7 @@ SELF = UnprivilegedAccount(-1, -1)
 
 
 def unprivileged() -> UnprivilegedAccount:
-    """As root the account that the embedded servers drop to, because PostgreSQL refuses to run as root."""
+    """The account for the embedded servers; as root another one, because PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return SELF
     for name in ("postgres", "nobody"):
@@ -92,7 +92,7 @@ class Program:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     pass_fds=keep,
-                    # A Ctrl-C reaches the supervisor alone; it then stops its programs in order.
+                    # Ctrl-C reaches only the supervisor, which then stops its programs in order.
                     start_new_session=True,
                 ),
             )
@@ -136,23 +136,23 @@ class ProgramRun:
         return f"ended with status {status}" if status >= 0 else f"was killed by {Signals(-status).name}"
 
     def kill(self) -> None:
-        """Ends it with all it forked: it leads a session. Waits for nothing, because signal handlers call it."""
+        """Kills it with all it forked, since it leads a session; does not wait, because signal handlers call it."""
         if self.child.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
 
     def stop(self) -> int:
-        """Its exit status; negative for the signal that killed it."""
+        """Stops it and returns its exit status, negative for the signal that killed it."""
         return stop([self])[0]
 
 
 def stop(runs: Sequence[ProgramRun]) -> list[int]:
-    """Asks all to stop, and kills those that have not when their grace ends; their exit statuses."""
-    asked = time.monotonic()
+    """Asks all to stop, kills those that have not when their grace ends, and returns the exit statuses."""
+    asked_at = time.monotonic()
     for run in runs:
         run.child.send_signal(run.program.stop_signal)  # to one that has ended it does nothing
         run.child.send_signal(signal.SIGCONT)  # one that is stopped (SIGSTOP) would not hear it
-    return [_end(run, asked + run.program.grace_s - time.monotonic()) for run in runs]
+    return [_end(run, asked_at + run.program.grace_s - time.monotonic()) for run in runs]
 
 
 def _private(path: str, flags: int) -> int:

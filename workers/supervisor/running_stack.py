@@ -1,4 +1,4 @@
-"""What a stack that runs now was started with, as `service6 up` has noted it; names only, no secret."""
+"""The names of the secrets that a running `service6 up` was started with; never their values."""
 
 import os
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ KINDS = ("WEBHOOK_SECRET_", "CRM_TOKEN_", "SIGNING_SECRET_", "SECRET_KEY")
 
 
 def note(environment: Mapping[str, str]) -> dict[str, str]:
-    """The names of the secrets that this environment holds; empty if there are none."""
-    found = (name for name, value in environment.items() if value.strip() and name.startswith(SECRET))
-    names = sorted(name for name in found if name.removeprefix(SECRET).startswith(KINDS))
+    """The entry of servers.json with the names of the secrets in this environment; empty if there are none."""
+    given = (name for name, value in environment.items() if value.strip() and name.startswith(SECRET))
+    names = sorted(name for name in given if name.removeprefix(SECRET).startswith(KINDS))
     return {NOTE: " ".join(names)} if names else {}
 
 
 def variables_of_the_running_stack(state_dir: Path) -> frozenset[str]:
-    """Secrets that it has from its environment and this process lacks; empty where nothing runs."""
+    """The secrets in its environment that this process lacks; empty if nothing runs."""
     if holder(state_dir) is None:
         return frozenset()
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class StartupSummary:
-    """The servers' addresses carry no password; `flower_password` is there on the start that made it."""
+    """The summary. Addresses of servers carry no password; `flower_password` is set on the start that made it."""
 
     state_dir: Path
     origin: str

@@ -1,4 +1,4 @@
-"""The state directory of `service6 up`: who holds it, its secrets, its addresses."""
+"""The state directory of `service6 up`: its lock, its secrets, its addresses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORPHANS_S = 15.0  # how long the processes of a killed supervisor may take to en
 
 
 def make(path: Path) -> None:
-    """With the folders above it that are missing. As root the servers' account may pass through, not look."""
+    """Creates the directory and its parents. As root, the servers' account may pass through but not list it."""
     mode = 0o711 if os.geteuid() == 0 else 0o700
     for folder in (*reversed(path.parents), path):
         if not folder.exists():
@@ -30,7 +30,7 @@ def make(path: Path) -> None:
 
 @contextmanager
 def held(state_dir: Path, address: str) -> Iterator[int]:
-    """The descriptor of the claim, to be kept open in all programs; Refused names who holds the directory already."""
+    """Locks the directory and yields the descriptor, which all programs keep open; Refused if another stack runs."""
     path = state_dir / "lock"
     descriptor = lock_directory(path) or _claim_from_the_dead(path)
     try:
@@ -42,7 +42,7 @@ def held(state_dir: Path, address: str) -> Iterator[int]:
 
 
 def holder(state_dir: Path) -> tuple[int, str] | None:
-    """The process of the `service6 up` that runs on it, and its address."""
+    """The process and the address of the `service6 up` that runs on the directory, or None."""
     try:
         pid, _, address = (state_dir / "lock").read_text().partition(" ")
     except OSError:
@@ -76,26 +76,29 @@ def _alive(pid: int) -> bool:
 
 
 def secret(state_dir: Path, name: str, size: int, prefix: str = "") -> tuple[str, bool]:
-    """A secret of that many random bytes in base64, and whether it is new. Raises Misconfigured for an empty file."""
-    if (known := secret_file(state_dir, name)) is not None:
-        return known, False
-    new = prefix + base64.b64encode(secrets.token_bytes(size)).decode()
-    write_private(state_dir / name, new)
-    return new, True
+    """The secret of this name, made of that many random bytes if it is missing, and whether it is new.
+
+    Raises Misconfigured for an empty file.
+    """
+    if (secret := secret_file(state_dir, name)) is not None:
+        return secret, False
+    new_secret = prefix + base64.b64encode(secrets.token_bytes(size)).decode()
+    write_private(state_dir / name, new_secret)
+    return new_secret, True
 
 
 def write_addresses(state_dir: Path, addresses: Mapping[str, str]) -> None:
-    """Where the other commands find the servers."""
+    """Writes the addresses for the other commands."""
     write_private(state_dir / "servers.json", json.dumps(addresses, indent=2))
 
 
 def forget_addresses(state_dir: Path) -> None:
-    """So that the other commands say that nothing runs, and not that some server does not answer."""
+    """Removes the addresses, so that other commands report that nothing runs, not that a server does not answer."""
     (state_dir / "servers.json").unlink(missing_ok=True)
 
 
 def write_private(path: Path, content: str) -> None:
-    """Readable by its owner alone from the first byte on, and whole or not there."""
+    """Writes a file atomically that only its owner may read."""
     unfinished = path.with_name(f"{path.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600)

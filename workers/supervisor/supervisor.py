@@ -1,4 +1,4 @@
-"""Keeps programs running: starts them, starts the dead again with backoff, stops them in order."""
+"""Keeps programs running: starts them, restarts them with backoff, stops them in order."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from workers.supervisor.program import Program, ProgramRun, stop
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 HOPELESS = 3  # deaths before it was ever ready
-HEALTHY_S = 60.0  # a run as long as this makes earlier deaths forgotten
+HEALTHY_S = 60.0  # a run of this length resets the count of deaths
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(Exception):
-    """The user asked to stop; raised where the supervisor waits, so that no program is half started."""
+    """The user asked to stop; raised only where the supervisor waits, so that no program is half started."""
 
 
 class Startable(Protocol):
@@ -69,7 +69,7 @@ class Supervisor:
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """Within it a signal to stop stops, a second one kills, and a child's death wakes whoever waits."""
+        """Handles signals: one to stop stops, a second one kills, and a child's death ends a wait."""
         former = {number: signal.signal(number, self._on_stop) for number in STOP_SIGNALS}
         former[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _on_death)
         signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
@@ -86,19 +86,21 @@ class Supervisor:
             self._watched[subject.name] = Watched(subject, subject.launch(), time.monotonic())
 
     def wait_until_ready(self, *subjects: Startable, within_s: float) -> None:
-        """A death on the way is repaired as at any time; TryAgain names what is not ready, and its log."""
+        """Waits until all are ready, restarting those that die; raises TryAgain for what is not ready in time."""
         deadline = time.monotonic() + within_s
         waiting = list(subjects)
         while waiting := [subject for subject in waiting if not self._ready(subject)]:
             late = [self._watched[subject.name] for subject in waiting]
-            for one in late:
-                if time.monotonic() > deadline or one.deaths >= HOPELESS:
-                    raise TryAgain(f"{one.subject.name} does not start; the end of {one.run.program.log} says why")
+            for watched in late:
+                if time.monotonic() > deadline or watched.deaths >= HOPELESS:
+                    raise TryAgain(
+                        f"{watched.subject.name} does not start; the end of {watched.run.program.log} says why"
+                    )
             self._restart_the_dead()
             self._pause(0.05)
 
     def complete(self, program: Program, *, within_s: float) -> None:
-        """Runs one that ends by itself; TryAgain if it fails or takes longer."""
+        """Runs a program that ends by itself; raises TryAgain if it fails or takes longer."""
         run = program.spawn()
         deadline = time.monotonic() + within_s
         try:
@@ -110,14 +112,14 @@ class Supervisor:
             raise TryAgain(f"{program.name} failed; the end of {program.log} says why")
 
     def watch(self, chore: Callable[[], None], every_s: float) -> None:
-        """Returns by Stopped alone; does the chore again and again meanwhile."""
+        """Restarts programs that die and does the chore regularly, until Stopped is raised."""
         chore_at = time.monotonic()
         while True:
             self._restart_the_dead()
             if time.monotonic() >= chore_at:
                 chore()
                 chore_at = time.monotonic() + every_s
-            due = [one.restart_at for one in self._watched.values() if one.restart_at is not None]
+            due = [watched.restart_at for watched in self._watched.values() if watched.restart_at is not None]
             self._pause(max(0.0, min([chore_at, *due]) - time.monotonic()))
 
     def stop(self) -> None:
@@ -128,30 +130,30 @@ class Supervisor:
         return self._watched[subject.name].run.alive and subject.answers()
 
     def _restart_the_dead(self) -> None:
-        for one in self._watched.values():
+        for watched in self._watched.values():
             now = time.monotonic()
-            if one.restart_at is None and not one.run.alive:
-                one.deaths = 1 if now - one.started > HEALTHY_S else one.deaths + 1
-                delay = restart_delay_s(one.deaths)
-                one.restart_at = now + delay
-                self._say(f"{one.subject.name} {one.run.how_it_ended}; starting it again in {delay:g} s")
-            elif one.restart_at is not None and one.restart_at <= now:
-                self._restart(one)
+            if watched.restart_at is None and not watched.run.alive:
+                watched.deaths = 1 if now - watched.started > HEALTHY_S else watched.deaths + 1
+                delay = restart_delay_s(watched.deaths)
+                watched.restart_at = now + delay
+                self._say(f"{watched.subject.name} {watched.run.how_it_ended}; starting it again in {delay:g} s")
+            elif watched.restart_at is not None and watched.restart_at <= now:
+                self._restart(watched)
 
-    def _restart(self, one: Watched) -> None:
-        one.started = time.monotonic()
+    def _restart(self, watched: Watched) -> None:
+        watched.started = time.monotonic()
         try:
-            one.run = one.subject.launch()
+            watched.run = watched.subject.launch()
         except (Service6Error, OSError) as error:  # a full disk, say: one that cannot start must not end the others
-            one.deaths += 1
-            one.restart_at = time.monotonic() + restart_delay_s(one.deaths)
-            self._say(f"{one.subject.name} could not start: {error}")
+            watched.deaths += 1
+            watched.restart_at = time.monotonic() + restart_delay_s(watched.deaths)
+            self._say(f"{watched.subject.name} could not start: {error}")
         else:
-            one.restart_at = None
-            self._say(f"{one.subject.name} runs again")
+            watched.restart_at = None
+            self._say(f"{watched.subject.name} runs again")
 
     def _pause(self, seconds: float) -> None:
-        """Ends early when a signal comes."""
+        """Waits, or returns early when a signal comes; raises Stopped if the user asked to stop."""
         if self._asked:
             raise Stopped
         select.select([self._wakeup_read], [], [], seconds)
@@ -165,9 +167,9 @@ class Supervisor:
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._asked += 1
         if self._asked > 1:
-            for one in self._watched.values():
-                one.run.kill()
+            for watched in self._watched.values():
+                watched.run.kill()
 
 
 def _on_death(_number: int, _frame: FrameType | None) -> None:
-    """A handler must stand here, or the death would not wake the one who waits."""
+    """Does nothing; without a handler, a child's death would not end a wait."""

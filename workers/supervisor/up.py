@@ -41,13 +41,13 @@ def up(
     port: int | None = None,
     flower_port: int | None = None,
 ) -> None:
-    """Runs until a signal stops it. Arguments become settings of all that it starts."""
+    """Runs the system until a signal stops it. Arguments become settings of all programs."""
     began = time.monotonic()
     state_dir = state_dir.resolve()
     given = {"SERVICE6_API__HOST": host, "SERVICE6_API__PORT": port, "SERVICE6_FLOWER__PORT": flower_port}
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     supervisor = Supervisor(stop_order(), _say)
-    # Whatever anybody makes from here on is private.
+    # All files that are created from here on are private.
     os.umask(0o077)
     state.make(state_dir)
     with state.held(state_dir, origin(load(state_dir))) as claim, supervisor.signals():
@@ -109,7 +109,7 @@ def _overview(
 
 
 def _secrets(state_dir: Path, configured: Settings) -> tuple[str, bool]:
-    """Makes those that are neither configured nor made before; Flower's password, and whether it is new."""
+    """Creates missing secrets; returns Flower's password, and whether it is new."""
     if not configured.secret_key.get_secret_value():
         state.secret(state_dir, "secret-key", 32)
     if not configured.webhook_secrets["standard"]:
@@ -118,18 +118,18 @@ def _secrets(state_dir: Path, configured: Settings) -> tuple[str, bool]:
 
 
 def _place_of_secret(settings: Settings) -> str:
-    """Where whoever sends webhooks finds the secret that signs them."""
+    """Where the secret that signs webhooks is found."""
     variable = secret_variable("standard")
     return f"${variable}" if os.environ.get(variable) else str(settings.state_dir / "webhook-secret-standard")
 
 
 def _embedded(state_dir: Path, configured: Settings) -> dict[str, Server]:
-    """The servers to start, by the variable that would have named another one."""
-    left = embedded_servers(state_dir)
+    """The servers to start, by the variable that would configure another one."""
+    addresses = embedded_servers(state_dir)
     servers: dict[str, Server] = {}
-    if configured.database.url.get_secret_value() in ("", left.get("DATABASE_URL")):
+    if configured.database.url.get_secret_value() in ("", addresses.get("DATABASE_URL")):
         servers["DATABASE_URL"] = Postgres(state_dir / "postgres", log=logs.log_of(state_dir, "postgres"))
-    if configured.redis.url.get_secret_value() in ("", left.get("REDIS_URL")):
+    if configured.redis.url.get_secret_value() in ("", addresses.get("REDIS_URL")):
         servers["REDIS_URL"] = Valkey(state_dir / "valkey", log=logs.log_of(state_dir, "valkey"))
     return servers
 

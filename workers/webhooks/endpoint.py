@@ -21,7 +21,7 @@ from workers.webhooks.replies import REPLIES
 
 logger = logging.getLogger(__name__)
 
-# Larger bodies are read in a thread: they take up to 100 ms, and a small one would take half as long again there.
+# Larger bodies, which take up to 100 ms, are read in a thread; a small one would take half as long again there.
 INLINE_BYTES = 16_384
 LARGE_WAITING = 64  # bodies that wait for that thread
 
@@ -56,7 +56,7 @@ class WebhookEndpoint:
         source = request.path_params["source"]
         receiver = self._receivers.get(source)
         if receiver is None or ("key" in request.path_params and not receiver.vendor.key_in_path):
-            source = "unknown"  # a metric's label must not be anyone's to choose
+            source = "unknown"  # clients must not choose a metric's label
             answer = problem(NotFound("there is no such source, or it has no secret yet"))
         else:
             answer = await self._accept(receiver, source, request)
@@ -73,7 +73,7 @@ class WebhookEndpoint:
                 await self._intake.submit(changes, len(body))
         except ClientDisconnect:
             raise
-        except Exception as error:  # what is not ours, intake has logged
+        except Exception as error:  # intake has logged unexpected ones
             return REPLIES[receiver.vendor.reply].refused(error)
         for reason, count in ignored.items():
             self._metrics.webhook_ignored.labels(source, reason).inc(count)

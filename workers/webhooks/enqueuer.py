@@ -1,4 +1,4 @@
-"""Tells Celery which leads wait: off the request path, many leads a message, never retried."""
+"""Enqueues leads for scoring: off the request path, many leads per message, without retries."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ PAUSE_S = 1.0  # after a failure
 
 
 class Enqueuer:
-    """A thread of its own. The first lead after a quiet moment goes at once; under load a message leaves at most every
+    """Enqueues in its own thread. The first lead after a pause is sent at once; under load, one message leaves every
     `linger_s`, because a worker manages a few hundred messages a second whatever they carry.
     """
 
@@ -34,7 +34,7 @@ class Enqueuer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Sends what is held, and ends."""
+        """Sends what is held, and ends the thread."""
         self._stopped = True
         self._wake.set()
         self._thread.join(timeout=5)
@@ -58,8 +58,8 @@ class Enqueuer:
             deliver(score_leads(ids))
         except Exception as error:  # whatever it is, the thread must live
             # The rows are safe and upkeep will enqueue them; a queue of hints in memory would help nobody.
-            told = {"leads": len(ids) + len(self._held), "error": type(error).__name__}
-            logger.warning("Redis takes no message; upkeep will enqueue", extra=told)
+            details = {"leads": len(ids) + len(self._held), "error": type(error).__name__}
+            logger.warning("Redis takes no message; upkeep will enqueue", extra=details)
             self._metrics.intake_published.labels("failed").inc()
             self._held.clear()
             time.sleep(PAUSE_S)

@@ -1,7 +1,7 @@
 """Group commit: requests that arrive together share one transaction, and one fsync.
 
 Requests wait in a queue with two bounds. One writer takes all that wait, saves them in one transaction and answers
-each. While it saves, the next group gathers; so a request alone waits for nobody, and a burst makes large groups.
+each. While it saves, the next group gathers; so a single request waits for nobody, and a burst makes large groups.
 """
 
 import asyncio
@@ -79,9 +79,9 @@ class Intake:
         self._thread.shutdown()
 
     async def submit(self, changes: Sequence[LeadChange], size: int) -> None:
-        """Returns when the changes are durable. Raises QueueFull, TryAgain (PostgreSQL away) or GiveUp (bad values).
+        """Waits until the changes are durable. Raises QueueFull, TryAgain (PostgreSQL away) or GiveUp (bad values).
 
-        Also TryAgain where that is not known in time. They may be saved all the same: sent again they change nothing.
+        Also raises TryAgain if that is not known in time; the changes may be saved all the same; a repeat is harmless.
         """
         if len(self._waiting) >= self._queue_requests or self._waiting_bytes + size > self._queue_bytes:
             raise QueueFull("more webhooks wait than are held in memory; send it again")
@@ -97,7 +97,7 @@ class Intake:
             raise TryAgain("PostgreSQL does not answer in time; send it again", after_s=ANSWERS_AGAIN_S) from None
 
     def _forget(self, request: PendingWebhook) -> None:
-        """What still waits has been answered, and will be sent again; the oldest stand first."""
+        """Removes a request that was answered while it waited; its vendor will send it again."""
         with suppress(ValueError):
             self._waiting.remove(request)
             self._waiting_bytes -= request.size
@@ -113,7 +113,7 @@ class Intake:
                 await asyncio.sleep(max(0.0, self._pace_s - (time.monotonic() - began)))
 
     def _take(self) -> list[PendingWebhook]:
-        """Requests with about as many changes as a group may have; those of one request stay together."""
+        """Takes requests with about as many changes as a group may have; those of one request stay together."""
         group: list[PendingWebhook] = []
         changes = 0
         while self._waiting and changes < self._group_size:
@@ -124,7 +124,7 @@ class Intake:
 
     async def _save(self, group: Sequence[PendingWebhook]) -> None:
         loop = asyncio.get_running_loop()
-        answers = await loop.run_in_executor(self._thread, self._settle, group, datetime.now(UTC))
+        answers = await loop.run_in_executor(self._thread, self._save_or_bisect, group, datetime.now(UTC))
         for request, error in zip(group, answers, strict=True):
             if request.answer.done():  # its client went away
                 continue
@@ -133,7 +133,7 @@ class Intake:
             else:
                 request.answer.set_exception(error)
 
-    def _settle(self, group: Sequence[PendingWebhook], received_at: datetime) -> list[Exception | None]:
+    def _save_or_bisect(self, group: Sequence[PendingWebhook], received_at: datetime) -> list[Exception | None]:
         """Saves the group, bisecting it unless PostgreSQL is away; one answer a request."""
         changes = [change for request in group for change in request.changes]
         try:
@@ -143,19 +143,21 @@ class Intake:
         except Exception as error:
             if len(group) > 1:
                 middle = len(group) // 2
-                return self._settle(group[:middle], received_at) + self._settle(group[middle:], received_at)
+                return self._save_or_bisect(group[:middle], received_at) + self._save_or_bisect(
+                    group[middle:], received_at
+                )
             if len(changes) > 1:
-                return [self._settle_apart(group[0], received_at)]
+                return [self._save_parts(group[0], received_at)]
             if not isinstance(error, GiveUp):
                 logger.error("a change could not be saved", extra={"trace": trace(error)})
             return [error]
         return [None] * len(group)
 
-    def _settle_apart(self, request: PendingWebhook, received_at: datetime) -> Exception | None:
-        """Saves what can be of one request; it is accepted if anything was, since it would be the same sent again."""
+    def _save_parts(self, request: PendingWebhook, received_at: datetime) -> Exception | None:
+        """Saves what is possible of one request; it is accepted if anything was, as a repeat would change nothing."""
         middle = len(request.changes) // 2
         halves = [replace(request, changes=part) for part in (request.changes[:middle], request.changes[middle:])]
-        answers = [answer for half in halves for answer in self._settle([half], received_at)]
+        answers = [answer for half in halves for answer in self._save_or_bisect([half], received_at)]
         away = next((answer for answer in answers if isinstance(answer, TryAgain)), None)
         if away is None and None in answers:
             refused = [half for half, answer in zip(halves, answers, strict=True) if answer is not None]

@@ -1,4 +1,4 @@
-"""The webhooks of one source: verified, parsed and mapped."""
+"""Verifies, parses and maps the webhooks of one source."""
 
 import logging
 from collections import Counter
@@ -25,7 +25,7 @@ DELIVERY_ID_LIMIT = 200  # characters; an index refuses what is longer than some
 
 
 class BodyParser:
-    """Reads one source's bodies, whoever sent them."""
+    """Parses the bodies of one source, without verifying the sender."""
 
     def __init__(
         self, settings: SourceSettings, vendor: VendorSettings, source: SourceMap, limits: IntakeSettings
@@ -39,7 +39,7 @@ class BodyParser:
         self._limits = limits
 
     def report(self, body: bytes) -> WebhookReport:
-        """Raises Malformed for a shape that is not the vendor's."""
+        """Parses a body, without echoes and other accounts. Raises Malformed for a shape that is not the vendor's."""
         try:
             report = self.adapter.read(body, self._record)
         except UnreadableBody as error:
@@ -52,20 +52,20 @@ class BodyParser:
         return WebhookReport(ours, report.ignored + others)
 
     def _without_echo(self, report: WebhookReport) -> WebhookReport:
-        """What we write back comes in as news: taken for such, it would be scored, and written back, for ever."""
+        """Removes properties that we wrote back: scoring them would write them back again, without end."""
         if not any(self._ours & event.attributes.keys() for event in report.events):
             return report
         events, echoes = [], 0
         for event in report.events:
-            rest = {name: value for name, value in event.attributes.items() if name not in self._ours}
-            if rest or not event.attributes:
-                events.append(event._replace(attributes=rest))
+            others = {name: value for name, value in event.attributes.items() if name not in self._ours}
+            if others or not event.attributes:
+                events.append(event._replace(attributes=others))
             else:
                 echoes += 1
         return WebhookReport(events, report.ignored + Counter({IgnoredReason.ECHO: echoes}))
 
     def changes(self, report: WebhookReport, delivery_id: str | None, received_at: datetime) -> ParsedChanges:
-        """An event out of bounds spoils no other of its body; raises Malformed if there is no other."""
+        """Maps events to changes, leaving out those out of bounds; raises Malformed if none is left."""
         changes, faults = [], []
         for event in report.events:
             try:
@@ -95,7 +95,7 @@ class BodyParser:
 
 
 class WebhookReceiver:
-    """Verifies the signature before the body is parsed."""
+    """Receives the webhooks of one source: verifies the signature before it parses the body."""
 
     def __init__(self, parser: BodyParser, secrets: Sequence[str], oldest: timedelta) -> None:
         self.vendor = parser.vendor
@@ -104,17 +104,17 @@ class WebhookReceiver:
         self._oldest = oldest
 
     def read(self, request: SignedRequest, now: datetime) -> ParsedChanges:
-        """Raises Refused for a signature or what it does not cover, Malformed for a shape that is not the vendor's."""
+        """The changes of a request. Raises Refused if it is not genuine or too old, Malformed for an unknown shape."""
         delivery_id = self._verifier.verify(request, now)
         report = self._parser.report(request.body)
-        # A signature without a time of its own is as good years later; by then delivery ids are forgotten.
+        # A signature without a time stays valid for years, but delivery ids are deleted earlier.
         if self.vendor.shared_key and any(now - (event.occurred_at or now) > self._oldest for event in report.events):
             raise Refused("it is older than anything that would be sent again")
         return self._parser.changes(report, delivery_id, now)
 
 
 def body_parser(services: Services, name: str) -> BodyParser:
-    """Raises Misconfigured if there is no such source."""
+    """The parser of a source. Raises Misconfigured if there is no such source."""
     settings = services.settings.sources.get(name)
     if settings is None:
         raise Misconfigured(f"there is no source {name!r}; there are: {', '.join(services.settings.sources)}")
@@ -123,7 +123,7 @@ def body_parser(services: Services, name: str) -> BodyParser:
 
 
 def receiver(services: Services, name: str) -> WebhookReceiver:
-    """Raises Misconfigured with what is missing or wrong for this source to be opened."""
+    """The receiver of a source. Raises Misconfigured with what is missing or wrong."""
     parser = body_parser(services, name)
     _require(services.settings, name, parser.vendor)
     secrets = [secret.get_secret_value() for secret in services.settings.webhook_secrets[name]]
@@ -134,7 +134,7 @@ def receiver(services: Services, name: str) -> WebhookReceiver:
 
 
 def receivers(services: Services) -> dict[str, WebhookReceiver]:
-    """The sources that have a secret."""
+    """The receivers of all sources that have a secret."""
     return {name: receiver(services, name) for name, secrets in services.settings.webhook_secrets.items() if secrets}
 
 

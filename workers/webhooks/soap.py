@@ -1,4 +1,4 @@
-"""Answers to Salesforce: it takes a notification for delivered on `Ack` true alone, and sends it again otherwise."""
+"""Answers to Salesforce, which repeats a notification until it gets `Ack` true."""
 
 from xml.sax.saxutils import escape
 
@@ -23,10 +23,10 @@ def accepted() -> Response:
 
 def refused(error: Exception) -> Response:
     """A SOAP fault with the status and the words of the problem."""
-    told = problem(error)
-    detail = escape(orjson.loads(told.body)["detail"])
-    fault = FAULT.format("Server" if told.status_code >= 500 else "Client", detail)
-    answer = Response(ENVELOPE.format(fault), told.status_code, media_type="text/xml")
-    if "retry-after" in told.headers:
-        answer.headers["retry-after"] = told.headers["retry-after"]
+    response = problem(error)
+    detail = escape(orjson.loads(response.body)["detail"])
+    fault = FAULT.format("Server" if response.status_code >= 500 else "Client", detail)
+    answer = Response(ENVELOPE.format(fault), response.status_code, media_type="text/xml")
+    if "retry-after" in response.headers:
+        answer.headers["retry-after"] = response.headers["retry-after"]
     return answer

@@ -1,4 +1,4 @@
-"""Many new leads at once: COPY into a temporary table, and from there all that nobody knew, in one statement."""
+"""Inserts many leads at once: COPY into a temporary table, then one statement for those that are new."""
 
 import io
 import re
@@ -19,18 +19,18 @@ ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def insert_unknown(db: Session, rows: Sequence[LeadRow], *, received_at: datetime, due: datetime) -> dict[Key, int]:
-    """Ids of the leads that were new, and now wait for a score; those that exist already are left alone.
+    """Inserts the leads that are new, which then wait for a score, and returns their ids; others stay as they are.
 
     Raises GiveUp if PostgreSQL refuses the values of a row, TryAgain if it is away.
     """
     db.execute(STAGE)
     copy(db, "COPY staged_leads FROM STDIN", _lines(map(_lead, rows)))
-    found = db.execute(INSERT, {"received_at": received_at, "due": due})
-    return {(source, external_id): lead_id for lead_id, source, external_id in found}
+    inserted = db.execute(INSERT, {"received_at": received_at, "due": due})
+    return {(source, external_id): lead_id for lead_id, source, external_id in inserted}
 
 
 def insert_contacts(db: Session, contacts: Iterable[SealedContact]) -> None:
-    """Of leads that this transaction has inserted."""
+    """Inserts the contacts of leads that this transaction has inserted."""
     copy(db, COPY_CONTACTS, _lines(map(_contact, contacts)))
 
 

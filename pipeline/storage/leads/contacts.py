@@ -1,4 +1,4 @@
-"""Personal data, sealed; this module never sees it open."""
+"""Stores encrypted personal data; this module never sees it decrypted."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ class SealedContact(NamedTuple):
 
 
 def row_name(lead_id: int) -> str:
-    """What a sealed value is bound to, so that it opens in no other row."""
+    """The name that a sealed value is bound to, so that it opens in no other row."""
     return f"lead_contacts:{lead_id}"
 
 
@@ -24,17 +24,17 @@ def sealed(db: Session, lead_ids: Sequence[int]) -> dict[int, bytes]:
 
 
 def oldest_and_newest(db: Session) -> list[SealedContact]:
-    """By lead; one if there is only one, none if nobody is known."""
+    """The contacts with the lowest and the highest lead id; fewer if there are fewer."""
     return [SealedContact(row[0], *(part and bytes(part) for part in row[1:])) for row in db.execute(ENDS)]
 
 
 def find(db: Session, email_index: bytes | None, phone_index: bytes | None, limit: int) -> list[int]:
-    """Ids of the leads with this e-mail address or telephone number; None is nobody's."""
+    """Ids of the leads with this e-mail address or telephone number; None matches nobody."""
     return list(db.execute(FIND, {"email": email_index, "phone": phone_index, "limit": limit}).scalars())
 
 
 def saving(contacts: Sequence[SealedContact]) -> dict[str, Any]:
-    """Parameters of SAVE; the caller holds the locks of the leads."""
+    """The parameters of SAVE, for leads that this transaction has locked."""
     return {
         "contact_ids": [contact.lead_id for contact in contacts],
         "sealed": [contact.sealed for contact in contacts],

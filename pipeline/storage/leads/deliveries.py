@@ -1,4 +1,4 @@
-"""Delivery ids that were seen: vendors resend for days, and each delivery counts once."""
+"""Stores delivery ids that were seen, because vendors resend for days and each delivery counts once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ Delivery = tuple[str, str]  # source, delivery id
 
 
 def first_seen(db: Session, deliveries: Sequence[Delivery]) -> set[Delivery]:
-    """Those that were never seen. Waits for another transaction that is about to save the same delivery."""
+    """Saves the deliveries and returns those that are new; waits for a transaction that is saving the same one."""
     ordered = sorted(set(deliveries))  # one order for all writers, so that no two wait for each other
     parameters = {"sources": [source for source, _ in ordered], "ids": [delivery for _, delivery in ordered]}
     return {(source, delivery) for source, delivery in db.execute(FIRST_SEEN, parameters)}

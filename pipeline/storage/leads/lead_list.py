@@ -1,4 +1,4 @@
-"""Scored leads as lists and single views show them, in pages that a cursor continues."""
+"""Reads scored leads for lists and single views, in pages that a cursor continues."""
 
 import re
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class ListedLead(NamedTuple):
 
 
 class PastScore(NamedTuple):
-    """One row of score_history; `bins` is None where the score is older than their being kept."""
+    """One row of score_history; `bins` is None for scores from before they were stored."""
 
     score: float
     confidence: float
@@ -89,43 +89,43 @@ LISTED = (
 
 
 def page(db: Session, where: Filter, sort: Sort, after: tuple[Any, int] | None, limit: int) -> Sequence[ListedLead]:
-    """`after`: the sort value and the id of the last lead of the page before."""
+    """One page of leads. `after`: the sort value and the id of the last lead of the previous page."""
     column: ColumnElement[Any] = scores.c[sort.removeprefix("-")]
     falling = sort.startswith("-")
-    query = _found(select(scores.c.lead_id), where)
+    query = _filtered(select(scores.c.lead_id), where)
     if after is not None:
         # As the column's own type: 61.3 as a double is not 61.3 as a real.
         value, lead_id = cast(after[0], column.type), after[1]
         beyond = column < value if falling else column > value
         query = query.where(or_(beyond, and_(column == value, scores.c.lead_id > lead_id)))
     order = (column.desc() if falling else column.asc(), scores.c.lead_id)
-    # First which, then what of them: a sort of all leads with their attributes would not fit into memory.
+    # First the ids, then their rows: a sort of all leads with their attributes would not fit into memory.
     few = query.order_by(*order).limit(limit).cte("few").prefix_with("MATERIALIZED")
     listed = select(*LISTED).join_from(few, scores, few.c.lead_id == scores.c.lead_id)
     return _listed(db, listed.join(leads, scores.c.lead_id == leads.c.id).order_by(*order))
 
 
 def total(db: Session, where: Filter) -> int:
-    return int(db.execute(_found(select(func.count()).select_from(scores), where)).scalar_one())
+    return int(db.execute(_filtered(select(func.count()).select_from(scores), where)).scalar_one())
 
 
 def choices(db: Session, owners: tuple[str, ...] | None, limit: int) -> dict[str, list[str]]:
     """The sources, owners and stages of the leads that these owners have, each with the most frequent first."""
-    found: dict[str, list[str]] = {"source": [], "owner": [], "stage": []}
+    words: dict[str, list[str]] = {"source": [], "owner": [], "stage": []}
     everybody = owners is None
     for column, word in db.execute(CHOICES, {"everybody": everybody, "owners": list(owners or ()), "limit": limit}):
-        found[column].append(word)
-    return found
+        words[column].append(word)
+    return words
 
 
 def find(db: Session, lead_id: int) -> ListedLead | None:
     query = select(*LISTED).join_from(scores, leads, scores.c.lead_id == leads.c.id)
-    found = _listed(db, query.where(scores.c.lead_id == lead_id))
-    return found[0] if found else None
+    rows = _listed(db, query.where(scores.c.lead_id == lead_id))
+    return rows[0] if rows else None
 
 
 def history(db: Session, lead_id: int, limit: int) -> list[PastScore]:
-    """The newest first."""
+    """The scores that a lead has had, the newest first."""
     h, m = score_history, model_versions
     columns = (h.c.score, h.c.confidence, h.c.tier, m.c.engine, m.c.version, h.c.lead_revision, h.c.rev, h.c.reason)
     query = (
@@ -153,7 +153,7 @@ def _listed(db: Session, query: Select[Any]) -> list[ListedLead]:
     return [ListedLead(*row) for row in db.execute(query)]
 
 
-def _found(query: Select[Any], where: Filter) -> Select[Any]:
+def _filtered(query: Select[Any], where: Filter) -> Select[Any]:
     if where.sources or where.stages or where.prefix:
         query = query.join(leads, scores.c.lead_id == leads.c.id)
     return query.where(*_conditions(where))

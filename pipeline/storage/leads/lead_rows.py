@@ -1,4 +1,4 @@
-"""Leads: found and locked by their vendor's id, inserted, updated; and those that wait for a score."""
+"""Finds, locks, inserts and updates leads by their vendor's id; reads those that wait for a score."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ class LeadRow(NamedTuple):
     outcome_at: datetime | None
     active_at: datetime
     revision: int
-    received_at: datetime | None = None  # known of stored ones
+    received_at: datetime | None = None  # None until it is stored
 
 
 class KnownLead(NamedTuple):
@@ -43,15 +43,15 @@ def lock(db: Session, keys: Sequence[Key]) -> list[LeadRow]:
 
 
 def find(db: Session, keys: Sequence[Key]) -> list[LeadRow]:
-    """As `lock`, for a look alone."""
+    """The leads of these keys that exist, without locks."""
     return [LeadRow(*row) for row in db.execute(FIND, _columns(("sources", "external_ids"), keys))]
 
 
 def insert(db: Session, rows: Sequence[LeadRow], received_at: datetime) -> dict[Key, int]:
-    """Ids of the leads that were new; a key that another transaction inserted meanwhile is not among them."""
+    """Inserts leads and returns the ids of the new ones, without keys that another transaction inserted meanwhile."""
     parameters = {**_parameters(rows), "received_at": received_at}
-    found = db.execute(INSERT, parameters)
-    return {(source, external_id): lead_id for lead_id, source, external_id in found}
+    inserted = db.execute(INSERT, parameters)
+    return {(source, external_id): lead_id for lead_id, source, external_id in inserted}
 
 
 def update(db: Session, rows: Sequence[LeadRow]) -> None:
@@ -65,7 +65,7 @@ def waiting(db: Session, lead_ids: Sequence[int], *, untried: bool = False) -> l
 
 
 def known(db: Session, lead_ids: Sequence[int]) -> list[KnownLead]:
-    """In ascending id."""
+    """The leads with these ids, in ascending id."""
     return [KnownLead(*row) for row in db.execute(KNOWN_BY_ID, {"ids": list(lead_ids)})]
 
 

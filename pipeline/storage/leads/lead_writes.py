@@ -1,4 +1,4 @@
-"""What changes to leads bring with them: contacts, the story for people, what is learned from, the work owed."""
+"""Saves what changes to leads entail: contacts, timeline, early snapshots, and the scoring that is due."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,16 +18,16 @@ def save(
     db: Session,
     *,
     sealed: Sequence[SealedContact],
-    told: Sequence[TimelineEntry],
+    timeline_entries: Sequence[TimelineEntry],
     captured: Sequence[tuple[int, Early]],
     revisions: Sequence[tuple[int, int]],
     received_at: datetime,
     due: datetime,
 ) -> None:
-    """In one statement, because a vendor waits for it; the caller holds the locks of the leads."""
+    """Saves all of it in one statement, because a vendor waits; this transaction has locked the leads."""
     parameters = {
         **contacts.saving(sealed),
-        **timeline.insert_parameters(told, received_at),
+        **timeline.insert_parameters(timeline_entries, received_at),
         **unscored.insert_parameters(revisions, due),
     }
     if captured:
@@ -36,9 +36,9 @@ def save(
         db.execute(SAVE, parameters)
 
 
-CONSEQUENCES = f"WITH sealed AS ({contacts.SAVE}), noted AS ({timeline.NOTE})"
+RELATED_WRITES = f"WITH sealed AS ({contacts.SAVE}), noted AS ({timeline.INSERT})"
 
-SAVE = text(f"{CONSEQUENCES} {unscored.INSERT_UNSCORED}")
+SAVE = text(f"{RELATED_WRITES} {unscored.INSERT_UNSCORED}")
 
-# Apart, because it happens once in the life of a lead, and an empty part of a statement has its price too.
-SAVE_CAPTURED = text(f"{CONSEQUENCES}, captured AS ({training_examples.CAPTURE}) {unscored.INSERT_UNSCORED}")
+# A statement of its own, because it happens once in the life of a lead, and an empty part has a price, too.
+SAVE_CAPTURED = text(f"{RELATED_WRITES}, captured AS ({training_examples.CAPTURE}) {unscored.INSERT_UNSCORED}")

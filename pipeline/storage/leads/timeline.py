@@ -1,4 +1,4 @@
-"""What each delivery told of a lead that was new, for people to read; no personal data, and not for ever.
+"""Stores what each delivery added to a lead, for people to read; without personal data, and for a limited time.
 
 The truth about a lead is in `leads`: nothing is computed from these rows.
 """
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from schemas.score import Value
 
-MOST_ATTRIBUTES = 40  # of one delivery that are kept; of more their number alone
+MOST_ATTRIBUTES = 40  # of one delivery that are kept; of the others, only the number
 VALUE_LIMIT = 120  # characters of a value
 
 
@@ -39,7 +39,7 @@ class TimelineRow(NamedTuple):
 
 
 def insert_parameters(entries: Sequence[TimelineEntry], received_at: datetime) -> dict[str, Any]:
-    """Parameters of NOTE."""
+    """The parameters of INSERT."""
     return {
         "noted_ids": [entry.lead_id for entry in entries],
         "ats": [entry.at for entry in entries],
@@ -49,7 +49,7 @@ def insert_parameters(entries: Sequence[TimelineEntry], received_at: datetime) -
 
 
 def of_lead(db: Session, lead_id: int, limit: int) -> list[TimelineRow]:
-    """The newest received first."""
+    """The timeline of a lead, the newest first."""
     return [TimelineRow(*row) for row in db.execute(OF_LEAD, {"lead_id": lead_id, "limit": limit})]
 
 
@@ -66,15 +66,15 @@ def _told(entry: TimelineEntry) -> dict[str, object]:
         "owner": entry.owner,
         "outcome": entry.outcome,
     }
-    shown = {name: _short(entry.attributes[name]) for name in names}
-    return {"attributes": shown, **{name: value for name, value in extra.items() if value}}
+    attributes = {name: _short(entry.attributes[name]) for name in names}
+    return {"attributes": attributes, **{name: value for name, value in extra.items() if value}}
 
 
 def _short(value: Value) -> Value:
     return f"{value[:VALUE_LIMIT]}…" if isinstance(value, str) and len(value) > VALUE_LIMIT else value
 
 
-NOTE = """
+INSERT = """
     INSERT INTO timeline (lead_id, at, received_at, told)
     SELECT v.lead_id, v.at, :received_at, v.told
       FROM unnest(CAST(:noted_ids AS bigint[]), CAST(:ats AS timestamptz[]), CAST(:told AS jsonb[]))

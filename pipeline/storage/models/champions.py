@@ -1,4 +1,4 @@
-"""Which learned model is in charge. While none is, the scorecard of the configuration is.
+"""Stores which learned model is the champion; while there is none, the scorecard of the configuration scores.
 
 `promotion_seq` orders the promotions: a reversal goes back to the promotion_seq before, and a second one further back.
 """
@@ -43,29 +43,29 @@ class ModelStanding(NamedTuple):
 
 
 class PromotedModel(NamedTuple):
-    """Which row is in charge, and the transaction that wrote it last."""
+    """The champion's row, and the transaction that wrote it last."""
 
     model_id: int
     by: str
 
 
 class ChampionChange(NamedTuple):
-    """Versions; None: the scorecard."""
+    """The versions before and after a change; None is the scorecard."""
 
     before: str | None
     now: str | None
 
 
 def add(db: Session, version: str, engine: str, artefact: object, card: object, baseline: object = None) -> None:
-    """As a candidate; a version that is known already stays what it is."""
-    told = {"artefact": artefact, "card": card, "baseline": baseline}
-    stored = {name: orjson.dumps(value).decode() for name, value in told.items()}
+    """Adds a version as a candidate; one that exists already stays as it is."""
+    documents = {"artefact": artefact, "card": card, "baseline": baseline}
+    stored = {name: orjson.dumps(value).decode() for name, value in documents.items()}
     db.execute(ADD, {"version": version, "engine": engine, **stored})
 
 
 def champion(db: Session) -> int | None:
-    found: int | None = db.execute(CHAMPION).scalar_one_or_none()
-    return found
+    model_id: int | None = db.execute(CHAMPION).scalar_one_or_none()
+    return model_id
 
 
 def promoted(db: Session) -> PromotedModel | None:
@@ -96,17 +96,17 @@ def knows(db: Session, version: str) -> bool:
 
 
 def earlier(db: Session, model_id: int) -> list[int]:
-    """Ids of those that were in charge before it, the last one first."""
+    """Ids of the champions before this one, the last one first."""
     return list(db.execute(EARLIER, {"id": model_id}).scalars())
 
 
 def lock_table(db: Session) -> None:
-    """Nobody else promotes or adds until the end of this transaction."""
+    """Locks out other promotions and additions until the end of this transaction."""
     db.execute(LOCK_TABLE)
 
 
 def promote(db: Session, version: str) -> ChampionChange:
-    """Puts that version in charge. Whoever promotes at the same moment waits."""
+    """Makes that version the champion; a promotion at the same moment waits."""
     lock_table(db)
     chosen = find(db, version)
     before = in_charge(db)
@@ -117,7 +117,7 @@ def promote(db: Session, version: str) -> ChampionChange:
 
 
 def revert(db: Session) -> ChampionChange:
-    """Puts back what was in charge before. Raises Conflict if the scorecard is in charge."""
+    """Reinstates the previous champion. Raises Conflict if the scorecard is in charge."""
     lock_table(db)
     now = in_charge(db)
     if now is None:
@@ -133,7 +133,7 @@ def note_drift(db: Session, model_id: int, drift: Mapping[str, object]) -> None:
 
 
 def stale(db: Session) -> int:
-    """Leads whose score is of another version than the champion's, or of any learned one while there is none."""
+    """How many leads have a score of another version than the champion, or of any learned one if there is none."""
     return int(db.execute(STALE).scalar_one())
 
 

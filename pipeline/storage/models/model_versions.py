@@ -1,4 +1,4 @@
-"""Model versions: what made a score, kept for as long as a score names it."""
+"""Stores model versions, each for as long as a score names it."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ class ModelVersion(NamedTuple):
 
 
 def ensure(db: Session, version: str, engine: str, artefact: object) -> int:
-    """The id of this version, which is stored if it is new; any number of workers may ask at once."""
+    """The id of this version, which is stored if it is new; any number of workers may call at once."""
     parameters = {"version": version, "engine": engine, "artefact": orjson.dumps(artefact).decode()}
     db.execute(ENSURE, parameters)
     return int(db.execute(FIND, parameters).scalar_one())

@@ -1,4 +1,4 @@
-"""Outcomes as they come in, each with the score that stood when it came and the model version that made it."""
+"""Stores outcomes, each with the score that the lead had when it came and the model version that made the score."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from pipeline.storage.operations import outbox
 from schemas.event import EventKind
 from schemas.lead import Outcome
 
-MOST_JUDGED = 5000  # of one version, the newest, by which its accuracy is told
+MOST_JUDGED = 5000  # of one version, the newest, to compute its accuracy from
 
 
 class DecidedLead(NamedTuple):
@@ -28,30 +28,30 @@ class JudgedOutcome(NamedTuple):
 
 
 def record(db: Session, decided: Sequence[DecidedLead], received_at: datetime) -> None:
-    """Of leads that this transaction has locked; each is announced to whoever learns. The same again is no news."""
+    """Saves and announces outcomes of leads that this transaction has locked; a repeated outcome changes nothing."""
     ids, outcomes, ats, revisions = (list(column) for column in zip(*sorted(decided), strict=True))
-    told = {"ids": ids, "outcomes": outcomes, "ats": ats, "revisions": revisions}
-    db.execute(RECORD, {**told, "received_at": received_at})
+    columns = {"ids": ids, "outcomes": outcomes, "ats": ats, "revisions": revisions}
+    db.execute(RECORD, {**columns, "received_at": received_at})
 
 
 def forget(db: Session, lead_ids: Sequence[int]) -> None:
-    """Of leads that this transaction has locked: their outcome was taken back."""
+    """Deletes outcomes that were taken back, of leads that this transaction has locked."""
     db.execute(FORGET, {"ids": sorted(lead_ids)})
 
 
 def judge(db: Session, limit: int) -> int:
-    """Finds the scores of so many that have none yet; returns of how many."""
+    """Finds the scores of up to `limit` outcomes that have none yet; returns how many."""
     return int(db.execute(JUDGE, {"limit": limit}).rowcount)  # type: ignore[attr-defined]
 
 
 def judged(db: Session, model_id: int) -> list[JudgedOutcome]:
-    """The newest outcomes of leads that this version had scored, by falling time."""
+    """The outcomes of leads that this version had scored, the newest first."""
     rows = db.execute(JUDGED, {"model_id": model_id, "won": Outcome.WON.value, "limit": MOST_JUDGED})
     return [JudgedOutcome(*row) for row in rows]
 
 
 def count_since(db: Session, moment: datetime | None, most: int) -> int:
-    """How many came in since, counted up to `most`."""
+    """How many outcomes came in since that moment, counted up to `most`."""
     return int(db.execute(COUNT_SINCE, {"moment": moment, "most": most}).scalar_one())
 
 

@@ -1,4 +1,4 @@
-"""Leads whose outcome is known, as they were early, to learn from."""
+"""Stores early snapshots of leads, and reads those with an outcome as training examples."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ WINDOW = ("leads", "won", "since", "until", "imported")
 
 
 class Recent(NamedTuple):
-    """A lead of late as it was early; its outcome may not be known."""
+    """A recent lead as it was early; its outcome may not be known."""
 
     attributes: dict[str, Value]
     as_of: datetime
@@ -31,13 +31,13 @@ class Recent(NamedTuple):
 
 
 def capture(db: Session, leads: Sequence[tuple[int, Early]]) -> None:
-    """Of leads that this transaction has locked or inserted, and that were not captured before."""
+    """Saves snapshots of leads that this transaction has locked or inserted, and that have none yet."""
     if leads:
         db.execute(text(CAPTURE), capturing(leads))
 
 
 def capturing(leads: Sequence[tuple[int, Early]]) -> dict[str, Any]:
-    """Parameters of CAPTURE."""
+    """The parameters of CAPTURE."""
     return {
         "captured_ids": [lead_id for lead_id, _ in leads],
         "early": [orjson.dumps(early.attributes).decode() for _, early in leads],
@@ -49,24 +49,24 @@ def capturing(leads: Sequence[tuple[int, Early]]) -> dict[str, Any]:
 def split(
     db: Session, *, newest: float = NEWEST, most: int = MOST, most_tested: int = MOST_TESTED, seed: int = 0
 ) -> Split:
-    """In a transaction of its own: of a million leads it takes half a minute. Of equal seeds the sample is equal."""
+    """The examples, split by time; takes half a minute for a million leads. Equal seeds give equal samples."""
     allow(db, LONGEST_S)
-    found: tuple[list[Example], list[Example]] = ([], [])
+    parts: tuple[list[Example], list[Example]] = ([], [])
     windows: list[Window | None] = [None, None]
     parameters = {"won": Outcome.WON.value, "newest": newest, "most": most, "most_tested": most_tested, "seed": seed}
     for lead_id, attributes, as_of, won, imported, newer, *window in db.execute(
         SPLIT, parameters, execution_options=STREAMED
     ):
-        if not found[newer]:
+        if not parts[newer]:
             windows[newer] = Window(**dict(zip(WINDOW, window, strict=True)))
-        found[newer].append(Example(lead_id, attributes, as_of, won, imported))
-    return Split(*found, *windows)
+        parts[newer].append(Example(lead_id, attributes, as_of, won, imported))
+    return Split(*parts, *windows)
 
 
 def recent(db: Session, since: datetime, until: datetime, limit: int) -> list[Recent]:
     """The newest leads that came in after `since` and before `until`, as they were early.
 
-    Those of which that is not known are left out. `until` is when the early time of the youngest had ended: of one
+    Leads of which that is not known are left out. `until` is when the early time of the youngest had ended: about one
     that has just come, less is known than of those that were learned from.
     """
     return [Recent(*row) for row in db.execute(RECENT, {"since": since, "until": until, "limit": limit})]
@@ -78,7 +78,7 @@ CAPTURE = """
                            CAST(:imported AS boolean[])) AS v (lead_id, attributes, as_of, imported)
 """
 
-# Attributes are read of the leads that were drawn alone: a million of them would not fit into memory.
+# Attributes are read of the drawn leads only: those of a million would not fit into memory.
 SPLIT = text("""
     WITH known AS (
         SELECT l.id, COALESCE(e.as_of, l.active_at) AS as_of, l.outcome = :won AS won,

@@ -1,4 +1,4 @@
-"""Trainings that were asked for: one at most waits, one at most runs, under a lease that its worker renews."""
+"""Stores requested trainings: at most one waits, and at most one runs, under a lease that its worker renews."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,14 +14,14 @@ Row = dict[str, Any]
 
 
 class RequestedTraining(NamedTuple):
-    """`joined`: one with these wishes waited already, and does for both."""
+    """A requested training. `joined`: one with these options was waiting already, and serves both requests."""
 
     id: int
     joined: bool
 
 
 class ClaimedTraining(NamedTuple):
-    """What a worker has taken on."""
+    """A training that a worker has claimed."""
 
     id: int
     wishes: TrainingOptions
@@ -29,17 +29,17 @@ class ClaimedTraining(NamedTuple):
 
 
 def request(db: Session, *, reason: TrainingReason, actor: str, wishes: TrainingOptions) -> RequestedTraining | None:
-    """One at most waits. What a person wants replaces what was owed to outcomes or drift; None if another person's
-    training waits with other wishes.
+    """Requests a training. A person's request replaces one for outcomes or drift; None if another person's
+    training waits with other options.
     """
-    told = orjson.dumps(wishes.model_dump(mode="json")).decode()
-    parameters = {"reason": reason, "actor": actor, "wishes": told, "asked": TrainingReason.ASKED}
+    options = orjson.dumps(wishes.model_dump(mode="json")).decode()
+    parameters = {"reason": reason, "actor": actor, "wishes": options, "asked": TrainingReason.ASKED}
     row = db.execute(REQUEST, parameters).one_or_none()
     return None if row is None else RequestedTraining(row.id, row.joined)
 
 
 def claim(db: Session, training_id: int, *, lease: str, now: datetime, until: datetime) -> ClaimedTraining | None:
-    """None if it is done, somebody has it, or another one runs."""
+    """Claims the training; None if it is done, another worker has it, or another training runs."""
     parameters = {"id": training_id, "lease": lease, "now": now, "until": until}
     row = db.execute(CLAIM, parameters).one_or_none()
     return (
@@ -50,7 +50,7 @@ def claim(db: Session, training_id: int, *, lease: str, now: datetime, until: da
 
 
 def renew(db: Session, training_id: int, lease: str, until: datetime) -> bool:
-    """False if the lease is somebody else's by now."""
+    """Renews the lease; False if another worker has it by now."""
     return bool(db.execute(RENEW, {"id": training_id, "lease": lease, "until": until}).rowcount)  # type: ignore[attr-defined]
 
 
@@ -64,43 +64,43 @@ def complete(
     version: str | None = None,
     contest: Contest | None = None,
 ) -> bool:
-    """Its end, as far as it is still the holder's to tell; False if it is not, and then nothing may be kept."""
-    told = None if contest is None else contest.model_dump_json()
+    """Saves the end of a training; False if the lease is lost, and then nothing of it may be kept."""
+    outcome = None if contest is None else contest.model_dump_json()
     parameters = {"id": training_id, "lease": lease, "state": state, "error": error, "version": version}
-    return bool(db.execute(COMPLETE, {**parameters, "contest": told}).rowcount)  # type: ignore[attr-defined]
+    return bool(db.execute(COMPLETE, {**parameters, "contest": outcome}).rowcount)  # type: ignore[attr-defined]
 
 
 def reschedule(db: Session, training_id: int, lease: str, error: str, until: datetime) -> None:
-    """It failed, and may be tried again from then on."""
+    """Saves the error of a failed attempt, which may be repeated from `until` on."""
     db.execute(RESCHEDULE, {"id": training_id, "lease": lease, "error": error, "until": until})
 
 
 def refund_attempt(db: Session, training_id: int, lease: str, now: datetime) -> None:
-    """Its holder had to go: the attempt does not count, and whoever comes may take it."""
+    """Gives the training back without counting the attempt, because its worker has to end."""
     db.execute(REFUND_ATTEMPT, {"id": training_id, "lease": lease, "now": now})
 
 
 def due(db: Session, now: datetime) -> int | None:
-    """The one that somebody should take: whose holder is gone, or that waits while none runs."""
-    found: int | None = db.execute(DUE, {"now": now}).scalar_one_or_none()
-    return found
+    """The training to claim next: one whose worker is gone, or one that waits while none runs."""
+    training_id: int | None = db.execute(DUE, {"now": now}).scalar_one_or_none()
+    return training_id
 
 
 def abandon_exhausted(db: Session, *, now: datetime, most: int) -> list[FailedWork]:
-    """Those whose last attempt is over without a word, or failed."""
-    found = db.execute(ABANDON_EXHAUSTED, {"now": now, "most": most})
-    return [FailedWork({"training_id": row.id}, row.error, row.attempts, row.asked_at) for row in found]
+    """Marks as failed the trainings whose last attempt failed or ended silently, and returns them."""
+    rows = db.execute(ABANDON_EXHAUSTED, {"now": now, "most": most})
+    return [FailedWork({"training_id": row.id}, row.error, row.attempts, row.asked_at) for row in rows]
 
 
 def reopen(db: Session, ids: list[int]) -> list[int]:
-    """Those that failed wait again, unless one waits already."""
+    """Lets the newest of these failed trainings wait again, unless one waits already; returns its id."""
     return list(db.execute(REOPEN, {"ids": ids}).scalars())
 
 
 def open_by_state(db: Session) -> dict[str, int]:
-    """How many wait, and how many run: one at most of each."""
-    found = {str(row.state): int(row.number) for row in db.execute(OPEN)}
-    return {state: found.get(state, 0) for state in (TrainingState.WAITING, TrainingState.RUNNING)}
+    """How many trainings wait and how many run, at most one of each."""
+    numbers = {str(row.state): int(row.number) for row in db.execute(OPEN)}
+    return {state: numbers.get(state, 0) for state in (TrainingState.WAITING, TrainingState.RUNNING)}
 
 
 def find(db: Session, training_id: int) -> Row | None:
@@ -109,7 +109,7 @@ def find(db: Session, training_id: int) -> Row | None:
 
 
 def listed(db: Session, limit: int) -> list[Row]:
-    """The newest first."""
+    """The trainings, the newest first."""
     return [dict(row) for row in db.execute(LISTED, {"limit": limit}).mappings()]
 
 
@@ -120,9 +120,9 @@ def training_of(db: Session, version: str) -> Row | None:
 
 
 def last_started(db: Session) -> datetime | None:
-    """When the last one began to read, or was asked for; what came before is learned from, or will be."""
-    found: datetime | None = db.execute(LAST_STARTED).scalar_one_or_none()
-    return found
+    """When the last training began, or was requested; it learns from what came before."""
+    moment: datetime | None = db.execute(LAST_STARTED).scalar_one_or_none()
+    return moment
 
 
 COLUMNS = "id, state, reason, actor, wishes, asked_at, began_at, finished_at, attempts, error, version, contest"

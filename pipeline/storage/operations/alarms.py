@@ -1,4 +1,4 @@
-"""Alarms: each is raised once and cleared when it is over, and either is announced in the same statement."""
+"""Raises and clears alarms, and announces each change in the same transaction."""
 
 from datetime import datetime
 
@@ -11,21 +11,21 @@ from schemas.event import EventKind
 
 
 def raise_alarm(db: Session, name: AlarmName, *, subject: str, detail: str, at: datetime) -> bool:
-    """False if it rings already over this subject."""
+    """Raises the alarm; False if it is raised already for this subject."""
     return _change(db, name, AlarmState.RAISED, subject, detail, at)
 
 
 def clear_alarm(db: Session, name: AlarmName, *, detail: str, at: datetime) -> bool:
-    """False if it does not ring."""
+    """Clears the alarm; False if it is not raised."""
     return _change(db, name, AlarmState.CLEARED, "", detail, at)
 
 
 def raised(db: Session) -> list[Alarm]:
-    return [Alarm.model_validate(dict(row)) for row in db.execute(RINGING).mappings()]
+    return [Alarm.model_validate(dict(row)) for row in db.execute(RAISED).mappings()]
 
 
 def _change(db: Session, name: AlarmName, state: AlarmState, subject: str, detail: str, at: datetime) -> bool:
-    change = CLEAR if state is AlarmState.CLEARED else RING
+    change = CLEAR if state is AlarmState.CLEARED else RAISE
     row = db.execute(change, {"name": name, "subject": subject, "detail": detail, "at": at}).mappings().one_or_none()
     if row is None:
         return False
@@ -36,7 +36,7 @@ def _change(db: Session, name: AlarmName, state: AlarmState, subject: str, detai
 
 COLUMNS = "name, state, subject, detail, at, rev"
 
-RING = text(f"""
+RAISE = text(f"""
     INSERT INTO alarms AS a (name, state, subject, detail, at) VALUES (:name, 'raised', :subject, :detail, :at)
         ON CONFLICT (name) DO UPDATE
        SET state = 'raised', subject = excluded.subject, detail = excluded.detail, at = excluded.at, rev = a.rev + 1
@@ -50,4 +50,4 @@ CLEAR = text(f"""
     RETURNING {COLUMNS}
 """)  # noqa: S608
 
-RINGING = text(f"SELECT {COLUMNS} FROM alarms WHERE state = 'raised' ORDER BY at DESC")  # noqa: S608
+RAISED = text(f"SELECT {COLUMNS} FROM alarms WHERE state = 'raised' ORDER BY at DESC")  # noqa: S608

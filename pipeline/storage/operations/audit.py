@@ -1,4 +1,4 @@
-"""Who did what to what: kept for good, in the transaction that does it."""
+"""The audit log: who did what, written in the transaction that does it and kept for ever."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,14 +8,14 @@ from sqlalchemy.orm import Session
 
 
 def record(db: Session, *, actor: str, action: str, subject: str, detail: Mapping[str, object]) -> None:
-    """`detail` is JSON without a lead's values; `subject` names one thing as `kind:id`."""
+    """Records an action. `subject` names its object as `kind:id`; `detail` is JSON without a lead's values."""
     db.execute(RECORD, {"actor": actor, "action": action, "subject": subject, "detail": orjson.dumps(detail).decode()})
 
 
 def last(db: Session, actions: Sequence[str]) -> str | None:
-    """Which of these actions was done last; None: none of them."""
-    found: str | None = db.execute(LAST, {"actions": list(actions)}).scalar_one_or_none()
-    return found
+    """The last of these actions that was recorded, or None."""
+    action: str | None = db.execute(LAST, {"actions": list(actions)}).scalar_one_or_none()
+    return action
 
 
 RECORD = text("""

@@ -1,4 +1,4 @@
-"""Work whose last attempt failed: kept with its reason until someone replays or discards it."""
+"""Stores dead letters: work whose last attempt failed, until someone replays or discards it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ NEWEST = 2**63 - 1
 
 
 class DeadLetterRow(NamedTuple):
-    """`arguments` are the ids that the task was given, by name."""
+    """A dead letter; `arguments` are the ids that the task was given, by name."""
 
     id: int
     queue: str
@@ -26,7 +26,7 @@ class DeadLetterRow(NamedTuple):
 
 
 class FailedWork(NamedTuple):
-    """Work that was given up; `error` None if nobody was left to tell it."""
+    """Work that was given up; `error` is None if the worker died without reporting one."""
 
     arguments: Mapping[str, int | str]
     error: str | None
@@ -34,16 +34,16 @@ class FailedWork(NamedTuple):
     since: datetime
 
 
-def add(db: Session, *, task: str, deaths: Sequence[FailedWork]) -> None:
-    """One letter each, with the error that the last attempt noted."""
+def add(db: Session, *, task: str, failures: Sequence[FailedWork]) -> None:
+    """Adds a dead letter for each failure, with the error of the last attempt."""
     parameters = {
-        "arguments": [orjson.dumps(death.arguments).decode() for death in deaths],
-        "errors": [death.error or WORKER_DIED for death in deaths],
-        "attempts": [death.attempts for death in deaths],
-        "sinces": [death.since for death in deaths],
+        "arguments": [orjson.dumps(failure.arguments).decode() for failure in failures],
+        "errors": [failure.error or WORKER_DIED for failure in failures],
+        "attempts": [failure.attempts for failure in failures],
+        "sinces": [failure.since for failure in failures],
     }
     queue, _, _ = task.partition(".")
-    db.execute(BURY, {"queue": queue, "task": task, **parameters})
+    db.execute(ADD, {"queue": queue, "task": task, **parameters})
 
 
 def count(db: Session) -> int:
@@ -51,18 +51,18 @@ def count(db: Session) -> int:
 
 
 def page(db: Session, *, below: int = NEWEST, limit: int) -> list[DeadLetterRow]:
-    """The newest first, from those whose id is below `below`."""
+    """The dead letters with an id below `below`, the newest first."""
     return [DeadLetterRow(*row) for row in db.execute(PAGE, {"below": below, "limit": limit})]
 
 
 def claim(db: Session, ids: Sequence[int]) -> list[DeadLetterRow]:
-    """Removes those of the letters that exist; of two who want the same one, the second waits and does not get it."""
-    return [DeadLetterRow(*row) for row in db.execute(TAKE, {"ids": sorted(ids)})]
+    """Removes and returns the dead letters that exist; of two callers for the same one, only the first gets it."""
+    return [DeadLetterRow(*row) for row in db.execute(CLAIM, {"ids": sorted(ids)})]
 
 
 COLUMNS = "id, queue, task, arguments, error, attempts, first_at, last_at"
 
-BURY = text("""
+ADD = text("""
     INSERT INTO dead_letters (queue, task, arguments, error, attempts, first_at, last_at)
     SELECT :queue, :task, v.*, now()
       FROM unnest(CAST(:arguments AS jsonb[]), CAST(:errors AS text[]), CAST(:attempts AS smallint[]),
@@ -71,7 +71,7 @@ BURY = text("""
 
 PAGE = text(f"SELECT {COLUMNS} FROM dead_letters WHERE id < :below ORDER BY id DESC LIMIT :limit")  # noqa: S608
 
-TAKE = text(f"""
+CLAIM = text(f"""
     WITH held AS (SELECT id FROM dead_letters WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE),
          taken AS (DELETE FROM dead_letters WHERE id IN (SELECT id FROM held) RETURNING {COLUMNS})
     SELECT {COLUMNS} FROM taken ORDER BY id

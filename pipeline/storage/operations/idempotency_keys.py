@@ -1,4 +1,4 @@
-"""Answers to writes that a client may send again because it never heard the first answer."""
+"""Stores answers to writes that a client may repeat because it did not receive the first answer."""
 
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -11,14 +11,14 @@ KEPT = timedelta(hours=24)
 
 
 class Earlier(NamedTuple):
-    """What the same actor asked with this key before (a digest), and the answer."""
+    """The earlier request of the same actor with this key (a digest), and its answer."""
 
     request: bytes
     answer: Any
 
 
 def claim(db: Session, actor: str, key: str, request: bytes) -> Earlier | None:
-    """None if the key is new: it is now this transaction's. Waits for another that is using it."""
+    """Claims the key for this transaction; returns an earlier request with it. Waits for a transaction that uses it."""
     parameters = {"actor": actor, "key": key, "request": request}
     if db.execute(CLAIM, parameters).rowcount:  # type: ignore[attr-defined]
         return None

@@ -1,4 +1,4 @@
-"""Changes that are saved and not yet published.
+"""The outbox: events that are saved with their fact and not published yet.
 
 A reader that remembers the highest id would lose rows, because a lower id can commit later. So the publisher reads the
 oldest rows, publishes them and deletes them, and finds what commits late the next time.
@@ -20,7 +20,7 @@ LEADER_LOCK = 0x7365727669636536  # "service6"
 
 
 class OutboxRow(NamedTuple):
-    """`body` is the event's body without what only the guarded write knew: that is in the other columns."""
+    """A row of the outbox; what only the guarded write knew is in columns of its own, not in `body`."""
 
     id: int
     kind: str
@@ -54,9 +54,9 @@ WAIT_FOR_THE_DISK = text("SET LOCAL synchronous_commit = on")
 
 
 def appending(select: str) -> str:
-    """The INSERT that a statement appends events with, from a SELECT of these seven columns.
+    """An INSERT that appends events within another statement, from a SELECT of these seven columns.
 
-    Nothing else writes to the outbox; what knows the new `rev` only in SQL puts this into its own statement.
+    It is for statements that know the new `rev` only in SQL.
     """
     return f"INSERT INTO outbox (kind, key, rev, previous_score, owner, previous_owner, body) {select}"
 
@@ -112,7 +112,7 @@ class ScoreEvent(NamedTuple):
 
 
 def append_scores(db: Session, events: Sequence[ScoreEvent]) -> None:
-    """An event is durable before anybody sees it: the transaction waits for the disk."""
+    """Appends an event per score; the transaction waits for the disk, so that no event is seen before it is durable."""
     db.execute(WAIT_FOR_THE_DISK)
     columns = [list(column) for column in zip(*events, strict=True)]
     db.execute(APPEND_SCORES, dict(zip(ScoreEvent._fields, columns, strict=True)))
@@ -124,7 +124,7 @@ def delete(db: Session, ids: Sequence[int]) -> None:
 
 
 def make_durable(db: Session) -> None:
-    """Returns when all that was committed is on the disk, also what did not wait for it."""
+    """Returns when all commits are on the disk, including those that did not wait for it."""
     db.execute(MAKE_DURABLE)
 
 
@@ -134,7 +134,7 @@ def backlog(db: Session) -> OutboxBacklog:
 
 
 def try_lead(db: Session) -> bool:
-    """Whether this connection is, from now until it ends, the only one that publishes."""
+    """Tries to become the only publisher, as long as this connection lasts."""
     db.execute(WATCH_CLIENT)
     leading: bool = db.execute(LEAD, {"lock": LEADER_LOCK}).scalar_one()
     return leading

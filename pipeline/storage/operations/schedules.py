@@ -1,4 +1,4 @@
-"""What is due by the clock: a row an occurrence, whoever sees to it."""
+"""Stores occurrences of schedules, so that each is handled once."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 
 def occur(db: Session, name: str, due: datetime) -> bool:
-    """Whether this transaction is the first to see to that occurrence; another that is about to is waited for."""
+    """Whether this transaction is the first to handle the occurrence; waits for another that is doing so."""
     return bool(db.execute(OCCUR, {"name": name, "due": due}).rowcount)  # type: ignore[attr-defined]
 
 

@@ -1,6 +1,6 @@
-"""Work owed at CRMs: one row a lead and target. Only the newest score matters; `FETCH` asks for a record.
+"""Stores calls to CRMs that are due: one row per lead and target; only the newest score matters.
 
-`due` is null where nothing is owed; the row stays and remembers what the target was told last, or that we asked.
+`due` is null where nothing is due; the row stays, with what the target was sent last, or as a mark that it was fetched.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from pipeline.storage.operations.dead_letters import FailedWork
 from schemas.outbound import WriteBack
 
 Key = tuple[int, str]  # lead id, target
-FETCH = "fetch"  # the target that tells us
+FETCH = "fetch"  # the target of a fetch-back: the record is read, nothing is sent
 
 
 class WriteBackPayload(NamedTuple):
-    """A score that a target may have to be told."""
+    """A score that may have to be sent to a target."""
 
     lead_id: int
     target: str
@@ -37,7 +37,7 @@ class RescheduledWork(NamedTuple):
 
 
 class OutboundBacklog(NamedTuple):
-    """Of one source and target; `oldest_s`: seconds that the oldest has waited."""
+    """The backlog of one source and target; `oldest_s`: seconds that the oldest has waited."""
 
     source: str
     target: str
@@ -47,13 +47,16 @@ class OutboundBacklog(NamedTuple):
 
 
 def delete_published_and_enqueue(
-    db: Session, published: Sequence[int], notes: Sequence[WriteBackPayload], now: datetime
+    db: Session, published: Sequence[int], payloads: Sequence[WriteBackPayload], now: datetime
 ) -> None:
-    """Outbox rows that are published go, and in the same statement the scores among them are owed to their targets.
+    """Deletes published outbox rows and, in the same statement, makes their scores due at their targets.
 
-    Not owed is what the target was told last (score and tier). What is being sent, or backs off, keeps its time.
+    A score and tier that the target was sent last are not due again. A row that is being sent, or backs off, keeps its
+    time.
     """
-    newest = {(note.lead_id, note.target): note for note in sorted(notes, key=lambda note: note.rev)}
+    newest = {
+        (payload.lead_id, payload.target): payload for payload in sorted(payloads, key=lambda payload: payload.rev)
+    }
     # In one order, so that no two writers wait for each other.
     columns = list(zip(*(newest[key] for key in sorted(newest)), strict=True)) or [()] * len(WriteBackPayload._fields)
     parameters = {name: list(column) for name, column in zip(WriteBackPayload._fields, columns, strict=True)}
@@ -61,66 +64,66 @@ def delete_published_and_enqueue(
 
 
 def enqueue_fetches(db: Session, lead_ids: Sequence[int], sources: Sequence[str], *, few: int, now: datetime) -> None:
-    """Of these leads those of the sources that are new, or have fewer than `few` attributes; each lead once."""
+    """Makes a fetch due, once per lead, for leads of the sources that are new or have fewer than `few` attributes."""
     db.execute(ENQUEUE_FETCHES, {"ids": list(lead_ids), "sources": list(sources), "few": few, "now": now})
 
 
 def is_due(db: Session, source: str, target: str, now: datetime) -> bool:
-    found: bool = db.execute(IS_DUE, {"source": source, "target": target, "now": now}).scalar_one()
-    return found
+    overdue: bool = db.execute(IS_DUE, {"source": source, "target": target, "now": now}).scalar_one()
+    return overdue
 
 
 def claim(
     db: Session, source: str, target: str, *, lease: str, now: datetime, until: datetime, limit: int
 ) -> list[WriteBack]:
-    """Those due longest, which nobody else takes before `until`; an attempt is counted for each."""
+    """Claims the rows that are due longest, until `until`, and counts an attempt for each."""
     parameters = {"source": source, "target": target, "lease": lease, "now": now, "until": until, "limit": limit}
     return [WriteBack(*row) for row in db.execute(CLAIM, parameters)]
 
 
 def complete(db: Session, target: str, lease: str, sent: Sequence[WriteBack], now: datetime) -> None:
-    """They were told, and are owed no longer, unless a newer score came meanwhile: that is due now.
+    """Marks scores as sent; where a newer score came meanwhile, that is due now.
 
-    A row that the lease no longer holds is left to whoever has it.
+    A row that the lease no longer holds stays as it is.
     """
-    ids, revs, scores, tiers = ([one[place] for one in sent] for place in (0, 2, 3, 4))
+    ids, revs, scores, tiers = ([write_back[place] for write_back in sent] for place in (0, 2, 3, 4))
     parameters = {"ids": ids, "revs": revs, "scores": scores, "tiers": tiers}
     db.execute(COMPLETE, {**parameters, "target": target, "lease": lease, "now": now})
 
 
 def delete(db: Session, target: str, lease: str, gone: Sequence[WriteBack]) -> None:
-    """The target does not know them (any more): their rows go."""
-    db.execute(DELETE, {"ids": [one.lead_id for one in gone], "target": target, "lease": lease})
+    """Deletes the rows of records that the target does not have."""
+    db.execute(DELETE, {"ids": [write_back.lead_id for write_back in gone], "target": target, "lease": lease})
 
 
 def reschedule(db: Session, target: str, lease: str, retries: Sequence[RescheduledWork]) -> None:
-    """They stay owed, and are due again at their time."""
+    """Makes the rows due again at their time."""
     ids, dues, errors = (list(column) for column in zip(*sorted(retries), strict=True))
     db.execute(RESCHEDULE, {"ids": ids, "dues": dues, "errors": errors, "target": target, "lease": lease})
 
 
 def abandon(db: Session, target: str, lease: str, hopeless: Sequence[tuple[int, str]]) -> list[FailedWork]:
-    """(lead id, error) that will never be told; a newer score reopens them."""
+    """Marks (lead id, error) as dead; a newer score reopens them."""
     ids, errors = ([pair[place] for pair in sorted(hopeless)] for place in (0, 1))
-    found = db.execute(ABANDON, {"ids": ids, "errors": errors, "target": target, "lease": lease})
-    return [_failed_work(*row) for row in found]
+    rows = db.execute(ABANDON, {"ids": ids, "errors": errors, "target": target, "lease": lease})
+    return [_failed_work(*row) for row in rows]
 
 
 def expire(db: Session, *, now: datetime, owed_for: timedelta, limit: int) -> list[FailedWork]:
-    """Gives up what has been tried for so long."""
+    """Marks as dead, and returns, rows that have been tried for longer than `owed_for`."""
     parameters = {"now": now, "before": now - owed_for, "limit": limit}
     return [_failed_work(*row) for row in db.execute(EXPIRE, parameters)]
 
 
 def reopen(db: Session, keys: Sequence[Key], due: datetime) -> list[Key]:
-    """Those that were given up; they are owed again."""
+    """Makes dead rows due again, and returns their keys."""
     ids, targets = _columns(keys)
-    found = db.execute(REOPEN, {"ids": ids, "targets": targets, "due": due})
-    return [(lead_id, target) for lead_id, target in found]
+    rows = db.execute(REOPEN, {"ids": ids, "targets": targets, "due": due})
+    return [(lead_id, target) for lead_id, target in rows]
 
 
 def discard(db: Session, keys: Sequence[Key]) -> None:
-    """What was given up is owed no longer; a newer score will be."""
+    """Discards dead rows; a newer score will be due."""
     ids, targets = _columns(keys)
     db.execute(DISCARD, {"ids": ids, "targets": targets})
 
@@ -138,7 +141,7 @@ def _columns(keys: Sequence[Key]) -> tuple[list[int], list[str]]:
     return [lead_id for lead_id, _ in ordered], [target for _, target in ordered]
 
 
-ELSE_THAN_TOLD = "((excluded.score, excluded.tier) IS DISTINCT FROM (w.told_score, w.told_tier))"
+DIFFERS_FROM_SENT = "((excluded.score, excluded.tier) IS DISTINCT FROM (w.told_score, w.told_tier))"
 DELETE_PUBLISHED_AND_ENQUEUE = text(f"""
     WITH published AS (DELETE FROM outbox WHERE id = ANY(CAST(:published AS bigint[])))
     INSERT INTO outbound_work AS w (lead_id, target, source, external_id, rev, score, tier, body, due, since)
@@ -148,14 +151,14 @@ DELETE_PUBLISHED_AND_ENQUEUE = text(f"""
                   CAST(:tier AS text[]), CAST(:body AS text[])) AS v
         ON CONFLICT (lead_id, target) DO UPDATE
        SET rev = excluded.rev, score = excluded.score, tier = excluded.tier, body = excluded.body,
-           due = COALESCE(w.due, CASE WHEN {ELSE_THAN_TOLD} THEN excluded.due END),
+           due = COALESCE(w.due, CASE WHEN {DIFFERS_FROM_SENT} THEN excluded.due END),
            since = CASE WHEN w.due IS NULL THEN excluded.since ELSE w.since END,
            attempts = CASE WHEN w.due IS NULL THEN 0 ELSE w.attempts END,
            error = CASE WHEN w.due IS NULL THEN NULL ELSE w.error END,
-           dead = w.dead AND NOT {ELSE_THAN_TOLD}
+           dead = w.dead AND NOT {DIFFERS_FROM_SENT}
      WHERE excluded.rev > w.rev
        -- what is dead may be replayed, and then tells the newest
-       AND (w.due IS NOT NULL OR w.dead OR {ELSE_THAN_TOLD})
+       AND (w.due IS NOT NULL OR w.dead OR {DIFFERS_FROM_SENT})
 """)  # noqa: S608
 
 ENQUEUE_FETCHES = text("""

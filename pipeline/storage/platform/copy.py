@@ -1,4 +1,4 @@
-"""COPY, past SQLAlchemy: its errors are told as those of every other statement."""
+"""Runs COPY, which SQLAlchemy does not support, and translates its errors like those of any statement."""
 
 from typing import Any, BinaryIO
 
@@ -9,7 +9,7 @@ from pipeline.storage.platform.engine import must_leave, translated
 
 
 def copy(db: Session, statement: str, file: BinaryIO, values: dict[str, Any] | None = None) -> None:
-    """COPY … FROM STDIN or TO STDOUT. It takes no bound values: the driver quotes them (`%(name)s`).
+    """Runs COPY … FROM STDIN or TO STDOUT. COPY takes no bound values, so the driver quotes them (`%(name)s`).
 
     Raises as a transaction does.
     """

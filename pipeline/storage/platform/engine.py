@@ -1,4 +1,4 @@
-"""Connections and transactions."""
+"""Connects to PostgreSQL, opens transactions, and translates the driver's errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ from pipeline.errors import ConnectionLost, Disturbed, GiveUp, TryAgain
 from pipeline.storage.platform.watchdog import Unanswered, Watchdog, WatchedConnection
 
 CONNECT_TIMEOUT_S = 3
-MENDING_S = 30.0
+MENDING_S = 30.0  # Retry-After where an operator has to act
 ANSWERS_AGAIN_S = 5.0  # Retry-After where it hangs or another server takes over
 # How much longer than `statement_timeout` PostgreSQL has for saying that it is over; after that it hangs.
 HANGS_AFTER = 1.1
 RECYCLE_S = 900  # so that no connection stays for ever with a server that is not the primary any more
-# So that a server that vanished without a word is missed within seconds, not when the kernel gives up after hours.
+# So that a server that vanished is noticed within seconds, not when the kernel gives up after hours.
 LIVENESS = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 POOL_WAIT_S = 3
 DISTURBED = frozenset({"40001", "40P01"})  # a serialization failure, a deadlock
@@ -44,7 +44,7 @@ def engine(
     used again; with `keeps_session` its user is told instead, who has a lock of that session.
     """
     watchdog = Watchdog(HANGS_AFTER * statement_timeout_s)
-    made = create_engine(
+    created = create_engine(
         url,
         isolation_level="AUTOCOMMIT" if autocommit else "READ COMMITTED",
         pool_size=pool_size,
@@ -62,14 +62,14 @@ def engine(
             "connection_factory": watchdog.connect,
         },
     )
-    event.listen(made, "handle_error", _leave)
+    event.listen(created, "handle_error", _leave)
     if not keeps_session:
-        event.listen(made, "checkout", _prove)
-    return made
+        event.listen(created, "checkout", _prove)
+    return created
 
 
 def allow(db: Session, seconds: float) -> None:
-    """Until the transaction ends each statement may take so long."""
+    """Sets how long each statement may take until the transaction ends."""
     db.execute(text(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
     connection: Any = db.connection().connection.driver_connection
     if isinstance(connection, WatchedConnection):
@@ -77,7 +77,7 @@ def allow(db: Session, seconds: float) -> None:
 
 
 def one_of_several(url: str) -> dict[str, str]:
-    """Where the URL names several hosts, the one that takes writes is wanted, unless it says otherwise."""
+    """Options that choose the host that takes writes, if the URL names several and does not say otherwise."""
     parsed = make_url(url)
     hosts = parsed.query.get("host", parsed.host or "")
     several = len(hosts) > 1 if isinstance(hosts, tuple) else "," in hosts
@@ -85,13 +85,13 @@ def one_of_several(url: str) -> dict[str, str]:
 
 
 def _prove(connection: WatchedConnection, *_: object) -> None:
-    """PostgreSQL was restarted, or ended the session: all that are idle are proven again, and this one is replaced."""
+    """Replaces a connection whose session has ended, and has all idle ones checked again."""
     if connection.is_dead:
         raise InvalidatePoolError
 
 
 def _leave(context: ExceptionContext) -> None:
-    """A connection to a server that cannot serve us is not used again, nor are those that were made before."""
+    """Marks a connection to a server that cannot serve us as lost, and with it all older ones."""
     if must_leave(context.original_exception):
         context.is_disconnect = True
 
@@ -132,9 +132,9 @@ def _translated() -> Iterator[None]:
 
 
 def translated(error: BaseException | None, *, lost: bool) -> TryAgain | GiveUp:
-    """What a caller can do about an error of the driver; `lost`: its connection cannot be used any more.
+    """The project's error for an error of the driver; `lost`: its connection cannot be used any more.
 
-    Only values that are refused are their sender's fault; all else may be mended. The text tells the kind of the error
+    Only refused values are the sender's fault; everything else may pass. The text names the kind of the error
     only, and it must be raised without its cause: what PostgreSQL says may quote a row.
     """
     code: str = getattr(error, "pgcode", None) or ""

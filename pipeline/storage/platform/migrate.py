@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema; the only way its tables ever change."""
+"""Migrates a database to the newest schema; the only way its tables ever change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADVISORY_LOCK = 6_100_001
 
 
 def upgrade(url: str, *, hide: Callable[[str], str] | None = None) -> list[str]:
-    """The revisions applied, oldest first. Of two at once the second waits, and finds nothing to do.
+    """Applies the missing revisions and returns them, oldest first; a second call at once waits and finds none.
 
     `hide` makes a pseudonym of a delivery's id where it needs one.
     """
@@ -35,7 +35,7 @@ def upgrade(url: str, *, hide: Callable[[str], str] | None = None) -> list[str]:
 
 
 def downgrade(url: str, revision: str = "base") -> None:
-    """Drops what later revisions made, with all that is in it."""
+    """Reverts the later revisions, with all data in what they created."""
     with _exclusively(url) as connection:
         command.downgrade(_config(connection), revision)
 
@@ -53,7 +53,7 @@ def check(url: str) -> None:
 
 
 def is_compared(name: str | None, kind: str, _parents: object) -> bool:
-    """Partitions are made as months pass; tables.py knows only the table they belong to."""
+    """Whether `alembic check` compares this object: not partitions, which are created as months pass."""
     return not (kind == "table" and name is not None and name.startswith("score_history_"))
 
 

@@ -65,14 +65,14 @@ leads = Table(
     UniqueConstraint("source", "external_id"),
     postgresql_with={"fillfactor": "85"},
 )
-# For people who type the beginning of an id. It never changes, so updates stay HOT.
+# For searches by the beginning of an id. The id never changes, so updates stay HOT.
 Index(
     "leads_external_id",
     func.lower(leads.c.external_id).label("folded"),
     postgresql_ops={"folded": "text_pattern_ops"},
 )
 
-# Work owed. A row of its own, because a flag or a partial index on leads would end their HOT updates.
+# Leads that wait for a score, in a table of their own: a flag or a partial index on leads would end their HOT updates.
 unscored = Table(
     "unscored",
     metadata,
@@ -87,7 +87,7 @@ unscored = Table(
     Index(None, "due"),
 )
 
-# Scores owed to CRMs, and records to be asked for; a row stays, and remembers what its target was told.
+# Scores to write back to CRMs, and records to fetch; a row stays, with what its target was sent.
 outbound_work = Table(
     "outbound_work",
     metadata,
@@ -122,7 +122,7 @@ deliveries = Table(
     Index(None, "received_at", postgresql_using="brin"),
 )
 
-# Leads as they were early, of those that changed late; the others are learned from as `leads` has them.
+# Early snapshots of leads that changed late; models learn from the other leads as `leads` has them.
 training_examples = Table(
     "training_examples",
     metadata,
@@ -132,7 +132,7 @@ training_examples = Table(
     Column("imported", Boolean, nullable=False),  # it came with its outcome
 )
 
-# For people to read: what each delivery told that was new.
+# What each delivery added, for people to read.
 timeline = Table(
     "timeline",
     metadata,
@@ -170,10 +170,10 @@ model_versions = Table(
     Column("baseline", JSONB),  # how the leads that it learned from are spread, to tell drift by
     Column("drift", JSONB),
 )
-# One is in charge, whoever promotes.
+# At most one champion, whoever promotes.
 Index("model_versions_champion", model_versions.c.stage, unique=True, postgresql_where=text("stage = 'champion'"))
 
-# Trainings that were asked for. One at most waits, and one at most runs.
+# Requested trainings. At most one waits, and at most one runs.
 trainings = Table(
     "trainings",
     metadata,
@@ -196,7 +196,7 @@ trainings = Table(
 for _state in ("waiting", "running"):
     Index(f"trainings_{_state}", trainings.c.state, unique=True, postgresql_where=text(f"state = '{_state}'"))
 
-# Outcomes as they came in, and the score that stood when each came.
+# Outcomes, each with the score that the lead had when it came.
 outcomes = Table(
     "outcomes",
     metadata,
@@ -368,7 +368,7 @@ rescore_slices = Table(
     Index("rescore_slices_left", "run_id", "number", postgresql_where=text("state <> 'done'")),
 )
 
-# What was due, whoever saw to it: the second to insert an occurrence finds it there.
+# Occurrences of schedules: the second to insert one finds it there.
 schedules = Table(
     "schedules",
     metadata,

@@ -1,4 +1,4 @@
-"""Cuts a connection off on which PostgreSQL does not answer.
+"""Cuts off a connection on which PostgreSQL does not answer.
 
 A server that hangs (its host is frozen, its disk is stuck, it was stopped) keeps its connections open and enforces no
 `statement_timeout`; the kernel acknowledges what is sent, so no timeout of TCP fires either, and libpq waits for ever.
@@ -27,7 +27,7 @@ class Unanswered(psycopg2.OperationalError):
 
 
 class Watchdog:
-    """Of one engine. Its thread lives while calls are made, so that an idle process pays nothing and may fork."""
+    """Watches the calls of one engine in a thread that lives while calls are made, so an idle process may fork."""
 
     def __init__(self, answer_s: float) -> None:
         self.answer_s = answer_s
@@ -35,15 +35,15 @@ class Watchdog:
         self._runs_in = 0  # the process that has the thread: a fork has none
 
     def wake(self) -> None:
-        """After a call was noted in `calls`."""
+        """Starts the thread if it does not run; called after a call was added to `calls`."""
         if self._runs_in != os.getpid():
             # Two threads may come here at once, and start one each; either ends when it finds nothing to do.
             self._runs_in = os.getpid()
             threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
-    def connect(self, dsn: str, *options: Any, **more: Any) -> "WatchedConnection":
-        """A `connection_factory`."""
-        return WatchedConnection(self, dsn, *options, **more)
+    def connect(self, dsn: str, *options: Any, **keywords: Any) -> "WatchedConnection":
+        """Opens a watched connection; a `connection_factory` of psycopg2."""
+        return WatchedConnection(self, dsn, *options, **keywords)
 
     def _watch(self) -> None:
         while True:
@@ -63,10 +63,10 @@ class Watchdog:
 
 
 class WatchedConnection(Connection):
-    """`answer_s`: how long PostgreSQL may take for one call; until the transaction ends it may be set for itself."""
+    """A connection under the watchdog. `answer_s`: how long one call may take; may be set for one transaction."""
 
-    def __init__(self, watchdog: Watchdog, dsn: str, *options: Any, **more: Any) -> None:
-        super().__init__(dsn, *options, **more)
+    def __init__(self, watchdog: Watchdog, dsn: str, *options: Any, **keywords: Any) -> None:
+        super().__init__(dsn, *options, **keywords)
         self.cursor_factory = WatchedCursor
         self.answer_s = watchdog.answer_s
         self._watchdog = watchdog
@@ -96,7 +96,7 @@ class WatchedConnection(Connection):
             watchdog.calls.pop(self, None)
 
     def cut_off(self) -> None:
-        """From another thread. The number of the socket may be another file's by now, its inode is not."""
+        """Shuts the socket down, from another thread; its inode proves that the descriptor is still the socket's."""
         if self._process != os.getpid():  # it is the parent's, too
             return
         with suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(self.fileno())) as same:
@@ -106,7 +106,7 @@ class WatchedConnection(Connection):
 
     @property
     def is_dead(self) -> bool:
-        """Whether it ended while nobody used it: PostgreSQL says nothing to one that asks nothing. Costs no answer."""
+        """Whether the session ended while idle, when PostgreSQL sends nothing else; needs no round trip."""
         if self.closed:
             return True
         poll = select.poll()
@@ -115,7 +115,7 @@ class WatchedConnection(Connection):
 
 
 class WatchedCursor(Cursor):
-    """Each call that waits for PostgreSQL; rows of a cursor without a name have come with the answer."""
+    """A cursor whose waiting calls are watched; the rows of an unnamed cursor come with the answer."""
 
     connection: WatchedConnection
 

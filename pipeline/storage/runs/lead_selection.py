@@ -1,4 +1,4 @@
-"""A filter of leads as SQL over `scores s` and, where it asks for them, `leads l`."""
+"""Translates a filter of leads into SQL over `scores s` and, if needed, `leads l`."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -20,11 +20,11 @@ class Selection(NamedTuple):
 
 
 def selection(where: LeadFilter, model_id: int) -> Selection:
-    found: list[str] = []
+    conditions: list[str] = []
     values: dict[str, Any] = {}
 
     def add(condition: str, **bound: Any) -> None:
-        found.append(condition)
+        conditions.append(condition)
         values.update(bound)
 
     if where.tiers:
@@ -37,31 +37,31 @@ def selection(where: LeadFilter, model_id: int) -> Selection:
         add("s.updated_at >= %(changed_since)s", changed_since=where.changed_since)
     if where.other_model:
         add("s.model_id <> %(model_id)s", model_id=model_id)
-    of_scores = len(found)
+    of_scores = len(conditions)
     if where.sources:
         add("l.source = ANY(%(sources)s)", sources=list(where.sources))
     if where.stages:
         add("l.stage = ANY(%(stages)s)", stages=list(where.stages))
     for n, comparison in enumerate(where.where):
         add(_comparison(comparison, n), **{f"attribute{n}": comparison.attribute, f"value{n}": comparison.value})
-    tables = "scores s JOIN leads l ON l.id = s.lead_id" if len(found) > of_scores else "scores s"
-    return Selection(tables, " AND ".join(found) or "true", values)
+    tables = "scores s JOIN leads l ON l.id = s.lead_id" if len(conditions) > of_scores else "scores s"
+    return Selection(tables, " AND ".join(conditions) or "true", values)
 
 
 def spellings(db: Session, names: Sequence[str]) -> dict[str, str]:
-    """Attributes as they are stored, by the name that was asked for; one that no lead has is missing.
+    """The stored spelling of each attribute name; a name that no lead has is left out.
 
-    `Total Visits` is found as `total_visits` too, if a lead of the newest has it.
+    `Total Visits` also matches `total_visits`, if one of the newest leads has it.
     """
     if not names:
         return {}
     sample = db.connection().exec_driver_sql(SAMPLE, {"leads": SPELLINGS_FROM}).scalars()
     stored = {canonical(name): name for name in sample}
-    found = {name: stored[canonical(name)] for name in names if canonical(name) in stored}
+    spelled = {name: stored[canonical(name)] for name in names if canonical(name) in stored}
     for name in names:
-        if name not in found and db.connection().exec_driver_sql(IS_THERE, {"name": name}).scalar_one():
-            found[name] = name
-    return found
+        if name not in spelled and db.connection().exec_driver_sql(IS_THERE, {"name": name}).scalar_one():
+            spelled[name] = name
+    return spelled
 
 
 def known_names(db: Session) -> list[str]:
@@ -69,11 +69,11 @@ def known_names(db: Session) -> list[str]:
 
 
 def _comparison(comparison: AttributeComparison, n: int) -> str:
-    told = f"l.attributes ->> %(attribute{n})s"
+    stored = f"l.attributes ->> %(attribute{n})s"
     if isinstance(comparison.value, str):
-        return f"lower({told}) {comparison.operator} lower(%(value{n})s)"
-    # Of an attribute that is a number to some leads and a text to others, the texts that are none are no match.
-    number = f"CASE WHEN {told} ~ '^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$' THEN ({told})::numeric END"
+        return f"lower({stored}) {comparison.operator} lower(%(value{n})s)"
+    # An attribute may be a number in some leads and a text in others; a text that is no number does not match.
+    number = f"CASE WHEN {stored} ~ '^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$' THEN ({stored})::numeric END"
     return f"{number} {comparison.operator} %(value{n})s"
 
 

@@ -1,4 +1,4 @@
-"""Rescoring runs: what is to be done, by which model, and how far it has come."""
+"""Stores rescoring runs: which leads, by which model, and the progress."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from schemas.run import LeadFilter, Run, RunState
 
 
 class RunSpec(NamedTuple):
-    """What whoever works on a run must know of it."""
+    """What a worker must know about a run."""
 
     model_id: int
     as_of: datetime
@@ -30,8 +30,8 @@ def count(db: Session, where: LeadFilter, model_id: int) -> int:
 
 
 def lock_table(db: Session) -> None:
-    """Whoever else wants to open a run waits for the end of this transaction."""
-    db.execute(OPEN_ALONE, {"lock": OPENING_LOCK})
+    """Locks out other openings of runs until the end of this transaction."""
+    db.execute(LOCK_OPENING, {"lock": OPENING_LOCK})
 
 
 def open_run(
@@ -46,8 +46,8 @@ def open_run(
     reason: str,
     actor: str,
 ) -> Run:
-    """Cuts the ids that have a score into slices of `slice_ids`; one without slices is done at once."""
-    told = {
+    """Opens a run with slices of `slice_ids` ids that have a score; a run without slices is done at once."""
+    parameters = {
         "filter": where.model_dump_json(),
         "model_id": model_id,
         "as_of": as_of,
@@ -57,16 +57,16 @@ def open_run(
         "reason": reason,
         "actor": actor,
     }
-    return run_of(db.execute(FIND, {"id": db.execute(OPEN, told).scalar_one()}).one())
+    return run_of(db.execute(FIND, {"id": db.execute(OPEN, parameters).scalar_one()}).one())
 
 
 def active(db: Session) -> list[Run]:
-    """Those that run or are paused, the oldest first."""
+    """The runs that run or are paused, the oldest first."""
     return [run_of(row) for row in db.execute(ACTIVE)]
 
 
 def page(db: Session, limit: int) -> list[Run]:
-    """The newest first."""
+    """The runs, the newest first."""
     return [run_of(row) for row in db.execute(PAGE, {"limit": limit})]
 
 
@@ -81,20 +81,20 @@ def run_spec(db: Session, run_id: int) -> RunSpec | None:
 
 
 def change_state(db: Session, run_id: int, state: RunState, before: Sequence[RunState]) -> Run | None:
-    """None if the run was in none of those states."""
-    told = {"id": run_id, "state": state, "before": list(before)}
-    row = db.execute(CHANGE_STATE, told).one_or_none()
+    """Changes the state of a run; None if it was in none of the states `before`."""
+    parameters = {"id": run_id, "state": state, "before": list(before)}
+    row = db.execute(CHANGE_STATE, parameters).one_or_none()
     return None if row is None else run_of(row)
 
 
 def retry(db: Session, run_id: int) -> Run | None:
-    """A failed run goes on with all attempts; None if it has not failed."""
+    """Continues a failed run with all its attempts; None if it has not failed."""
     db.execute(REOPEN_SLICES, {"id": run_id})
     return change_state(db, run_id, RunState.RUNNING, [RunState.FAILED])
 
 
 def prune(db: Session, before: datetime) -> None:
-    """Slices of runs that were done or cancelled before then; the runs themselves stay."""
+    """Deletes the slices of runs that were done or cancelled before then; the runs stay."""
     db.execute(PRUNE_SLICES, {"before": before})
 
 
@@ -103,7 +103,7 @@ def live_work_waits(db: Session) -> bool:
 
 
 def announce(db: Session, run: Run, leads: dict[str, Any] | None = None) -> None:
-    """How far a run has come, and with it the packed leads that its last step changed."""
+    """Announces the progress of a run, with the packed leads that its last step changed."""
     body = {"run": run.model_dump(mode="json"), **({} if leads is None else {"leads": leads})}
     kind = EventKind.RUN if leads is None else EventKind.SLICE
     outbox.append(db, kind, f"run:{run.id}", run.rev, orjson.dumps(body).decode())
@@ -112,7 +112,7 @@ def announce(db: Session, run: Run, leads: dict[str, Any] | None = None) -> None
 def run_of(row: Any) -> Run:
     (run_id, state, reason, actor, where, version, as_of, rate, created, finished, error, leads, *rest) = row
     done, changed, tiers_changed, rate_now, rev = rest
-    left = max(0, leads - done)
+    remaining = max(0, leads - done)
     return Run(
         id=str(run_id),
         state=state,
@@ -130,7 +130,7 @@ def run_of(row: Any) -> Run:
         leads_changed=changed,
         tiers_changed=tiers_changed,
         leads_per_second=None if not rate_now else round(rate_now, 1),
-        seconds_left=round(left / rate_now, 1) if rate_now and state == RunState.RUNNING else None,
+        seconds_left=round(remaining / rate_now, 1) if rate_now and state == RunState.RUNNING else None,
         rev=rev,
     )
 
@@ -147,7 +147,7 @@ COLUMNS = """
     (r.done - r.done_before) / NULLIF(EXTRACT(epoch FROM r.updated_at - r.resumed_at), 0)::float8, r.rev
 """
 
-OPEN_ALONE = text("SELECT pg_advisory_xact_lock(:lock)")
+LOCK_OPENING = text("SELECT pg_advisory_xact_lock(:lock)")
 
 OPEN = text("""
     WITH ids AS (SELECT min(lead_id) AS first, max(lead_id) AS last FROM scores),

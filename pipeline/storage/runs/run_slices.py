@@ -1,4 +1,4 @@
-"""The slices of a run: who works on which, under a lease, and how far it is."""
+"""Stores the slices of runs: their leases and their progress."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from schemas.run import Run
 
 
 class Slice(NamedTuple):
-    """Leads `next_id` to `last_id` of one run, and how often it was taken since it went forward."""
+    """Leads `next_id` to `last_id` of one run; `attempts` counts claims since the last step."""
 
     run_id: int
     number: int
@@ -21,7 +21,7 @@ class Slice(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What a transaction did to a slice: leads below `next_id` are done."""
+    """The progress that a transaction made: leads below `next_id` are done."""
 
     next_id: int
     done: int
@@ -30,47 +30,47 @@ class Step(NamedTuple):
 
 
 def claim(db: Session, run_id: int, *, lease: str, now: datetime, until: datetime) -> Slice | None:
-    """A slice that nobody works on, if the run is running; it is the taker's `until` then, and counts an attempt."""
+    """Claims a free slice of a running run until `until`, and counts an attempt; None if there is none."""
     row = db.execute(CLAIM, {"run": run_id, "lease": lease, "now": now, "until": until}).one_or_none()
     return None if row is None else Slice(*row)
 
 
 def advance(db: Session, taken: Slice, step: Step, *, lease: str, until: datetime) -> Run | None:
-    """Notes a step with whatever else the transaction writes; None if the lease is somebody else's by now, or the run
+    """Saves a step with what else the transaction writes; None if another worker has the lease by now, or the run
     was cancelled or has failed: then nothing of it may be kept.
 
     The run's row is locked from here on, so this comes last.
     """
-    told = {"run": taken.run_id, "number": taken.number, "lease": lease, "until": until, **step._asdict()}
-    if not db.execute(ADVANCE, told).rowcount:  # type: ignore[attr-defined]
+    parameters = {"run": taken.run_id, "number": taken.number, "lease": lease, "until": until, **step._asdict()}
+    if not db.execute(ADVANCE, parameters).rowcount:  # type: ignore[attr-defined]
         return None
-    row = db.execute(COUNT, {**told, "ended": int(step.next_id > taken.last_id)}).one_or_none()
+    row = db.execute(COUNT, {**parameters, "ended": int(step.next_id > taken.last_id)}).one_or_none()
     return None if row is None else run_of(row)
 
 
 def release(db: Session, taken: Slice, lease: str) -> None:
-    """Anybody may go on with it at once; that it was taken counts as no attempt."""
+    """Gives the slice back at once, without counting the attempt."""
     db.execute(RELEASE, {"run": taken.run_id, "number": taken.number, "lease": lease})
 
 
 def reschedule(db: Session, taken: Slice, lease: str, *, due: datetime, error: str) -> None:
-    told = {"run": taken.run_id, "number": taken.number, "lease": lease, "due": due, "error": error}
-    if db.execute(RESCHEDULE, told).rowcount:  # type: ignore[attr-defined]
-        db.execute(STUMBLE, told)
+    parameters = {"run": taken.run_id, "number": taken.number, "lease": lease, "due": due, "error": error}
+    if db.execute(RESCHEDULE, parameters).rowcount:  # type: ignore[attr-defined]
+        db.execute(SAVE_ERROR, parameters)
 
 
 def fail_exhausted(db: Session, *, now: datetime, most: int) -> list[Run]:
-    """Runs of which a slice was tried `most` times in vain, by whomever, are failed."""
+    """Marks as failed, and returns, the runs of which a slice has used up its attempts."""
     return [run_of(row) for row in db.execute(FAIL, {"now": now, "most": most})]
 
 
 def available(db: Session, run_id: int, now: datetime, limit: int) -> int:
-    """Slices that somebody could take now, `limit` at most."""
+    """How many slices can be claimed now, counted up to `limit`."""
     return int(db.execute(AVAILABLE, {"run": run_id, "now": now, "limit": limit}).scalar_one())
 
 
 def is_stalled(db: Session, run_id: int, now: datetime) -> bool:
-    """Whether there is a slice to take, and nobody works on any."""
+    """Whether a slice can be claimed and no worker has any."""
     return bool(db.execute(IS_STALLED, {"run": run_id, "now": now}).scalar_one())
 
 
@@ -117,7 +117,7 @@ RESCHEDULE = text("""
      WHERE run_id = :run AND number = :number AND lease = :lease AND state = 'waiting'
 """)
 
-STUMBLE = text("""
+SAVE_ERROR = text("""
     UPDATE rescore_runs SET error = :error, rev = rev + 1 WHERE id = :run AND state IN ('running', 'paused')
 """)
 

@@ -1,4 +1,4 @@
-"""Many scores at once, as PostgreSQL's binary COPY: records of one width, so that numpy reads and writes them whole.
+"""Reads and writes many scores with PostgreSQL's binary COPY, whose records of one width numpy handles as arrays.
 
 Rows of the text protocol cost 30 µs a lead in Python, these cost 2. (Source of the format: PostgreSQL, "COPY", File
 Formats, Binary Format.)
@@ -24,9 +24,9 @@ Records = NDArray[np.void]
 
 
 def read(db: Session, chosen: Selection, first: int, last: int, *, model_id: int, width: int) -> Records:
-    """The chosen leads from `first` to `last` in ascending id: what is saved of them, each with a `vector` of `width`.
+    """The saved scores of the chosen leads from `first` to `last`, in ascending id, each with a `vector` of `width`.
 
-    Where `fresh` is 0 the vector is none of this model's, or older than the score, and holds nothing.
+    Where `fresh` is 0, the stored vector is another model's, or older than the score, and `vector` holds zeros.
     """
     kind = _records(
         [("id", ">i8"), ("score", ">f4"), ("tier", "S1"), ("rev", ">i8"), ("lead_revision", ">i8"), ("fresh", "u1")],
@@ -38,8 +38,8 @@ def read(db: Session, chosen: Selection, first: int, last: int, *, model_id: int
     copy(db, f"COPY ({query}) TO STDOUT (FORMAT binary)", raw, values)
     content = raw.getbuffer()
     count = (len(content) - len(HEADER) - len(TRAILER)) // kind.itemsize
-    found: Records = np.frombuffer(content, kind, count, len(HEADER))
-    return found
+    records: Records = np.frombuffer(content, kind, count, len(HEADER))
+    return records
 
 
 def bounds(db: Session) -> tuple[int, int]:
@@ -49,7 +49,7 @@ def bounds(db: Session) -> tuple[int, int]:
 
 
 def write(db: Session, columns: Sequence[tuple[str, str, NDArray[Any]]], table: str) -> None:
-    """Columns (name, numpy type on the wire, values) of one length, appended to a table that has them in this order."""
+    """Appends columns (name, numpy type on the wire, values) of one length to a table with columns in this order."""
     kind = _records([(name, form) for name, form, _ in columns])
     records = np.zeros(len(columns[0][2]), kind)
     records["fields"] = len(columns)
@@ -62,7 +62,7 @@ def write(db: Session, columns: Sequence[tuple[str, str, NDArray[Any]]], table: 
 
 
 def _records(*groups: Sequence[tuple[Any, ...]]) -> np.dtype[np.void]:
-    """The count of fields, and before each field its length."""
+    """The type of a record: the count of fields, then each field after its length."""
     fields: list[tuple[Any, ...]] = [("fields", ">i2")]
     for group in groups:
         for name, *form in group:

@@ -1,4 +1,4 @@
-"""The monthly partitions of score_history."""
+"""Creates the monthly partitions of score_history."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 
 def ensure_months(db: Session | Connection, first: date, months: int) -> list[str]:
-    """Makes the partitions of that many months from the month of `first`; returns the names of those it made.
+    """Creates the missing partitions of that many months from the month of `first`, and returns their names.
 
     Rows that already lie in the default partition move to their month.
     """
@@ -46,7 +46,7 @@ def _name(month: date) -> str:
 
 
 def _months(first: date, count: int) -> Iterator[tuple[date, date]]:
-    """Each month's first day, and that of the month after."""
+    """The first day of each month, and that of the next month."""
     month = first.replace(day=1)
     for _ in range(count):
         following = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)

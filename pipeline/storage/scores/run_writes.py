@@ -1,4 +1,4 @@
-"""Scores that a run changed, saved with their history in one statement from a temporary table."""
+"""Saves the scores that a run changed, with their history, in one statement from a temporary table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,10 +16,10 @@ REASON = "rescore"  # in the score's history
 def save(
     db: Session, columns: Sequence[tuple[str, str, NDArray[Any]]], *, model_id: int
 ) -> list[tuple[str | None, list[int]]]:
-    """`columns` as `rescored_leads` has them, in ascending id -> the leads that were written, by their owner.
+    """Saves `columns` of `rescored_leads`, in ascending id; returns the leads that were written, by owner.
 
     A score that was written since `rev` was read is left as it is.
-    Commits without waiting for the disk: whoever loses the commit has lost the slice's progress too, and does it again.
+    Commits without waiting for the disk: if the commit is lost, so is the slice's progress, and the step is repeated.
     """
     for statement in PREPARE:
         db.execute(statement)
@@ -30,14 +30,14 @@ def save(
 def store_vectors(
     db: Session, ids: Sequence[int], lead_revisions: Sequence[int], vectors: NDArray[np.float32], *, model_id: int
 ) -> None:
-    """Vectors that had to be encoded anew; one of a newer revision of its lead stays."""
-    told = {
+    """Saves vectors that were encoded again; a stored one of a newer lead revision stays."""
+    parameters = {
         "ids": list(ids),
         "revisions": list(lead_revisions),
         "vectors": [vector.tobytes() for vector in vectors],
         "model_id": model_id,
     }
-    db.execute(STORE, told)
+    db.execute(STORE, parameters)
 
 
 PREPARE = tuple(

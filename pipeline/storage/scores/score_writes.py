@@ -1,4 +1,4 @@
-"""Scores: saved with everything that must be true at the same moment, and read."""
+"""Saves scores together with everything that must change at the same moment."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from schemas.score import ScoreRow
 
 
 def save(db: Session, rows: Sequence[ScoreRow], *, model_id: int, reason: str) -> int:
-    """Score, history, vector and announcement of each lead, and the end of its waiting; returns how many were written.
+    """Saves score, history, vector and event of each lead, and ends its waiting; returns how many were written.
 
     A score of a lead revision that is not newer than the saved score's is refused, and announces nothing. A lead stays
     in `unscored` if its revision has moved on.
@@ -23,7 +23,7 @@ def save(db: Session, rows: Sequence[ScoreRow], *, model_id: int, reason: str) -
 
 
 def _columns(rows: Sequence[ScoreRow]) -> dict[str, object]:
-    """Each column as one text, in ascending id: of an array with a literal an element PostgreSQL reads each by itself,
+    """Each column as one text, in ascending id: PostgreSQL would parse each element of an array with one literal each,
     which cost as much as writing the rows.
     """
     ids, revisions, scores, confidences, tiers, factors, bins, vectors, owners, bodies = zip(*sorted(rows), strict=True)

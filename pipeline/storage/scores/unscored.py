@@ -1,4 +1,4 @@
-"""Work owed: the leads whose newest revision has no score yet. A row here is the truth, a Celery message a hint."""
+"""Stores the leads whose newest revision has no score yet. A row here is the truth, a Celery message a hint."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from pipeline.storage.operations.dead_letters import FailedWork
 
 
 class UnscoredBacklog(NamedTuple):
-    """`oldest_s`: seconds that the oldest has waited."""
+    """How many leads wait; `oldest_s`: seconds that the oldest has waited."""
 
     leads: int
     dead: int
@@ -33,9 +33,9 @@ class OverdueLead(NamedTuple):
 
 
 def insert_parameters(revisions: Sequence[tuple[int, int]], due: datetime) -> dict[str, Any]:
-    """Parameters of OWE: (lead id, revision) that now wait, in ascending id; each revision has attempts of its own.
+    """The parameters of INSERT_UNSCORED for (lead id, revision) that now wait; each revision has its own attempts.
 
-    A dead lead gets a new life. One that failed before stays alone in its message, as it may fail again.
+    A dead lead is tried again. One that failed before keeps a message of its own, because it may fail again.
 
     Always an update, never `DO NOTHING`: only the row's lock keeps a score of the old revision, saved at this moment,
     from deleting the row.
@@ -54,7 +54,7 @@ def claim_overdue(
     limit: int,
     running: Sequence[int] = (),
 ) -> list[OverdueLead]:
-    """Takes leads that are due, have waited since `before` and were not enqueued since; counts an attempt for each.
+    """Claims leads that are due, have waited since `before` and were not enqueued since; counts an attempt for each.
 
     The next is due after `backoff`, doubled with each attempt. A lead whose attempts are used up is marked dead. Rows
     that another upkeep holds are left to it, and the leads that are `running` to their worker.
@@ -65,30 +65,30 @@ def claim_overdue(
 
 
 def note_try(db: Session, lead_ids: Sequence[int]) -> None:
-    """A worker began with these leads and ended without a word: the next attempt is not their first.
+    """Counts the attempt of a worker that died with these leads: the next attempt is not their first.
 
-    So each goes alone from now on, and the one that ended the worker has no attempt more than others.
+    So each gets a message of its own from now on, and the one that killed the worker has no more attempts than others.
     """
     db.execute(NOTE_TRY, {"ids": sorted(lead_ids)})
 
 
 def note_error(db: Session, lead_ids: Sequence[int], error: str) -> None:
-    """These leads were tried, and failed."""
+    """Saves the error of a failed attempt at these leads."""
     db.execute(NOTE_ERROR, {"ids": sorted(lead_ids), "error": error})
 
 
 def refund_attempts(db: Session, lead_ids: Sequence[int]) -> None:
-    """An attempt failed for no fault of these leads: none is nearer to its last for it, and each stays alone."""
+    """Takes back the counted attempts of leads that were not at fault; each keeps a message of its own."""
     db.execute(REFUND_ATTEMPTS, {"ids": sorted(lead_ids)})
 
 
 def reopen(db: Session, lead_ids: Sequence[int], due: datetime) -> list[int]:
-    """Those of the leads that were marked dead; they wait again, with all their attempts."""
+    """Lets dead leads wait again, with all their attempts, and returns their ids."""
     return list(db.execute(REOPEN, {"ids": sorted(lead_ids), "due": due}).scalars())
 
 
 def discard(db: Session, lead_ids: Sequence[int]) -> None:
-    """What is marked dead is owed no longer; a new revision of the lead will be."""
+    """Discards dead leads; a new revision of the lead will wait again."""
     db.execute(DISCARD, {"ids": sorted(lead_ids)})
 
 
@@ -111,7 +111,7 @@ INSERT_UNSCORED = """
 
 CLAIM_OVERDUE = text("""
     -- Materialised, because a join that looks at it again would take more than the limit.
-    WITH stranded AS MATERIALIZED (
+    WITH overdue AS MATERIALIZED (
         SELECT lead_id FROM unscored
          WHERE due <= :now AND since <= :before AND NOT dead
            -- due less its backoff is when it was enqueued last: that message may still wait
@@ -123,7 +123,7 @@ CLAIM_OVERDUE = text("""
        SET attempts = LEAST(u.attempts + 1, :most),
            dead = u.attempts >= :most,
            due = CASE WHEN u.attempts >= :most THEN 'infinity' ELSE :now + :backoff * power(2, u.attempts) END
-      FROM stranded s
+      FROM overdue s
      WHERE u.lead_id = s.lead_id
     RETURNING u.lead_id, u.attempts, u.dead, u.error, u.since
 """)

@@ -1,6 +1,6 @@
-"""GoHighLevel's webhooks: a whole contact, or an opportunity that belongs to one.
+"""Parses GoHighLevel's webhooks: a whole contact, or an opportunity that belongs to one.
 
-The contact is the lead. What its opportunities say (value, stage, won or lost) is put to it under `opportunity.`.
+The contact is the lead. Fields of its opportunities (value, stage, won or lost) get the prefix `opportunity.`.
 https://marketplace.gohighlevel.com/docs/webhook/WebhookIntegrationGuide
 """
 
@@ -48,7 +48,7 @@ class Contact(CamelBody):
     id: ExternalId
     location_id: ExternalId
     webhook_id: Word | None = None
-    timestamp: VendorMoment  # or nobody could tell a body that is sent again years later
+    timestamp: VendorMoment  # without it, a body that is sent again years later could not be recognised
     custom_fields: Annotated[list[CustomField], Field(max_length=FIELD_LIMIT, fail_fast=True)] | None = None
 
 
@@ -62,7 +62,7 @@ OPPORTUNITY = TypeAdapter(Opportunity)
 
 
 def read(body: bytes, _: str) -> WebhookReport:
-    """One contact a body."""
+    """Parses a body, which holds one contact or opportunity."""
     parsed = json_body.parse(body)
     kind = json_body.validated(KIND, parsed).type
     if kind in OPPORTUNITIES:
@@ -76,14 +76,16 @@ def read(body: bytes, _: str) -> WebhookReport:
     return WebhookReport([event], Counter())
 
 
-def _event(body: bytes, told: Contact, lead_id: str, attributes: dict[str, object]) -> LeadEvent:
-    return LeadEvent(lead_id, told.webhook_id or digest(body), told.timestamp, attributes, "", told.location_id)
+def _event(body: bytes, contact: Contact, lead_id: str, attributes: dict[str, object]) -> LeadEvent:
+    return LeadEvent(
+        lead_id, contact.webhook_id or digest(body), contact.timestamp, attributes, "", contact.location_id
+    )
 
 
-def _attributes(told: Contact) -> dict[str, object]:
-    found: dict[str, object] = {
-        name: value for name, value in (told.__pydantic_extra__ or {}).items() if name not in ENVELOPE
+def _attributes(contact: Contact) -> dict[str, object]:
+    attributes: dict[str, object] = {
+        name: value for name, value in (contact.__pydantic_extra__ or {}).items() if name not in ENVELOPE
     }
     # By the field's id: its place in the list may change.
-    found.update((f"custom.{custom.id}", custom.value) for custom in told.custom_fields or ())
-    return found
+    attributes.update((f"custom.{custom.id}", custom.value) for custom in contact.custom_fields or ())
+    return attributes

@@ -1,4 +1,4 @@
-"""HubSpot's webhooks: a list of events, each an object's id and at most one property that changed.
+"""Parses HubSpot's webhooks: a list of events, each with an object's id and at most one changed property.
 
 So a lead's attributes build up event by event. https://developers.hubspot.com/docs/api/webhooks
 """
@@ -22,7 +22,7 @@ from pipeline.vendors.report import (
 )
 from schemas.moment import VendorMoment
 
-# Newer subscriptions say `object.propertyChange` and the kind of object by number.
+# Newer subscriptions send `object.propertyChange` and the kind of object as a number.
 OBJECT_TYPES = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket", "0-136": "lead"}
 ERASURE = "privacyDeletion"
 CHANGES = frozenset({"creation", "propertyChange", ERASURE})
@@ -44,13 +44,13 @@ class Change(CamelBody):
     property_value: object = None
 
 
-# Events of other kinds need not look like changes, an association has two objects for one.
+# Events of other kinds may have another shape: an association has two objects.
 KINDS = TypeAdapter(Annotated[list[Kind], Field(max_length=EVENT_LIMIT, fail_fast=True)])
 CHANGE = TypeAdapter(Change)
 
 
 def read(body: bytes, wanted: str) -> WebhookReport:
-    """`wanted`: contact, company, deal, ticket or lead."""
+    """Parses a body. `wanted`: contact, company, deal, ticket or lead."""
     parsed = json_body.parse(body)
     events: list[LeadEvent] = []
     ignored: Counter[IgnoredReason] = Counter()
@@ -74,8 +74,10 @@ def _ignored(kind: Kind, wanted: str) -> IgnoredReason | None:
 
 
 def _event(parsed: object, pointer: str) -> LeadEvent:
-    told = json_body.validated(CHANGE, parsed, pointer)
-    # Sent again it has another attemptNumber, and these are the same.
-    delivery_id = digest(told.event_id, told.subscription_id, told.object_id, told.property_name, told.occurred_at)
-    attributes = {told.property_name: told.property_value} if told.property_name else {}
-    return LeadEvent(told.object_id, delivery_id, told.occurred_at, attributes, pointer, told.portal_id)
+    change = json_body.validated(CHANGE, parsed, pointer)
+    # A repeated delivery has another attemptNumber, but these stay the same.
+    delivery_id = digest(
+        change.event_id, change.subscription_id, change.object_id, change.property_name, change.occurred_at
+    )
+    attributes = {change.property_name: change.property_value} if change.property_name else {}
+    return LeadEvent(change.object_id, delivery_id, change.occurred_at, attributes, pointer, change.portal_id)

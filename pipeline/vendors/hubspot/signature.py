@@ -9,7 +9,7 @@ from pipeline.errors import Refused
 from pipeline.vendors.signed_request import SignedRequest, matches
 
 WINDOW_S = 300
-# These alone are decoded before it is signed: : / ? @ ! $ ' ( ) * , ;
+# Only these are decoded before HubSpot signs the URI: : / ? @ ! $ ' ( ) * , ;
 DECODED = re.compile("%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 MILLISECONDS = re.compile(r"[0-9]{1,15}")
 
@@ -26,7 +26,7 @@ class HubSpotVerifier:
     def verify(self, request: SignedRequest, now: datetime) -> None:
         timestamp = request.headers.get("x-hubspot-request-timestamp", "")
         given = request.headers.get("x-hubspot-signature-v3", "").encode()
-        uri = DECODED.sub(lambda found: unquote(found.group()), request.uri)
+        uri = DECODED.sub(lambda match: unquote(match.group()), request.uri)
         signed = f"{request.method}{uri}".encode() + request.body + timestamp.encode()
         expected = [base64.b64encode(hmac.digest(secret, signed, "sha256")) for secret in self._secrets]
         if not (matches(given, expected) and _is_recent(timestamp, now)):

@@ -1,4 +1,4 @@
-"""Pipedrive's webhooks v2: one record as it is now, and what it was. https://pipedrive.readme.io/docs/guide-for-webhooks-v2"""
+"""Parses Pipedrive's webhooks v2: one record, now and before. https://pipedrive.readme.io/docs/guide-for-webhooks-v2"""
 
 from collections import Counter
 from typing import Literal
@@ -49,15 +49,15 @@ DELIVERY = TypeAdapter(Delivery)
 
 
 def read(body: bytes, wanted: str) -> WebhookReport:
-    """`wanted`: deal, person or lead. One record a body."""
+    """Parses a body, which holds one record. `wanted`: deal, person or lead."""
     parsed = json_body.parse(body)
     kind = json_body.validated(ANNOUNCEMENT, parsed).meta
     reason = why_ignored(kind.entity, kind.action, wanted=wanted, changes=CHANGES, deletions=DELETIONS)
     if reason is not None:
         return WebhookReport([], Counter({reason: 1}))
-    told = json_body.validated(DELIVERY, parsed)
-    meta, record = told.meta, told.data
-    # A later attempt to deliver it has the same id.
+    delivery = json_body.validated(DELIVERY, parsed)
+    meta, record = delivery.meta, delivery.data
+    # A repeated delivery has the same id.
     delivery_id = meta.id or digest(body)
     return WebhookReport(
         [LeadEvent(record.id, delivery_id, meta.timestamp, _attributes(record), "/data", meta.company_id)], Counter()

@@ -1,6 +1,6 @@
-"""Salesforce's outbound messages: SOAP with up to 100 notifications, each a record with the fields that were chosen.
+"""Parses Salesforce's outbound messages: SOAP with up to 100 notifications, each a record with the chosen fields.
 
-They come twice and out of order. `SystemModstamp` (or `LastModifiedDate`) among the fields tells which is newer.
+They may come twice and out of order. `SystemModstamp` (or `LastModifiedDate`) among the fields says which is newer.
 https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging.htm
 """
 
@@ -29,13 +29,13 @@ NOTIFICATIONS = "/Envelope/Body/notifications"
 
 
 def read(body: bytes, wanted: str) -> WebhookReport:
-    """`wanted`: the sObject, `Lead` for one."""
+    """Parses a message. `wanted`: the sObject, such as `Lead`."""
     envelope = xml_body.parse(body)
     if envelope.name != "Envelope":
         raise UnreadableBody("not a SOAP envelope")
-    told = envelope.child("Body").child("notifications")
-    organisation = _text(WORD, told, "OrganizationId", NOTIFICATIONS)
-    notifications = list(told.all("Notification"))
+    message = envelope.child("Body").child("notifications")
+    organisation = _text(WORD, message, "OrganizationId", NOTIFICATIONS)
+    notifications = list(message.all("Notification"))
     if len(notifications) > EVENT_LIMIT:
         raise UnreadableBody(f"more than {EVENT_LIMIT} notifications", NOTIFICATIONS)
     events: list[LeadEvent] = []
@@ -70,7 +70,7 @@ def _event(organisation: str, notification: Element, record: Element, pointer: s
 
 
 def _value(field: Element) -> object:
-    """The parts of a compound field, an address for one, are fields in it."""
+    """The value of a field; the parts of a compound field, such as an address, become an object."""
     if field.attributes.get("nil") in ("true", "1"):
         return None
     return {part.name: _value(part) for part in field.children} if field.children else field.text

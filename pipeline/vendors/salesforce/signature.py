@@ -14,9 +14,7 @@ class SalesforceVerifier:
 
     def __init__(self, secrets: Sequence[str]) -> None:
         if not all(map(FIT_FOR_A_PATH.fullmatch, secrets)):
-            raise Misconfigured(
-                "the secret stands in an address: letters, digits, - and _ alone (openssl rand -hex 24)"
-            )
+            raise Misconfigured("the secret stands in an address: letters, digits, - and _ only (openssl rand -hex 24)")
         self._secrets = strong_secrets(secrets, "a text")
 
     def verify(self, request: SignedRequest, _: datetime) -> None:

@@ -1,4 +1,4 @@
-"""A lead as Standard Webhooks bring it (https://www.standardwebhooks.com): `{type, timestamp, data{id, …}}`."""
+"""Parses a lead in a Standard Webhook (https://www.standardwebhooks.com): `{type, timestamp, data{id, …}}`."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ DELIVERY = TypeAdapter(Delivery)
 
 
 def read(body: bytes, _: str) -> WebhookReport:
-    """One lead a body; its delivery's id is in the headers."""
-    told = json_body.validated(DELIVERY, json_body.parse(body))
-    attributes = told.data.__pydantic_extra__ or {}
-    return WebhookReport([LeadEvent(told.data.id, None, told.timestamp, attributes, "/data")], Counter())
+    """Parses a body, which holds one lead; the delivery's id is in the headers."""
+    delivery = json_body.validated(DELIVERY, json_body.parse(body))
+    attributes = delivery.data.__pydantic_extra__ or {}
+    return WebhookReport([LeadEvent(delivery.data.id, None, delivery.timestamp, attributes, "/data")], Counter())

@@ -1,4 +1,4 @@
-"""Zoho CRM's notifications: ids of records, and with `return_affected_field_values` what changed in them.
+"""Parses Zoho CRM's notifications: ids of records, and with `return_affected_field_values` what changed in them.
 
 https://www.zoho.com/crm/developer/docs/api/v8/notifications/overview.html
 """
@@ -43,20 +43,24 @@ NOTIFICATION = TypeAdapter(Notification)
 
 
 def read(body: bytes, wanted: str) -> WebhookReport:
-    """`wanted`: the module, `Leads` for one. A record without values is a lead of which nothing is known yet."""
-    told = json_body.validated(NOTIFICATION, json_body.parse(body))
-    affected = told.affected_values or []
-    records = dict.fromkeys((*told.ids, *(one.record_id for one in affected)))
-    reason = why_ignored(told.module, told.operation, wanted=wanted, changes=CHANGES, deletions=DELETIONS)
+    """Parses a notification. `wanted`: the module, such as `Leads`. A record without values is still a lead."""
+    notification = json_body.validated(NOTIFICATION, json_body.parse(body))
+    affected = notification.affected_values or []
+    records = dict.fromkeys((*notification.ids, *(record_values.record_id for record_values in affected)))
+    reason = why_ignored(
+        notification.module, notification.operation, wanted=wanted, changes=CHANGES, deletions=DELETIONS
+    )
     if reason is not None:
         return WebhookReport([], Counter({reason: len(records)}))
     values: dict[str, dict[str, object]] = {record: {} for record in records}
-    for one in affected:
-        # A look-up, the owner for one, is `{id, name, …}`.
-        values[one.record_id].update((name, plain(value, "id")) for name, value in one.values.items())
+    for record_values in affected:
+        # A look-up field, such as the owner, is `{id, name, …}`.
+        values[record_values.record_id].update(
+            (name, plain(value, "id")) for name, value in record_values.values.items()
+        )
     whole = digest(body)
     events = [
-        LeadEvent(record, digest(whole, record), told.server_time, said, "/affected_values")
+        LeadEvent(record, digest(whole, record), notification.server_time, said, "/affected_values")
         for record, said in values.items()
     ]
     return WebhookReport(events, Counter())

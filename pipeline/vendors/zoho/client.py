@@ -1,4 +1,4 @@
-"""Zoho's records, read a hundred at a time.
+"""Reads Zoho's records, a hundred at a time.
 
 https://www.zoho.com/crm/developer/docs/api/v8/get-records.html
 https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token-expiry.html
@@ -43,31 +43,31 @@ class ZohoClient:
         self._tokens = account.access_tokens
 
     def read(self, external_ids: Sequence[str]) -> dict[str, CrmRecord]:
-        """As pipeline.outbound.record.Reader."""
-        asked = {"ids": ",".join(external_ids), "fields": ",".join(("id", "Modified_Time", *self._settings.properties))}
-        answer = self._get(f"{self._url}?{urlencode(asked)}")
+        """As `RecordReader.read`."""
+        query = {"ids": ",".join(external_ids), "fields": ",".join(("id", "Modified_Time", *self._settings.properties))}
+        answer = self._get(f"{self._url}?{urlencode(query)}")
         if answer.status == NOTHING:
             return {}
         if not answer.is_success:
             raise Unavailable(f"it answers {answer.status}")
-        found = answer.object().get("data")
-        if not isinstance(found, list):
+        entries = answer.object().get("data")
+        if not isinstance(entries, list):
             raise Unavailable("its answer holds no records")
-        made = [self._record(one) for one in found if isinstance(one, dict)]
-        return {one.external_id: one for one in made if one is not None}
+        records = [self._record(entry) for entry in entries if isinstance(entry, dict)]
+        return {entry.external_id: entry for entry in records if entry is not None}
 
-    def _record(self, one: dict[str, object]) -> CrmRecord | None:
-        modified_at = moment(one.get("Modified_Time"))
+    def _record(self, fields: dict[str, object]) -> CrmRecord | None:
+        modified_at = moment(fields.get("Modified_Time"))
         if modified_at is None:
             return None
-        # A look-up, the owner for one, is `{id, name, …}`, as in the notifications.
-        values = {name: plain(one.get(name), "id") for name in self._settings.properties}
-        return CrmRecord(str(one.get("id")), modified_at, attributes_of(values))
+        # A look-up field, such as the owner, is `{id, name, …}`, as in the notifications.
+        values = {name: plain(fields.get(name), "id") for name in self._settings.properties}
+        return CrmRecord(str(fields.get("id")), modified_at, attributes_of(values))
 
     def _get(self, url: str) -> Response:
         answer = self._authorised(url)
         if answer.status == 401:
-            # A token can end before its time; a new one tells whether we are let in.
+            # A token can be revoked early; a new one shows whether we have access at all.
             self._tokens.pop(self._client, None)
             answer = self._authorised(url)
         return require_available(answer)
@@ -76,9 +76,9 @@ class ZohoClient:
         return self._http.ask(Request(url, headers={"Authorization": f"Zoho-oauthtoken {self._token()}"}, method="GET"))
 
     def _token(self) -> str:
-        known = self._tokens.get(self._client)
-        if known is not None and time.monotonic() < known.good_until:
-            return known.text
+        current = self._tokens.get(self._client)
+        if current is not None and time.monotonic() < current.good_until:
+            return current.text
         form = {
             "grant_type": "refresh_token",
             "client_id": self._client,
@@ -89,7 +89,7 @@ class ZohoClient:
         given = require_available(answer).object()
         text, seconds = given.get("access_token"), given.get("expires_in", 3600)
         if not isinstance(text, str) or not isinstance(seconds, int):
-            # It says so with a 200.
+            # Zoho reports this error with status 200.
             raise Refused("it gives no access token: is the refresh token right, and not revoked?")
         self._tokens[self._client] = AccessToken(text, time.monotonic() + seconds - EARLY_S)
         return text

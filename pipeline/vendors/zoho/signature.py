@@ -14,17 +14,17 @@ class ZohoVerifier:
         self._channels = strong_secrets(secrets, "channel:token")
 
     def verify(self, request: SignedRequest, _: datetime) -> None:
-        if not matches(_told(request.body), self._channels):
+        if not matches(_channel(request.body), self._channels):
             raise Refused("channel or token do not match")
 
 
-def _told(body: bytes) -> bytes:
+def _channel(body: bytes) -> bytes:
     try:
-        told = json_body.parse(body)  # anybody may send it: its bounds hold before the token is known
+        notification = json_body.parse(body)  # anybody may send it: its bounds hold before the token is known
     except UnreadableBody:
         return b""
-    if not isinstance(told, dict):
+    if not isinstance(notification, dict):
         return b""
-    channel, token = told.get("channel_id"), told.get("token")
+    channel, token = notification.get("channel_id"), notification.get("token")
     # Not whatever is there: a thousand lists in each other have no text.
     return f"{channel}:{token}".encode() if isinstance(channel, str | int) and isinstance(token, str) else b""

@@ -87,7 +87,7 @@ def test_a_flush_begins_another_epoch_and_entries_bear_it(
     append(written, 1)
     assert written.position().epoch != before.epoch
     assert read(redis_db, change_stream.START)[0].epoch == written.position().epoch
-    assert "begun anew" in str(written.state().gap_after(before))
+    assert "started over" in str(written.state().gap_after(before))
 
 
 def test_a_whole_stream_has_no_gap(written: ChangeStream) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from pipeline.settings.loader import Settings
 from pipeline.storage.outbound import outbound_work
-from pipeline.vendors.hubspot.client import MOST_ASKED
+from pipeline.vendors.hubspot.client import MOST_REQUESTS
 from pipeline.wiring import Services
 from tasks.outbound import write_back
 from tasks.upkeep import call_out, prune
@@ -110,7 +110,7 @@ def test_a_record_that_spoils_its_batch_is_found_and_the_others_saved(
     dead = rows(services, "SELECT external_id, error FROM outbound_work WHERE dead ORDER BY lead_id")
     assert dead == [{"external_id": one, "error": "it answers 400 VALIDATION_ERROR"} for one in sorted(bad, key=int)]
     assert value(services, "SELECT count(*) FROM dead_letters") == len(bad)
-    assert len(crm.asked) <= 1 + MOST_ASKED
+    assert len(crm.asked) <= 1 + MOST_REQUESTS
 
 
 def test_what_no_record_is_to_blame_for_puts_off_the_whole_batch(

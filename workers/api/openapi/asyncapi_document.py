@@ -1,4 +1,4 @@
-"""The AsyncAPI document: the messages of the live feed, and those that travel through the queues."""
+"""Builds the AsyncAPI document: the messages of the live feed and of the queues."""
 
 from collections.abc import Sequence
 from typing import Any, get_args
@@ -46,7 +46,7 @@ CLOSE_CODES = {
     feed.CloseCode.FORBIDDEN: "forged token, another reader, or too many sockets; do not come again by yourself",
     feed.CloseCode.TOO_SLOW: "the client read too slowly",
     feed.CloseCode.REVOKED: "the session was revoked",
-    feed.CloseCode.RESET: "the feed began anew: fetch a snapshot",
+    feed.CloseCode.RESET: "the feed started over: fetch a snapshot",
 }
 
 CONDUCT = """\
@@ -105,28 +105,32 @@ def _queues(messages: Sequence[TaskMessage]) -> Json:
             "address": queue.name,
             "description": queue.about,
             "servers": [{"$ref": "#/servers/broker"}],
-            "messages": {one.short_name: _ref("messages", one.name) for one in messages if one.queue == queue.name},
+            "messages": {
+                message.short_name: _ref("messages", message.name)
+                for message in messages
+                if message.queue == queue.name
+            },
         }
         for queue in QUEUES
     }
 
 
 def _operations(messages: Sequence[TaskMessage]) -> Json:
-    """From where this application stands: it receives what clients say."""
+    """The operations from the application's side: it receives what clients send."""
 
     def of(action: str, channel: str, names: list[str]) -> Json:
         messages = [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names]
         return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "messages": messages}
 
-    found = {
+    operations = {
         "hear": of("receive", "realTime", list(CLIENT_MESSAGES)),
         "tell": of("send", "realTime", list(RELAY_MESSAGES)),
     }
     for queue in QUEUES:
         names = [message.short_name for message in messages if message.queue == queue.name]
-        found[f"enqueue_{queue.name}"] = of("send", queue.name, names)
-        found[f"work_{queue.name}"] = of("receive", queue.name, names)
-    return found
+        operations[f"enqueue_{queue.name}"] = of("send", queue.name, names)
+        operations[f"work_{queue.name}"] = of("receive", queue.name, names)
+    return operations
 
 
 def _messages() -> Json:
@@ -139,15 +143,15 @@ def _messages() -> Json:
 
 def _schemas() -> Json:
     models: list[type[BaseModel]] = [*CLIENT_MESSAGES.values(), *RELAY_MESSAGES.values(), *EVENTS]
-    _, found = models_json_schema(
+    _, definitions = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )
-    kinds: Json = _without_discriminators(dict(sorted(found["$defs"].items())))
+    kinds: Json = _without_discriminators(dict(sorted(definitions["$defs"].items())))
     return kinds
 
 
 def _without_discriminators(node: Any) -> Any:
-    """OpenAPI's are objects, AsyncAPI's are names; each kind of event has its constant anyway."""
+    """Removes discriminators, which are objects in OpenAPI and names in AsyncAPI; the kinds have constants anyway."""
     if isinstance(node, dict):
         return {key: _without_discriminators(value) for key, value in node.items() if key != "discriminator"}
     if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""The documents as one HTML page: plain headings, tables and folds."""
+"""Renders the documents as one HTML page of headings, tables and folds."""
 
 import json
 import re
@@ -66,7 +66,7 @@ def _operation(api: Json, path: str, method: str, operation: Json) -> str:
         _words(f"Proof of who asks: {schemes}"),
         _table("Parameters", map(_parameter, operation.get("parameters", ()))),
         _table("Body", ((kind, _type(content["schema"]), "") for kind, content in body.items())),
-        _table("Answers", (_answer(api, status, told) for status, told in operation["responses"].items())),
+        _table("Answers", (_answer(api, status, response) for status, response in operation["responses"].items())),
     ]
     title = f'<b class="{method}">{method.upper()}</b> <code>{escape(path)}</code> {escape(operation["summary"])}'
     return _fold(operation["operationId"], title, "".join(inside))
@@ -78,12 +78,12 @@ def _parameter(parameter: Json) -> Row:
     return f"{parameter['name']} ({parameter['in']})", _type(schema), _said(parameter.get("required", False), about)
 
 
-def _answer(api: Json, status: str, told: Json) -> Row:
-    if "$ref" in told:
-        told = api["components"]["responses"][told["$ref"].rpartition("/")[2]]
-    kinds = [_type(content["schema"]) for content in told.get("content", {}).values() if content.get("schema")]
-    headers = ", ".join(told.get("headers", ()))
-    return status, kinds[0] if kinds else "", told["description"] + (f" Headers: {headers}." if headers else "")
+def _answer(api: Json, status: str, response: Json) -> Row:
+    if "$ref" in response:
+        response = api["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    kinds = [_type(content["schema"]) for content in response.get("content", {}).values() if content.get("schema")]
+    headers = ", ".join(response.get("headers", ()))
+    return status, kinds[0] if kinds else "", response["description"] + (f" Headers: {headers}." if headers else "")
 
 
 def _channels(events: Json) -> Iterator[str]:
@@ -105,10 +105,11 @@ def _schema(name: str, schema: Json) -> str:
     ]
     values = _words("One of: " + ", ".join(map(str, schema["enum"]))) if "enum" in schema else ""
     about = _words(schema.get("description", ""))
-    shown = "".join(
-        f"<pre>{escape(json.dumps(one, indent=2, ensure_ascii=False))}</pre>" for one in schema.get("examples", ())
+    examples = "".join(
+        f"<pre>{escape(json.dumps(example, indent=2, ensure_ascii=False))}</pre>"
+        for example in schema.get("examples", ())
     )
-    return _fold(f"schema-{name}", escape(name), about + values + _table("Fields", rows) + shown)
+    return _fold(f"schema-{name}", escape(name), about + values + _table("Fields", rows) + examples)
 
 
 def _said(needed: bool, about: str) -> str:
@@ -116,13 +117,13 @@ def _said(needed: bool, about: str) -> str:
 
 
 def _type(schema: Json) -> str:
-    """In a word or two, as HTML."""
+    """The type of a schema in a word or two, as HTML."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f'<a href="#schema-{name}">{escape(name)}</a>'
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
-            return " or ".join(_type(one) for one in schema[choice])
+            return " or ".join(_type(alternative) for alternative in schema[choice])
     if "const" in schema:
         return f"<code>{escape(str(schema['const']))}</code>"
     if "enum" in schema:
@@ -151,7 +152,7 @@ def _fold(identity: str, title: str, inside: str) -> str:
 
 
 def _words(text: str) -> str:
-    """Paragraphs, and lists of lines that begin with a dash."""
+    """Text as HTML: paragraphs, and lists of lines that begin with a dash."""
     written = []
     for part in text.split("\n\n"):
         lines = part.strip().split("\n")

@@ -1,4 +1,4 @@
-"""`/docs`: both documents as a page that needs no network and no script, and as files."""
+"""Routes of `/docs`: both documents as a page without scripts, and as files."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -17,9 +17,9 @@ EVENTS = COORDINATION / "unified_events_spec.yaml"
 
 
 def routes(headers: Mapping[str, str]) -> list[Route]:
-    """They ask for no token: what they tell stands in the repository."""
+    """The routes; they need no token, because their content is in the repository."""
 
-    def shown(_: Request) -> Response:
+    def docs(_: Request) -> Response:
         return HTMLResponse(_page(), headers=headers)
 
     def api(_: Request) -> Response:
@@ -28,7 +28,7 @@ def routes(headers: Mapping[str, str]) -> list[Route]:
     def events(_: Request) -> Response:
         return FileResponse(EVENTS, media_type="application/yaml", headers=headers)
 
-    return [Route("/docs", shown), Route("/docs/openapi.yaml", api), Route("/docs/asyncapi.yaml", events)]
+    return [Route("/docs", docs), Route("/docs/openapi.yaml", api), Route("/docs/asyncapi.yaml", events)]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""One example of each body that a reader of the documents meets first; made of the models, so they cannot be wrong."""
+"""Examples of the most important bodies, made from the models, so that they are always valid."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -42,7 +42,7 @@ LEAD = ScoredLead(
     previous_score=57.0,
     score=SCORE,
 )
-LETTER = DeadLetter(
+DEAD_LETTER = DeadLetter(
     id="7",
     queue="scoring",
     task="scoring.score_leads",
@@ -58,11 +58,11 @@ PROBLEM = Problem(
 
 
 def by_schema() -> dict[str, Any]:
-    """By the name of the schema in the OpenAPI document."""
+    """The examples by the name of their schema in the OpenAPI document."""
     models = (
         SCORE,
         LEAD,
-        LETTER,
+        DEAD_LETTER,
         PROBLEM,
         LeadPage(leads=(LEAD,), total=1, next_cursor=None, position=POSITION),
         ScoreLeadRequest(attributes={"budget": 250_000, "source": "referral"}),

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's of our routes, with what FastAPI does not see."""
+"""Builds the OpenAPI document: FastAPI's, completed with what FastAPI does not see."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -26,9 +26,9 @@ TAGS = {
     "leads": "Leads that have a score, the story of each, and what it would score.",
     "models": "Models that learn from outcomes, and their trainings; for admins and executives.",
     "dead letters": "Work whose last attempt failed; for admins.",
-    "rescoring": "Saved leads scored anew; executives look on, admins steer.",
-    "operations": "How the system is: for people, load balancers and Prometheus.",
-    "webhooks": "Where CRMs bring their leads, each in its own words.",
+    "rescoring": "Saved leads scored again; executives watch, admins act.",
+    "operations": "The state of the system, for people, load balancers and Prometheus.",
+    "webhooks": "Where CRMs send their leads, each in its own format.",
 }
 
 # Why a status is answered; the problem's detail says it more exactly.
@@ -67,13 +67,13 @@ def document(routers: Sequence[APIRouter]) -> Json:
     )
     for router in routers:
         app.include_router(router)
-    found = app.openapi()
-    found["servers"] = [{"url": "/"}]
-    _name_roles(found, routers)
-    for operation in _operations(found):
+    openapi = app.openapi()
+    openapi["servers"] = [{"url": "/"}]
+    _name_roles(openapi, routers)
+    for operation in _operations(openapi):
         _complete(operation)
-    found["paths"].update(webhook_operations.paths(problem))
-    components = found["components"]
+    openapi["paths"].update(webhook_operations.paths(problem))
+    components = openapi["components"]
     components["securitySchemes"].update(webhook_operations.security_schemes())
     schemas = components["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -84,7 +84,7 @@ def document(routers: Sequence[APIRouter]) -> Json:
         schemas[name]["examples"] = [example]
     components["schemas"] = dict(sorted(schemas.items()))
     components["responses"] = {_name(status): _described(status) for status in REASONS}
-    return found
+    return openapi
 
 
 def problem(status: str) -> Json:
@@ -102,7 +102,7 @@ def _described(status: str) -> Json:
     return {**described, "headers": HEADERS[status]} if status in HEADERS else described
 
 
-def _name_roles(document: Json, routers: Iterable[APIRouter]) -> None:
+def _name_roles(openapi: Json, routers: Iterable[APIRouter]) -> None:
     """Adds to each operation the roles that its permission lets in."""
     for route in (route for router in routers for route in router.routes):
         if not isinstance(route, APIRoute) or not route.include_in_schema:
@@ -111,24 +111,24 @@ def _name_roles(document: Json, routers: Iterable[APIRouter]) -> None:
         if roles is None:
             continue
         for method in route.methods or ():
-            document["paths"][route.path_format][method.lower()]["x-roles"] = sorted(map(str, roles))
+            openapi["paths"][route.path_format][method.lower()]["x-roles"] = sorted(map(str, roles))
 
 
-def _operations(found: Json) -> Iterator[Json]:
-    for path in found["paths"].values():
+def _operations(openapi: Json) -> Iterator[Json]:
+    for path in openapi["paths"].values():
         yield from path.values()
 
 
 def _complete(operation: Json) -> None:
-    """Adds the problems that every operation of its kind may answer with; its own stand in its route."""
+    """Adds the problems that every operation of its kind may answer with; the route itself names its own."""
     operation["summary"] = operation["summary"].capitalize()
     answers = operation["responses"]
     answers.pop("422", None)  # FastAPI's own kind, which ours never is
-    services = [str(status) for status in operation.pop("x-problems", ())]
-    for status in sorted({*services, *_usual(operation)} - answers.keys()):
+    statuses = [str(status) for status in operation.pop("x-problems", ())]
+    for status in sorted({*statuses, *_usual(operation)} - answers.keys()):
         answers[status] = problem(status)
     answers["200"]["description"] = "Done."
-    if "429" in services:
+    if "429" in statuses:
         answers["200"]["headers"] = BUDGET
 
 

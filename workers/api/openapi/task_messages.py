@@ -1,4 +1,4 @@
-"""The messages of the queues, made of the registered tasks: their names, docstrings and arguments."""
+"""Describes the messages of the queues from the registered tasks: names, docstrings and arguments."""
 
 from importlib import import_module
 from inspect import signature

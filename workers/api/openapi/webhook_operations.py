@@ -1,4 +1,4 @@
-"""The webhooks, which FastAPI does not see: one path a vendor, with how it proves who it is."""
+"""Describes the webhooks, which FastAPI does not see: one path per vendor, with its proof of identity."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -38,7 +38,7 @@ def security_schemes() -> Json:
 
 
 def _vendors() -> dict[str, VendorSettings]:
-    """The documents describe the vendors as they are delivered, whatever this installation overrides."""
+    """The vendors as delivered, whatever this installation overrides."""
     files = vendor_files()
     return {name: VendorSettings.model_validate(files[name]) for name in VENDORS}
 

@@ -1,4 +1,4 @@
-"""`python -m workers.api.openapi.write`: writes both documents anew, of the models as they are."""
+"""`python -m workers.api.openapi.write`: writes both documents from the models."""
 
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ HEAD = "# Made of the models by `make spec`; changes go there.\n\n"
 
 
 class _Plain(yaml.SafeDumper):
-    """Without anchors: what stands twice is written twice."""
+    """A dumper without anchors: repeated values are written again."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def _written(dumper: _Plain, text: str) -> yaml.ScalarNode:
-    """Paragraphs as paragraphs."""
+    """Represents text of several lines as a block."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
@@ -28,11 +28,11 @@ _Plain.add_representer(str, _written)
 
 
 def documents() -> dict[Path, str]:
-    made = {
+    by_path = {
         COORDINATION / "unified_api_spec.yaml": openapi_document.document(ROUTERS),
         COORDINATION / "unified_events_spec.yaml": asyncapi_document.document(),
     }
-    return {path: HEAD + _text(document) for path, document in made.items()}
+    return {path: HEAD + _text(document) for path, document in by_path.items()}
 
 
 def _text(document: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from pipeline.wiring import Services
 from schemas.access import Claims
 from schemas.dead_letter import DeadLetterPage, DeadLetterResolution
 from workers.api.access import AdminUser, CurrentServices
-from workers.api.cursor import LetterCursor
+from workers.api.cursor import DeadLetterCursor
 from workers.api.dead_letter_views import dead_letter
 from workers.api.idempotency import IdempotencyKey, idempotent
 from workers.api.openapi.problem_responses import problems
@@ -33,11 +33,11 @@ def list_dead_letters(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> DeadLetterPage:
     """Work whose last attempt failed, in pages; `next_cursor` continues."""
-    below = dead_letters.NEWEST if cursor is None else LetterCursor.opened(cursor).letter_id
+    below = dead_letters.NEWEST if cursor is None else DeadLetterCursor.opened(cursor).letter_id
     with services.reading() as db:
         page = dead_letters.page(db, below=below, limit=limit)
         total = dead_letters.count(db)
-    following = LetterCursor(letter_id=page[-1].id).sealed() if len(page) == limit else None
+    following = DeadLetterCursor(letter_id=page[-1].id).sealed() if len(page) == limit else None
     return DeadLetterPage(letters=tuple(map(dead_letter, page)), total=total, next_cursor=following)
 
 

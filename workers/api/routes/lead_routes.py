@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from pipeline.scoring.what_if import levers
+from pipeline.scoring.what_if import what_if_inputs
 from pipeline.storage.leads import lead_list, timeline
 from schemas.api import LeadTimeline, ScoreHistory, WhatIfInputs
 from schemas.lead import LeadDetail
@@ -53,4 +53,6 @@ def get_levers(lead_id: LeadId, services: CurrentServices, who: CurrentUser) -> 
     if not who.role.sees_attributes:
         raise Forbidden("your role does not see a lead's attributes")
     row = visible_lead(services, who, lead_id)
-    return WhatIfInputs(levers=levers(services.champion.scorer.model, row.attributes, row.active_at, datetime.now(UTC)))
+    return WhatIfInputs(
+        levers=what_if_inputs(services.champion.scorer.model, row.attributes, row.active_at, datetime.now(UTC))
+    )

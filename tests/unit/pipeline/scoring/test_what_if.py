@@ -6,7 +6,7 @@ from hypothesis import given, settings
 
 from pipeline.scoring.scorecard import Scorecard
 from pipeline.scoring.scorer import Scorer
-from pipeline.scoring.what_if import levers
+from pipeline.scoring.what_if import what_if_inputs
 from schemas.score import Value
 from schemas.scorecard import ScorecardConfig
 from tests.unit.pipeline.scoring.cards import ATTRIBUTES, NOW
@@ -16,7 +16,7 @@ from tests.unit.pipeline.scoring.tables import scorers
 @given(scorers(), ATTRIBUTES)
 @settings(max_examples=80)
 def test_a_lever_where_it_stands_changes_no_score(scorer: Scorer, attributes: dict[str, Value]) -> None:
-    found = [lever for lever in levers(scorer.model, attributes, NOW, NOW) if lever.kind != "days"]
+    found = [lever for lever in what_if_inputs(scorer.model, attributes, NOW, NOW) if lever.kind != "days"]
     pulled = {lever.attribute: lever.value for lever in found if lever.value is not None}
     assert scorer.attempt({**attributes, **pulled}, NOW).score == scorer.attempt(attributes, NOW).score
     assert all(lever.low <= lever.value <= lever.high for lever in found if isinstance(lever.value, float))
@@ -37,8 +37,8 @@ def test_each_kind_has_its_unit() -> None:
         }
     )
     told: dict[str, Value] = {"amount": "$250", "role": "CEO", "seen": (NOW - timedelta(days=3)).isoformat()}
-    budget, role, seen = levers(Scorecard(card), told, NOW, NOW)
+    budget, role, seen = what_if_inputs(Scorecard(card), told, NOW, NOW)
     assert (budget.kind, budget.value, budget.low, budget.high) == ("number", 250, 0, 250)
     assert (role.kind, role.value, role.words) == ("word", "chief", ("chief",))
     assert (seen.kind, seen.value, seen.high) == ("days", 3, 15)
-    assert levers(Scorecard(card), {"role": "Baker"}, NOW, NOW)[1].value == "baker"
+    assert what_if_inputs(Scorecard(card), {"role": "Baker"}, NOW, NOW)[1].value == "baker"

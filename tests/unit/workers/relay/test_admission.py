@@ -46,9 +46,9 @@ class Hall:
     def enter(self, name: str, address: str = "a", *, stranger: bool = True) -> ConnectionSlot | None:
         if not self.admission.make_room(stranger=stranger):
             return None
-        visit = self._stack.enter_context(self.admission.visit(address, stranger=stranger))
-        visit.leave = lambda: self.sent_away.append(name)
-        return visit
+        slot = self._stack.enter_context(self.admission.occupy(address, stranger=stranger))
+        slot.leave = lambda: self.sent_away.append(name)
+        return slot
 
 
 @pytest.fixture
@@ -81,9 +81,9 @@ def test_who_has_said_who_it_is_makes_no_room(hall: Hall) -> None:
 
 def test_when_all_are_known_nobody_makes_room(hall: Hall) -> None:
     for number in range(6):
-        visit = hall.enter(f"{number}", stranger=False)
-        assert visit is not None
-        assert visit.identify(f"user {number}")
+        slot = hall.enter(f"{number}", stranger=False)
+        assert slot is not None
+        assert slot.identify(f"user {number}")
     assert hall.enter("known", stranger=False) is None
     assert hall.enter("stranger") is None
     assert hall.sent_away == []
