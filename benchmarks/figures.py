@@ -1,4 +1,4 @@
-"""The README's figures, made from benchmarks/results: `python -m benchmarks.figures` writes them anew.
+"""The README's figures, made from benchmarks/results: `python -m benchmarks.figures` writes them.
 
 A test fails while the README shows others.
 """

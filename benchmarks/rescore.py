@@ -1,4 +1,4 @@
-"""A million leads scored anew by the workers of a run, beside what the database alone can do, and beside naive Celery.
+"""A million leads scored again by the workers of a run, beside what the database alone can do, and beside naive Celery.
 
 The ceiling reads and writes the same rows in the same way (packed COPY, UPDATE … FROM, history) on as many connections,
 without scoring, slices, leases and events.
