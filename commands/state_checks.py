@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from commands.finding import Finding
 from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
-from workers.supervisor import privacy
+from workers.supervisor import private_files
 
 NAMED = 3  # files in a finding
 MANY_FILES = 500  # of metrics: every scrape reads them all
@@ -23,7 +23,7 @@ def examine_state(services: Services) -> Iterator[Finding]:
 
 
 def _files(settings: Settings) -> Finding:
-    exposed = sorted(str(path.relative_to(settings.state_dir)) for path in privacy.exposed(settings.state_dir))
+    exposed = sorted(str(path.relative_to(settings.state_dir)) for path in private_files.exposed(settings.state_dir))
     if not exposed:
         return Finding("state files", "ok", "private")
     more = f" and {len(exposed) - NAMED} more" if len(exposed) > NAMED else ""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.leads.attributes import canonical
 from pipeline.scoring.encoding import Feature
 from pipeline.scoring.features import Bins, Matrix
-from pipeline.scoring.layout import Layout
+from pipeline.scoring.term_places import Layout
 from schemas.glassbox import Axis, GlassBoxArtefact, GlassBoxFeature, GlassBoxTerm
 
 Floats = NDArray[np.float64]

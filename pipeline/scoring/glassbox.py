@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from pipeline.errors import GiveUp
 from pipeline.scoring.encoding import Feature
 from pipeline.scoring.features import MISSING_BIN, Bins, FeatureSet
-from pipeline.scoring.layout import Layout, starts
 from pipeline.scoring.model import Judgement
+from pipeline.scoring.term_places import Layout, starts
 from pipeline.scoring.term_words import word_places
 from schemas.glassbox import GlassBoxArtefact, GlassBoxFeature
 from schemas.score import Engine, Value

@@ -15,7 +15,7 @@ from pipeline.scoring.tier import FROM_LOWEST, tier_places
 TIER_LETTERS = np.array([tier.value.encode() for tier in FROM_LOWEST])
 
 
-class Verdicts(NamedTuple):
+class MatrixScores(NamedTuple):
     """The scores of n leads: `scores` and `confidences` as they are saved (float32), `tiers` as letters (S1)."""
 
     scores: NDArray[np.float32]
@@ -31,10 +31,10 @@ class Reasons(NamedTuple):
     bins: NDArray[np.void]
 
 
-def verdicts(scorer: Scorer, matrix: Matrix, as_of: datetime) -> Verdicts:
+def score_matrix(scorer: Scorer, matrix: Matrix, as_of: datetime) -> MatrixScores:
     """The same scores, to the last bit, as `Scorer.score` gives these leads."""
     judged = scorer.model.judge(scorer.model.features.bins(matrix, as_of))
-    return Verdicts(
+    return MatrixScores(
         np.round(judged.scores, DECIMALS).astype(np.float32),
         np.round(judged.confidences, DECIMALS).astype(np.float32),
         TIER_LETTERS[tier_places(judged.scores, scorer.cuts)],
@@ -42,13 +42,13 @@ def verdicts(scorer: Scorer, matrix: Matrix, as_of: datetime) -> Verdicts:
     )
 
 
-def reasons(found: Verdicts, chosen: NDArray[np.intp]) -> Reasons:
+def reasons(found: MatrixScores, chosen: NDArray[np.intp]) -> Reasons:
     """The packed factors and bins of the chosen leads, which are places in the matrix."""
     terms, places = found.judged.terms[chosen], found.judged.places[chosen]
     return Reasons(_bytes(explain.strongest(terms, places)), _bytes(explain.packed_places(places)))
 
 
-def differ(scores: NDArray[np.float32], tiers: NDArray[np.bytes_], found: Verdicts) -> NDArray[np.bool_]:
+def differ(scores: NDArray[np.float32], tiers: NDArray[np.bytes_], found: MatrixScores) -> NDArray[np.bool_]:
     """Whether each lead's tier, or its score rounded as people read it, differs from the saved one."""
     apart: NDArray[np.bool_] = (tiers != found.tiers) | (read(scores) != read(found.scores))
     return apart

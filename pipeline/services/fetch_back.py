@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pipeline import task_calls
 from pipeline.errors import GiveUp, Refused
 from pipeline.leads.attributes import flatten
+from pipeline.outbound.crm_record import CrmRecord, RecordReader
 from pipeline.outbound.http_client import HttpClient, Unavailable
-from pipeline.outbound.record import CrmRecord, RecordReader
 from pipeline.outbound.sync_result import Done, Gone, Rejected, SyncResult
 from pipeline.services.crm_sync import SyncJob, Told
 from pipeline.services.ingest import lead_saver

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.redis_store.changed_leads import ChangedLeads
 from pipeline.scoring.features import Matrix
-from pipeline.scoring.matrix import Verdicts, differ, read, reasons, verdicts
+from pipeline.scoring.matrix import MatrixScores, differ, read, reasons, score_matrix
 from pipeline.scoring.scorer import Scorer
 from pipeline.storage.leads import lead_rows
 from pipeline.storage.operations import outbox
@@ -41,7 +41,7 @@ class JudgedScores:
     """Leads of one step: what is saved of them and what they score now; `changed` are places in both."""
 
     saved: Records
-    found: Verdicts
+    found: MatrixScores
     changed: NDArray[np.intp]
     encoded: EncodedLeads | None
 
@@ -70,7 +70,7 @@ class Rescorer:
         saved = packed_scores.read(db, self._chosen, first, last, model_id=self._model_id, width=width)
         matrix = np.ascontiguousarray(saved["vector"])
         encoded = self._encode(db, saved, matrix)
-        found = verdicts(self._scorer, matrix, self._as_of)
+        found = score_matrix(self._scorer, matrix, self._as_of)
         changed = differ(saved["score"].astype(np.float32), saved["tier"], found)
         return JudgedScores(saved, found, np.flatnonzero(changed), encoded)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pipeline.outbound.record import RecordReader
+from pipeline.outbound.crm_record import RecordReader
 from pipeline.outbound.sync_result import ScoreWriter
 from pipeline.vendors.crm_account import CrmAccount
-from pipeline.vendors.report import WebhookReport
+from pipeline.vendors.parse_result import WebhookReport
 from pipeline.vendors.signed_request import Verifier
 
 

@@ -3,8 +3,8 @@
 from collections.abc import MutableMapping
 
 from pipeline.errors import Misconfigured
+from pipeline.outbound.crm_record import RecordReader
 from pipeline.outbound.http_client import HttpClient
-from pipeline.outbound.record import RecordReader
 from pipeline.outbound.sync_result import ScoreWriter
 from pipeline.outbound.webhook_sender import WebhookSender
 from pipeline.settings.loader import Settings, secret_variable

@@ -6,7 +6,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from pipeline.vendors.report import NODE_LIMIT, UnreadableBody
+from pipeline.vendors.parse_result import NODE_LIMIT, UnreadableBody
 
 T = TypeVar("T")
 SHORTEST_NODE = 2  # bytes, as `1,`

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from pipeline.vendors.report import NODE_LIMIT, UnreadableBody
+from pipeline.vendors.parse_result import NODE_LIMIT, UnreadableBody
 
 DEPTH_LIMIT = 12  # elements within elements
 TAGS = 2  # of an element

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from pipeline.settings.loader import Settings
-from pipeline.vendors.report import EVENT_LIMIT
+from pipeline.vendors.parse_result import EVENT_LIMIT
 from tests.support import crm
 from tests.support.serving import Api, api, log_of
 

@@ -17,7 +17,7 @@ from tests.integration.rows import blocked, leads_saved
 from tests.integration.test_scoring_task import held
 from tests.support.serving import worker
 from tests.support.waiting import eventually
-from workers.exposition import exposition
+from workers.metrics_text import exposition
 
 QUEUES = "scoring,upkeep,rescoring,learning,outbound"
 SAMPLE = re.compile(r'^service6_(\w+)\{([^}]*task="([a-z_.]+)"[^}]*)\} (\S+)$', re.MULTILINE)

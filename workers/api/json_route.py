@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from pipeline.errors import Malformed
 from pipeline.vendors import json_body
-from pipeline.vendors.report import UnreadableBody
+from pipeline.vendors.parse_result import UnreadableBody
 
 INLINE_BYTES = 16_384  # larger bodies are parsed in a thread
 

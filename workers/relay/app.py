@@ -25,7 +25,7 @@ from schemas.feed import PATH, CloseCode
 from workers.api.errors import NO_METRICS, Forbidden, error_response
 from workers.api.middleware import without_strange_sockets
 from workers.bearer import MISSING, bearer_token
-from workers.exposition import exposition
+from workers.metrics_text import exposition
 from workers.relay.admission import Admission, origin_allowed
 from workers.relay.frames import sink_of
 from workers.relay.hub import Hub

@@ -15,7 +15,7 @@ from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from workers.simulator.invented_crm import InventedCrm
 from workers.simulator.notice import Notice
-from workers.simulator.webhook_sender_client import SOURCE, SimulatedVendor
+from workers.simulator.simulated_vendor import SOURCE, SimulatedVendor
 from workers.supervisor.api_address import api_url
 
 LEADS = 2000

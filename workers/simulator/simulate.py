@@ -27,7 +27,7 @@ from workers.simulator.decided_crm import DecidedCrm, SimulatedLead
 from workers.simulator.invented_crm import InventedCrm
 from workers.simulator.notice import Notice
 from workers.simulator.sample import sample
-from workers.simulator.webhook_sender_client import SimulatedVendor
+from workers.simulator.simulated_vendor import SimulatedVendor
 from workers.supervisor.api_address import api_url
 
 CONNECTIONS = 64

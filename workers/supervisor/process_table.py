@@ -21,7 +21,7 @@ DRAIN_S = 4
 CELERY = (sys.executable, "-m", "celery", "-A")
 WORKER = (*CELERY, "workers.worker", "worker")
 BROKER = (*CELERY, "workers.broker")
-MONITOR = (*CELERY, "workers.monitor")
+FLOWER = (*CELERY, "workers.flower")
 
 
 def stop_order() -> tuple[tuple[str, ...], ...]:
@@ -88,4 +88,4 @@ def worker(queue: str, processes: int) -> tuple[str, ...]:
 
 def _flower(flower: FlowerSettings) -> tuple[str, ...]:
     # Without events: three a task would cost more than scoring a lead does.
-    return (*MONITOR, "flower", f"--address={flower.host}", f"--port={flower.port}", "--enable_events=False")
+    return (*FLOWER, "flower", f"--address={flower.host}", f"--port={flower.port}", "--enable_events=False")

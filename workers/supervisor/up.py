@@ -19,7 +19,7 @@ from pipeline.security.tokens import mint
 from pipeline.settings.loader import Settings, embedded_servers, load, secret_variable
 from pipeline.settings.server_urls import without_secrets
 from schemas.access import Role
-from workers.supervisor import logs, privacy, running_stack
+from workers.supervisor import logs, private_files, running_stack
 from workers.supervisor import state_dir as state
 from workers.supervisor.api_address import flower_origin, origin
 from workers.supervisor.embedded_server import Server
@@ -52,7 +52,7 @@ def up(
     state.make(state_dir)
     with state.held(state_dir, origin(load(state_dir))) as claim, supervisor.signals():
         try:
-            privacy.tighten(state_dir)
+            private_files.tighten(state_dir)
             limits = load(state_dir).logs
             logs.bound(state_dir, limits)
             overview = _start(state_dir, supervisor, claim, sample=sample)

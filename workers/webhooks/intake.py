@@ -18,7 +18,7 @@ from pipeline.errors import Disturbed, GiveUp, TryAgain
 from pipeline.log import trace
 from pipeline.metrics import Metrics
 from pipeline.storage.platform.engine import ANSWERS_AGAIN_S
-from pipeline.vendors.report import IgnoredReason
+from pipeline.vendors.parse_result import IgnoredReason
 from schemas.lead import LeadChange
 from workers.api.errors import QueueFull
 

@@ -12,8 +12,8 @@ from pipeline.settings.loader import Settings
 from pipeline.settings.sections import IntakeSettings
 from pipeline.settings.sources import SourceSettings
 from pipeline.settings.vendors import VendorSettings
+from pipeline.vendors.parse_result import IgnoredReason, LeadEvent, UnreadableBody, WebhookReport
 from pipeline.vendors.registry import VENDORS
-from pipeline.vendors.report import IgnoredReason, LeadEvent, UnreadableBody, WebhookReport
 from pipeline.vendors.signed_request import SignedRequest
 from pipeline.wiring import Services
 from schemas.lead import LeadChange

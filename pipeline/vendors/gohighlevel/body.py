@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from pipeline.vendors import json_body
 from pipeline.vendors.json_body import CamelBody
-from pipeline.vendors.report import ExternalId, IgnoredReason, LeadEvent, WebhookReport, Word, digest
+from pipeline.vendors.parse_result import ExternalId, IgnoredReason, LeadEvent, WebhookReport, Word, digest
 from schemas.moment import VendorMoment
 
 CONTACTS = frozenset({"ContactCreate", "ContactUpdate", "ContactDndUpdate", "ContactTagUpdate"})

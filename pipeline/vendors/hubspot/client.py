@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from pipeline.outbound.crm_record import CrmRecord, attributes_of, moment
 from pipeline.outbound.http_client import Request, Response, Unavailable
-from pipeline.outbound.record import CrmRecord, attributes_of, moment
 from pipeline.outbound.sync_result import Done, Failed, Gone, Rejected, SyncResult, require_available
 from pipeline.vendors.crm_account import CrmAccount
 from schemas.outbound import WriteBack

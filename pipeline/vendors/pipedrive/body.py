@@ -7,7 +7,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from pipeline.vendors import json_body
 from pipeline.vendors.json_body import Body, plain
-from pipeline.vendors.report import ExternalId, IgnoredReason, LeadEvent, WebhookReport, Word, digest, why_ignored
+from pipeline.vendors.parse_result import ExternalId, IgnoredReason, LeadEvent, WebhookReport, Word, digest, why_ignored
 from schemas.moment import VendorMoment
 
 CHANGES = frozenset({"create", "change"})

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter
 
 from pipeline.vendors import json_body, xml_body
-from pipeline.vendors.report import (
+from pipeline.vendors.parse_result import (
     EVENT_LIMIT,
     ExternalId,
     IgnoredReason,

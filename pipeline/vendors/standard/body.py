@@ -6,7 +6,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from pipeline.vendors import json_body
 from pipeline.vendors.json_body import Body
-from pipeline.vendors.report import ExternalId, LeadEvent, WebhookReport, Word
+from pipeline.vendors.parse_result import ExternalId, LeadEvent, WebhookReport, Word
 from schemas.moment import VendorMoment
 
 

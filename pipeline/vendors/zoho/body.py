@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from pipeline.vendors import json_body
 from pipeline.vendors.json_body import Body, plain
-from pipeline.vendors.report import (
+from pipeline.vendors.parse_result import (
     EVENT_LIMIT,
     ExternalId,
     IgnoredReason,

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from pipeline.errors import Misconfigured, Refused
+from pipeline.outbound.crm_record import CrmRecord, attributes_of, moment
 from pipeline.outbound.http_client import Request, Response, Unavailable
-from pipeline.outbound.record import CrmRecord, attributes_of, moment
 from pipeline.outbound.sync_result import require_available
 from pipeline.vendors.crm_account import AccessToken, CrmAccount
 from pipeline.vendors.json_body import plain

@@ -3,7 +3,7 @@ from datetime import datetime
 
 from pipeline.errors import Refused
 from pipeline.vendors import json_body
-from pipeline.vendors.report import UnreadableBody
+from pipeline.vendors.parse_result import UnreadableBody
 from pipeline.vendors.signed_request import SignedRequest, matches, strong_secrets
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import metric_files
-from workers.exposition import exposition
+from workers.metrics_text import exposition
 
 COUNTING = """
 import sys

@@ -26,7 +26,7 @@ from tasks import queues
 from tasks.queues import needed
 from workers.api.access import HEALTH, Credentials, CurrentServices, MetricsReader
 from workers.api.openapi.problem_responses import problems
-from workers.exposition import exposition
+from workers.metrics_text import exposition
 from workers.readiness import ESSENTIAL, Readiness, checked
 
 STALE_S = 30.0  # work that waits longer than this is a fault to show

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 
 from pipeline.errors import GiveUp, NotFound
 from pipeline.scoring.glassbox import open_artefact
-from pipeline.scoring.shapes import shapes
+from pipeline.scoring.term_shapes import shapes
 from pipeline.services import model_promotion
 from pipeline.services.model_monitoring import accuracy_of
 from pipeline.storage.models import champions, model_versions, trainings

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import Malformed
 from pipeline.vendors.gohighlevel.body import FIELD_LIMIT
-from pipeline.vendors.report import EVENT_LIMIT, IgnoredReason
+from pipeline.vendors.parse_result import EVENT_LIMIT, IgnoredReason
 from pipeline.wiring import Services
 from tests.support.crm import SAMPLE_VENDORS, expected, sequence
 from workers.webhooks.receiver import body_parser

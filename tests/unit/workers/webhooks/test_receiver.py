@@ -14,7 +14,7 @@ from pipeline.errors import Misconfigured, Refused
 from pipeline.leads.merging import Lead
 from pipeline.metrics import Metrics
 from pipeline.settings.loader import load
-from pipeline.vendors.report import IgnoredReason
+from pipeline.vendors.parse_result import IgnoredReason
 from pipeline.vendors.signed_request import SignedRequest
 from pipeline.wiring import Services
 from tests.support import crm

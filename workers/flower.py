@@ -1,4 +1,4 @@
-"""Flower with stricter access (`celery -A workers.monitor flower`): only its own names, and always a password.
+"""Flower with stricter access (`celery -A workers.flower flower`): only its own names, and always a password.
 
 Flower itself requires no password at `/metrics`, and answers to any name that a browser was tricked into resolving to
 this machine (DNS rebinding).

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from pipeline.scoring.glassbox import GlassBoxModel
-from pipeline.scoring.shapes import shapes
+from pipeline.scoring.term_shapes import shapes
 from schemas.glassbox import Axis, GlassBoxArtefact, GlassBoxFeature, GlassBoxTerm
 from schemas.term_shape import TermShape
 from tests.unit.pipeline.scoring.tables import tables

@@ -2,7 +2,7 @@ import os
 import stat
 from pathlib import Path
 
-from workers.supervisor import privacy
+from workers.supervisor import private_files
 
 LEFT_OPEN = (
     "secret-key",
@@ -31,16 +31,16 @@ def test_what_an_older_version_left_open_is_closed_and_nothing_else(tmp_path: Pa
         path.parent.chmod(0o755)
         path.write_text("x")
         path.chmod(0o644)
-    exposed = {str(path.relative_to(tmp_path)) for path in privacy.exposed(tmp_path)}
+    exposed = {str(path.relative_to(tmp_path)) for path in private_files.exposed(tmp_path)}
     assert exposed == {*LEFT_OPEN, "logs", "metrics", "heartbeats", "postgres", "valkey"}
-    privacy.tighten(tmp_path)
+    private_files.tighten(tmp_path)
     assert {mode(tmp_path / name) for name in LEFT_OPEN} == {0o600}
     assert {mode(tmp_path / name) for name in ("logs", "metrics", "heartbeats")} == {0o700}
     passing = 0o711 if os.geteuid() == 0 else 0o700
     assert {mode(tmp_path / name) for name in ("postgres", "valkey")} == {passing}
     assert {mode(tmp_path / name) for name in LEFT_ALONE} == {0o644}
     assert mode(tmp_path / "project") == 0o755
-    assert list(privacy.exposed(tmp_path)) == []
+    assert list(private_files.exposed(tmp_path)) == []
 
 
 def test_a_link_leads_nowhere(tmp_path: Path) -> None:
@@ -51,5 +51,5 @@ def test_a_link_leads_nowhere(tmp_path: Path) -> None:
     (state / "logs").mkdir(parents=True)
     (state / "logs" / "api.log").symlink_to(elsewhere)
     (state / "secret-key").symlink_to(elsewhere)
-    privacy.tighten(state)
+    private_files.tighten(state)
     assert mode(elsewhere) == 0o644
