@@ -269,8 +269,8 @@ def test_a_viewer_receives_no_value(stack: Stack, open_page: Open) -> None:
 
 
 def test_an_expired_link_says_how_to_get_another(stack: Stack, open_page: Open) -> None:
-    page = live(open_page(stack.link("admin", "--expires", "5s")))
-    expect(page.get_by_text("service6 token --role admin --link")).to_be_visible(timeout=10_000)
+    page = live(open_page(stack.link("admin", "--expires", "10s")))
+    expect(page.get_by_text("service6 token --role admin --link")).to_be_visible(timeout=20_000)
     expect(status(page)).to_contain_text("expired")
 
 

@@ -113,6 +113,7 @@ def test_reads_end_in_time_and_use_up_no_thread(place: Settings, server: Postgre
     with api(place, **QUICK) as running, ThreadPoolExecutor(120) as pool:
         running.get(path)
         with hanging(server):
+            eventually(lambda: running.get(path).status_code == 503)  # readiness is good for a second
             # Three times as many as there are threads.
             answers = [pool.submit(timed, lambda: running.get(path)) for _ in range(120)]
             waited, live = timed(lambda: running.http.get("/health/live"))

@@ -176,7 +176,7 @@ def heard(socket: ClientConnection, *kinds: str) -> Any:
 
 
 def test_a_training_that_nobody_takes_says_what_to_do(made: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_follower, "SEEN_WITHIN_S", 0.2)
+    monkeypatch.setattr(training_follower, "HEARTBEAT_WITHIN_S", 0.2)
     result = service6(made.services, "train")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no worker takes it: `service6 up` starts one" in result.stderr

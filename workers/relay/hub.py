@@ -1,4 +1,4 @@
-"""Distributes the stream's changes: projects those of a flush once, sends them on, and ends sockets that are too slow."""
+"""Distributes the stream: projects the changes of a flush once, sends them on, and ends sockets that are too slow."""
 
 import asyncio
 from collections.abc import Iterable, Sequence

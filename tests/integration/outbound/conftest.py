@@ -65,7 +65,7 @@ def crowd(services: Services, calling: Settings, tmp_path: Path) -> Iterator[Cro
         calling.publisher,
         services.metrics,
         tmp_path / "heartbeat",
-        calling.told,
+        calling.targets_by_source,
     )
     yield Crowd(services, made)
     connections.dispose()
