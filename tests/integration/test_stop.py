@@ -19,7 +19,7 @@ from tests.support.serving import furnish, in_this_process, log_of, open_service
 from tests.support.waiting import eventually
 from workers.supervisor.embedded_server import Server, free_port
 from workers.supervisor.postgres_and_valkey import Postgres, Valkey
-from workers.supervisor.process_table import BROKER, MONITOR
+from workers.supervisor.process_table import BROKER, FLOWER
 from workers.supervisor.program import ProgramRun
 
 STOP_S = 3.0
@@ -50,7 +50,7 @@ def running(settings: Settings, name: str) -> Iterator[ProgramRun]:
     argv = {
         "publisher": ("workers.publisher",),
         "beat": (*BROKER[2:], "beat", f"--schedule={settings.state_dir / 'schedule'}", "--pidfile="),
-        "flower": (*MONITOR[2:], "flower", "--address=127.0.0.1", f"--port={free_port()}"),
+        "flower": (*FLOWER[2:], "flower", "--address=127.0.0.1", f"--port={free_port()}"),
     }
     bound = {"SERVICE6_WORKERS__STOP_S": str(STOP_S)}
     with (
