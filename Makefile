@@ -29,7 +29,7 @@ check: lint ## what lint finds, and the unit tests: no services
 test: $(INSTALLED) ## the whole suite
 	$(BIN)/pytest $(SUITE)
 
-coverage: $(INSTALLED) ## the whole suite, and how much of the code it runs; takes half as long again
+coverage: $(INSTALLED) ## the whole suite, and how much of the code it runs
 	$(BIN)/pytest $(SUITE) --cov --cov-report=term
 
 e2e: $(INSTALLED) ## the page in headless Chromium

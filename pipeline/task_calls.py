@@ -24,10 +24,6 @@ class TaskCall(NamedTuple):
     arguments: tuple[object, ...]
     shown: str
 
-    @property
-    def queue(self) -> str:
-        return self.task.partition(".")[0]
-
 
 def score_leads(lead_ids: Sequence[int]) -> TaskCall:
     return TaskCall(SCORE_LEADS, (list(lead_ids),), f"({len(lead_ids)} leads)")

@@ -102,10 +102,10 @@ class Services:
         """One transaction; after its commit the publisher is woken if it appended events, and its tasks are sent."""
         with transaction(self.engine) as db:
             yield db
-        follows = after_commit.consequences(db)
-        if follows.events:
+        collected = after_commit.collected(db)
+        if collected.events:
             self.stream.hint()
-        for call in follows.calls:
+        for call in collected.calls:
             if not self.send(call):
                 return  # the next would wait for Redis as long
 

@@ -30,13 +30,11 @@ from pipeline.storage.operations import outbox
 from pipeline.storage.operations.outbox import OutboxRow
 from pipeline.storage.outbound import outbound_work
 from pipeline.storage.platform.engine import engine, statements
-from schemas.event import EVENT_VERSION
+from schemas.event import EVENT_VERSION, EventKind
 from workers import deadline
 
-SCORE = "score"
-DECIDED = "outcome"  # for learning; dashboards do not receive it
 # Their transactions wait for the disk. Others may not, and what dashboards have seen must not be lost with a server.
-DURABLE = frozenset({SCORE, DECIDED, "alarm"})
+DURABLE = frozenset({EventKind.SCORE, EventKind.OUTCOME, EventKind.ALARM})
 STANDBY_S = 1.0  # how often a standby tries for the lead
 FIRST_BACKOFF_S = 0.2
 LONGEST_BACKOFF_S = 2.0  # dashboards see nothing move until then
@@ -89,10 +87,10 @@ class Publisher:
                 outbox.make_durable(db)
         if not rows:
             return 0
-        decided = [row.key for row in rows if row.kind == DECIDED]
+        decided = [row.key for row in rows if row.kind == EventKind.OUTCOME]
         if decided:
             self._outcomes.append(decided)
-        entries = list(_entries(row for row in rows if row.kind != DECIDED))
+        entries = list(_entries(row for row in rows if row.kind != EventKind.OUTCOME))
         if entries:
             self._feed.append(entries)
         with statements(self._connections) as db:
@@ -158,7 +156,7 @@ def entry(row: OutboxRow) -> StreamEntry:
 def _body(row: OutboxRow, at: datetime) -> object:
     """The event's body, completed with what only the guarded write knew."""
     body = orjson.loads(row.body)
-    if row.kind == SCORE:
+    if row.kind == EventKind.SCORE:
         body["previous_score"] = row.previous_score
         body["score"].update(rev=row.rev, updated_at=at)
     elif row.previous_score is None:

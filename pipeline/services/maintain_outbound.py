@@ -6,6 +6,7 @@ from pipeline import task_calls
 from pipeline.services.crm_sync import add_dead_letters
 from pipeline.storage.outbound import outbound_work
 from pipeline.storage.outbound.outbound_work import FETCH
+from pipeline.storage.platform.after_commit import enqueue
 from pipeline.wiring import Services
 
 
@@ -13,19 +14,13 @@ def enqueue_due(services: Services, now: datetime) -> None:
     """Enqueues a call for each CRM that is owed something, once the calls of the last time are taken."""
     if services.redis.llen("outbound"):
         return
-    with services.reading() as db:
-        calls = [
-            task_calls.write_back(source, target)
-            for source, target in services.settings.targets
-            if outbound_work.is_due(db, source, target, now)
-        ]
-        calls += [
-            task_calls.fetch_back(source)
-            for source in services.settings.fetched
-            if outbound_work.is_due(db, source, FETCH, now)
-        ]
-    for call in calls:
-        services.send(call)
+    with services.session() as db:
+        for source, target in services.settings.targets:
+            if outbound_work.is_due(db, source, target, now):
+                enqueue(db, task_calls.write_back(source, target))
+        for source in services.settings.fetched:
+            if outbound_work.is_due(db, source, FETCH, now):
+                enqueue(db, task_calls.fetch_back(source))
 
 
 def expire(services: Services, now: datetime) -> None:

@@ -11,7 +11,7 @@ from pipeline.wiring import Services
 
 
 def prune(services: Services, now: datetime) -> None:
-    """A transaction each, so that one that fails keeps none of the others back for long."""
+    """Several transactions, so that none holds its locks for long."""
     with services.session() as db:
         deliveries.prune(db, now - timedelta(days=services.settings.upkeep.delivery_days))
         idempotency_keys.prune(db, now)

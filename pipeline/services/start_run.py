@@ -40,7 +40,7 @@ class OverlappingRun(Conflict):
 def open_run(services: Services, db: Session, asked: RunRequest, *, actor: str, reason: str) -> Run:
     """In a transaction of the caller's; tell the workers when it is committed.
 
-    Raises UnknownAttribute, Overlaps, or GiveUp where there is no such model or it is not ready.
+    Raises UnknownAttribute, OverlappingRun, or GiveUp where there is no such model or it is not ready.
     """
     where = resolve_attributes(db, asked.filter)
     model_id = choose_model(services, db, asked.model_version, force=asked.force)
@@ -62,7 +62,7 @@ def open_run(services: Services, db: Session, asked: RunRequest, *, actor: str, 
 
 
 def retry(db: Session, run_id: int) -> Run | None:
-    """A failed run goes on with all attempts; None if it has not failed. Raises Overlaps."""
+    """A failed run goes on with all attempts; None if it has not failed. Raises OverlappingRun."""
     rescore_runs.lock_table(db)
     failed = rescore_runs.find(db, run_id)
     if failed is None or failed.state != RunState.FAILED:

@@ -9,6 +9,7 @@ import orjson
 from pipeline.redis_store.change_stream import StreamEntry
 from pipeline.settings.sources import Target
 from pipeline.storage.outbound.outbound_work import WriteBackPayload
+from schemas.event import EventKind
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def write_back_payloads(
     found = []
     for entry in entries:
         event = orjson.loads(entry.event)
-        if event["kind"] != "score":
+        if event["kind"] != EventKind.SCORE:
             continue
         lead = event["body"]
         try:

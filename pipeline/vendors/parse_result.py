@@ -18,6 +18,7 @@ EVENT_LIMIT = 1000
 # Values in a body: a thousand events of a dozen values, or a hundred records of two hundred fields. Each costs up to
 # 5 µs before anyone knows what it is.
 NODE_LIMIT = 20_000
+INLINE_BYTES = 16_384  # larger bodies are parsed in a thread, so that the event loop goes on
 DIGEST_BYTES = 16
 
 

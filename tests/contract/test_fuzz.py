@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.settings.loader import Settings
 from schemas.access import Role
-from tests.integration.rows import leads_saved, save_scores, scored
+from tests.integration.rows import api_with_leads
 from tests.support import crm
-from tests.support.serving import Api, api, open_services
+from tests.support.serving import Api
 from workers.api.openapi.docs_routes import API
 
 pytestmark = pytest.mark.timeout(300)
@@ -26,11 +26,7 @@ BUT_WEBHOOKS, WEBHOOKS = ["--exclude-tag", "webhooks"], ["--include-tag", "webho
 
 @pytest.fixture(scope="module")
 def served(place: Settings) -> Iterator[Api]:
-    with open_services(place) as services:
-        leads = leads_saved(services, 3, source="referral", owner="ann")
-        with services.session() as db:
-            save_scores(services, db, scored(services, leads))
-    with api(place, **crm.environment(), SERVICE6_API__SCORE_LEADS_A_MINUTE="1000000") as running:
+    with api_with_leads(place, 3, **crm.environment(), SERVICE6_API__SCORE_LEADS_A_MINUTE="1000000") as running:
         yield running
 
 

@@ -13,11 +13,13 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from pipeline.services.ingest import lead_saver
+from pipeline.settings.loader import Settings
 from pipeline.storage.leads import lead_rows
 from pipeline.storage.scores import score_writes
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from schemas.score import ScoreRow, Value
+from tests.support.serving import Api, api, open_services
 from tests.support.waiting import eventually
 
 T = TypeVar("T")
@@ -27,7 +29,7 @@ _numbers = count(1)
 def told(
     services: Services, lead: str, at: datetime | None = None, delivery: str = "", **attributes: Value
 ) -> LeadChange:
-    """A change as the door makes it."""
+    """A change as a webhook's receiver makes it."""
     source = services.source_map("standard")
     return source.change(lead, delivery or f"d{next(_numbers)}", at or datetime.now(UTC), attributes)
 
@@ -50,6 +52,17 @@ def scored(services: Services, lead_ids: Sequence[int]) -> list[ScoreRow]:
 
 def save_scores(services: Services, db: Session, rows: Sequence[ScoreRow]) -> int:
     return score_writes.save(db, rows, model_id=services.champion.model_id, reason="change")
+
+
+@contextmanager
+def api_with_leads(settings: Settings, number: int, **environment: str) -> Iterator[Api]:
+    """An API on a database with so many scored leads of one owner."""
+    with open_services(settings) as services:
+        lead_ids = leads_saved(services, number, source="referral", owner="ann")
+        with services.session() as db:
+            save_scores(services, db, scored(services, lead_ids))
+    with api(settings, **environment) as running:
+        yield running
 
 
 def rows(services: Services, query: str, **parameters: object) -> list[dict[str, Any]]:

@@ -8,19 +8,15 @@ import pytest
 
 from pipeline.settings.loader import Settings
 from schemas.access import Role
-from tests.integration.rows import leads_saved, save_scores, scored
-from tests.support.serving import Api, api, open_services
+from tests.integration.rows import api_with_leads
+from tests.support.serving import Api
 
 LEADS = "/api/v1/leads?limit=60"
 
 
 @pytest.fixture(scope="module")
 def served(place: Settings) -> Iterator[Api]:
-    with open_services(place) as services:
-        leads = leads_saved(services, 60, source="referral", owner="ann")
-        with services.session() as db:
-            save_scores(services, db, scored(services, leads))
-    with api(place) as running:
+    with api_with_leads(place, 60) as running:
         yield running
 
 

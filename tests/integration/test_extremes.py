@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from pipeline.settings.loader import Settings
-from tests.integration.rows import leads_saved, save_scores, scored
-from tests.support.serving import Api, api, open_services
+from tests.integration.rows import api_with_leads
+from tests.support.serving import Api
 
 # The offsets are those that ISO 8601 allows; PostgreSQL's end at 15:59.
 MOMENTS = [
@@ -33,11 +33,7 @@ LARGEST = 2**63 - 1
 
 @pytest.fixture(scope="module")
 def served(place: Settings) -> Iterator[Api]:
-    with open_services(place) as services:
-        leads = leads_saved(services, 3, source="referral", owner="ann")
-        with services.session() as db:
-            save_scores(services, db, scored(services, leads))
-    with api(place) as running:
+    with api_with_leads(place, 3) as running:
         yield running
 
 

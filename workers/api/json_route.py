@@ -11,9 +11,7 @@ from starlette.responses import Response
 
 from pipeline.errors import Malformed
 from pipeline.vendors import json_body
-from pipeline.vendors.parse_result import UnreadableBody
-
-INLINE_BYTES = 16_384  # larger bodies are parsed in a thread
+from pipeline.vendors.parse_result import INLINE_BYTES, UnreadableBody
 
 
 class BoundedJson(Request):

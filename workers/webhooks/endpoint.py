@@ -13,6 +13,7 @@ from starlette.routing import Route
 from pipeline.errors import NotFound, Service6Error
 from pipeline.log import trace
 from pipeline.metrics import Metrics
+from pipeline.vendors.parse_result import INLINE_BYTES
 from pipeline.vendors.signed_request import SignedRequest
 from workers.api.errors import QueueFull, TooLarge, problem
 from workers.webhooks.intake import Intake
@@ -22,7 +23,6 @@ from workers.webhooks.replies import REPLIES
 logger = logging.getLogger(__name__)
 
 # Larger bodies, which take up to 100 ms, are read in a thread; a small one would take half as long again there.
-INLINE_BYTES = 16_384
 LARGE_WAITING = 64  # bodies that wait for that thread
 
 

@@ -15,8 +15,8 @@ CALLS = "task_calls"
 EVENTS = "appended_events"
 
 
-class Consequences(NamedTuple):
-    """`events`: whether the outbox got any."""
+class Collected(NamedTuple):
+    """`events`: whether the transaction appended any to the outbox."""
 
     calls: Sequence[TaskCall]
     events: bool
@@ -32,5 +32,5 @@ def note_events(db: Session) -> None:
     db.info[EVENTS] = True
 
 
-def consequences(db: Session) -> Consequences:
-    return Consequences(db.info.get(CALLS, ()), db.info.get(EVENTS, False))
+def collected(db: Session) -> Collected:
+    return Collected(db.info.get(CALLS, ()), db.info.get(EVENTS, False))
