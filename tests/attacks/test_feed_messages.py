@@ -78,7 +78,8 @@ def test_a_loop_of_messages_delays_neither_webhooks_nor_others_heartbeats(served
             stack.enter_context(loop(loud, said))
         hear(other, "heartbeat")
         began = time.monotonic()
-        loud_s = webhook_s(served)
+        # Another test may take both cores for a moment; a loop that delays webhooks delays them each time.
+        loud_s = min(webhook_s(served) for _ in range(3))
         beats = int((time.monotonic() - began) / BEAT_S)
         for _ in range(beats // 4):
             hear(other, "heartbeat")
