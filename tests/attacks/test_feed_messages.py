@@ -20,7 +20,7 @@ from tests.support.serving import Api, api
 SLICE_LEADS = range(1, 5001)
 WATCHED = [str(lead) for lead in range(1, 1001)]
 START = {"id": "0-0"}
-WEBHOOKS = 40
+WEBHOOKS = 20
 SOCKETS = 4
 BEAT_S = 0.5
 
@@ -68,7 +68,8 @@ def test_a_loop_of_messages_delays_neither_webhooks_nor_others_heartbeats(served
     quiet_s = webhook_s(served)
     said = loops()[kind]
     with ExitStack() as stack:
-        other = stack.enter_context(reader(served.url, served.settings, "other"))
+        # Heard later: a full queue would keep the answers to its own pings waiting.
+        other = stack.enter_context(reader(served.url, served.settings, "other", max_queue=None))
         say(other, t="subscribe", topics=["leads"])
         hear(other, "subscribed")
         for _ in range(SOCKETS):

@@ -25,7 +25,7 @@ from redis import Redis
 from standardwebhooks.webhooks import Webhook
 
 from pipeline.settings.loader import load
-from tests.e2e.sight import DESKTOP
+from tests.e2e.sight import DESKTOP, PATIENCE_MS
 from tests.support.directories import directory
 from tests.support.processes import ROOT, Terminal, terminal
 
@@ -146,7 +146,7 @@ def stack(chromium: str) -> Iterator[Stack]:  # without a browser nobody would l
 # Not for the session: while Playwright runs, no other test of this thread could start an event loop.
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    expect.set_options()
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield launched

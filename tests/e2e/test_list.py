@@ -238,7 +238,7 @@ def listed(stack: Stack, open_page: Open, owner: str, **options: object) -> Page
     """The page of that owner's leads, all of which have a score."""
     link = stack.link("admin").replace("/#", f"/?owner={owner.replace(' ', '+')}#")
     page = live(open_page(link, **options))
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"{MANY:,} leads", timeout=30_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{MANY:,} leads")
     return page
 
 
