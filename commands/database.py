@@ -18,6 +18,12 @@ def db() -> None:
 def upgrade(state_dir: Path | None) -> None:
     """Migrate the database to the newest schema; `up` does it too."""
     from commands import schema_checks
+    from commands.progress import progress
 
-    applied = schema_checks.upgrade(settings(state_dir))
+    found = settings(state_dir)
+    applied = schema_checks.upgrade(found)
     echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
+    older = schema_checks.older_leads(found)
+    if older:
+        with progress("reading leads again", older) as step:
+            schema_checks.reread(found, step)

@@ -1,6 +1,7 @@
 """Migrations that an operator starts."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from alembic.util import CommandError
@@ -9,9 +10,11 @@ from sqlalchemy.exc import DBAPIError
 from pipeline.errors import GiveUp, TryAgain
 from pipeline.leads.source_mapping import hidden_delivery
 from pipeline.security.vault import Vault
+from pipeline.services import reread_leads
 from pipeline.settings.loader import Settings
 from pipeline.settings.server_urls import without_secrets
 from pipeline.storage.platform import migrate
+from workers.command_services import command_services
 
 
 def upgrade(settings: Settings) -> list[str]:
@@ -24,6 +27,18 @@ def upgrade(settings: Settings) -> list[str]:
         if error.connection_invalidated or getattr(error.orig, "pgcode", None) is None:
             raise TryAgain(f"PostgreSQL does not answer at {_where(settings)}") from error
         raise GiveUp(f"PostgreSQL refused the migration: {str(error.orig).strip().splitlines()[0]}") from error
+
+
+def older_leads(settings: Settings) -> int:
+    """How many leads an earlier version read."""
+    with command_services(settings) as services:
+        return reread_leads.older_leads(services)
+
+
+def reread(settings: Settings, step: Callable[[int], None]) -> None:
+    """Reads them again; whoever stops it goes on where it stopped."""
+    with command_services(settings) as services:
+        reread_leads.reread_leads(services, datetime.now(UTC), step=step)
 
 
 def _hide(settings: Settings) -> Callable[[str], str] | None:

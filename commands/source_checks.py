@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator
 
 from commands.finding import Finding
 from pipeline.errors import Misconfigured
-from pipeline.leads.attributes import canonical
 from pipeline.outbound.http_client import http_client
 from pipeline.settings.loader import secret_variable
 from pipeline.settings.sources import SourceSettings
@@ -89,9 +88,10 @@ def _mapping(services: Services, source: str) -> Finding:
 
 def _features(services: Services, settings: SourceSettings) -> set[str]:
     """The scorecard's attributes that the source's fields become."""
-    given = {canonical(field.name or name) for name, field in settings.fields.items() if not field.personal}
+    names = services.attribute_names.of_source(settings.fields)
+    given = {names.attribute(name) for name, field in settings.fields.items() if not field.personal}
     return {
         rule.attribute
         for rule in services.settings.scorecard.features
-        if not given.isdisjoint(map(canonical, (rule.attribute, *rule.aliases)))
+        if not given.isdisjoint((rule.attribute, *rule.aliases))
     }

@@ -11,6 +11,7 @@ from commands import score_sheet
 from pipeline.errors import GiveUp, Malformed
 from pipeline.leads.merging import Lead
 from pipeline.printable import printable_lines
+from pipeline.services.ingest import lead_saver
 from pipeline.settings.loader import Settings
 from pipeline.wiring import Services
 from schemas.score import LeadScore, Value
@@ -69,8 +70,9 @@ def _trials(services: Services, parser: BodyParser, source: str, body: bytes) ->
     now = datetime.now(UTC)
     changes, left_out = parser.changes(parser.report(body), None, now)
     leads: dict[str, Lead] = {}
+    saver = lead_saver(services)
     for change in changes:
-        leads.setdefault(change.external_id, Lead(source, change.external_id)).fold(change, now)
+        saver.fold(leads.setdefault(change.external_id, Lead(source, change.external_id)), change, now)
     ignored = {str(reason): count for reason, count in left_out.items()}
     return Trials(tuple(_trial(services, lead, now) for lead in leads.values()), ignored)
 

@@ -29,6 +29,8 @@ from schemas.scorecard import ScorecardConfig
 if TYPE_CHECKING:
     from redis import Redis
 
+    from pipeline.leads.attribute_names import AttributeNames
+    from pipeline.leads.money import Rates
     from pipeline.leads.source_mapping import SourceMap
     from pipeline.redis_store.change_stream import ChangeStream
     from pipeline.redis_store.outcome_stream import OutcomeStream
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MODELS_KEPT = 32
+SOURCES_KEPT = 64
 CHAMPION_AGE_S = 2.0  # how long a promotion may go unnoticed
 CALLS_S = 10
 STATEMENT_SHARE = 0.75  # of the time for an answer: the rest is for telling that it did not come
@@ -83,6 +86,7 @@ class Services:
         self._champion_read = 0.0
         self._promoted: PromotedModel | None = None
         self.scorer_of = lru_cache(maxsize=MODELS_KEPT)(self._scorer_of)
+        self.source_map = lru_cache(maxsize=SOURCES_KEPT)(self._source_map)
 
     @cached_property
     def engine(self) -> Engine:
@@ -211,10 +215,25 @@ class Services:
                 return Champion(self._scorer_of(each), each)
         return self._card
 
-    def source_map(self, name: str) -> SourceMap:
+    def _source_map(self, name: str) -> SourceMap:
         from pipeline.leads.source_mapping import SourceMap
 
-        return SourceMap(name, self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE]), self.vault)
+        settings = self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE])
+        return SourceMap(name, settings, self.vault, self.attribute_names, self.rates)
+
+    @cached_property
+    def attribute_names(self) -> AttributeNames:
+        from pipeline.leads.attribute_names import AttributeNames
+
+        return AttributeNames(self.settings.attributes)
+
+    @cached_property
+    def rates(self) -> Rates:
+        from pipeline.leads.money import Rates
+
+        currency, attributes = self.settings.currency, self.settings.attributes
+        amounts = tuple(name for name, attribute in attributes.items() if attribute.kind == "money")
+        return Rates(currency.code, currency.rates, amounts)
 
     def close(self) -> None:
         """What was never asked for was never made."""
@@ -242,5 +261,6 @@ class Services:
         if version.engine == ModelEngine.GLASSBOX:
             from pipeline.scoring.glassbox import open_artefact
 
-            return Scorer(open_artefact(version.artefact), self.settings.tiers)
+            model = open_artefact(version.artefact, self.attribute_names.attribute)
+            return Scorer(model, self.settings.tiers)
         return Scorer(Scorecard(ScorecardConfig.model_validate(version.artefact)), self.settings.tiers)

@@ -17,7 +17,7 @@ class GlassBoxFeature(Frozen):
 
     name: str
     label: str
-    kind: Literal["number", "category", "age"]
+    kind: Literal["number", "category", "age", "until"]
     cuts: tuple[FiniteFloat, ...] = ()
     words: tuple[tuple[str, ...], ...] = ()
 

@@ -1,7 +1,9 @@
 """Leads, and changes to them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pydantic import Field
@@ -16,13 +18,19 @@ class Outcome(StrEnum):
 
 
 OPEN = "open"  # sent in place of an outcome: it is taken back
+REMOVED = ""  # sent in place of a stage or an owner: there is none any more
+
+
+NOTHING_RAW: Mapping[str, Value] = MappingProxyType({})
 
 
 class LeadChange(NamedTuple):
     """What one delivery says about one lead. A tuple, because intake makes thousands a second.
 
-    `attributes` hold no personal data; that is in `contacts` only. A missing key is no deletion. `forgets`: the vendor
-    was asked to erase the person, and all that was known about the person until then is deleted.
+    `attributes` hold no personal data; that is in `contacts` only. A missing key is no deletion, None is one, of an
+    attribute as well as of a contact detail. `objects`: names that held an object or a list, of which only what stands
+    in `attributes` and `contacts` is left. `raw`: values as they were told, where reading changed them. `forgets`: the
+    vendor was asked to erase the person, and all that was known about the person until then is deleted.
     """
 
     source: str
@@ -35,6 +43,8 @@ class LeadChange(NamedTuple):
     owner: str | None = None
     outcome: str | None = None
     forgets: bool = False
+    objects: frozenset[str] = frozenset()
+    raw: Mapping[str, Value] = NOTHING_RAW
 
 
 class UnscoredLead(NamedTuple):

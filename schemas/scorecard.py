@@ -32,6 +32,8 @@ class OtherWord(Frozen):
 
 
 class FeatureRule(Frozen):
+    """`aliases`: attributes that are read instead, the first that is known, where a lead lacks `attribute`."""
+
     attribute: Text
     aliases: tuple[str, ...] = ()
     label: Text
@@ -39,9 +41,9 @@ class FeatureRule(Frozen):
 
 
 class RangeRule(FeatureRule):
-    """`number` takes the value, `age` the days between a moment and the scoring clock."""
+    """`number` takes the value, `age` the days since a moment and `until` those until it, by the scoring clock."""
 
-    kind: Literal["number", "age"]
+    kind: Literal["number", "age", "until"]
     bins: tuple[RangeBin, ...] = Field(min_length=1, max_length=200)
 
     @model_validator(mode="after")
@@ -56,7 +58,12 @@ class RangeRule(FeatureRule):
 
 
 class WordRule(FeatureRule):
+    """`match`: whether a text must be one of the words, or may hold them: `phrase` finds `vp` in `VP of Sales`, and of
+    several the one with most points. `unless`: words that make such a text mean none of them."""
+
     kind: Literal["category"]
+    match: Literal["whole", "phrase"] = "whole"
+    unless: tuple[Text, ...] = ()
     bins: tuple[WordBin, ...] = Field(min_length=1, max_length=200)
     other: OtherWord
 

@@ -20,7 +20,7 @@ class ShapeAxis(Frozen):
 
     attribute: str
     label: str
-    kind: Literal["number", "category", "age"]
+    kind: Literal["number", "category", "age", "until"]
     rows: tuple[ShapeRow, ...]
 
 

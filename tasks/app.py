@@ -53,6 +53,7 @@ def connect(settings: Settings) -> None:
             "schedule": settings.learning.watch_s,
             "options": {"expires": settings.learning.watch_s},
         },
+        "upkeep.reread": {"task": "upkeep.reread", "schedule": 60.0, "options": {"expires": 60}},
         "upkeep.prune": {"task": "upkeep.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     }
     if settings.calls_out:

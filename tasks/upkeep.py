@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from pipeline.redis_store import worker_heartbeat
-from pipeline.services import maintain_models, maintain_outbound
+from pipeline.services import maintain_models, maintain_outbound, reread_leads
 from pipeline.services import prune as pruning
 from pipeline.services.maintain_runs import maintain_runs
 from pipeline.services.requeue_leads import requeue_leads
@@ -40,6 +40,12 @@ def keep_trainings() -> None:
 def watch_champion() -> None:
     """Checks the model in charge."""
     maintain_models.watch_champion(current_services(), datetime.now(UTC))
+
+
+@app.task(name="upkeep.reread")
+def reread() -> None:
+    """Reads leads again that an earlier version read."""
+    reread_leads.reread_leads(current_services(), datetime.now(UTC), batches=reread_leads.BATCHES)
 
 
 @app.task(name="upkeep.prune")

@@ -1,27 +1,21 @@
 """Turns a row of a CSV file into a change to a lead, by the same rules as a webhook."""
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from pipeline.errors import GiveUp, Malformed, Misconfigured
-from pipeline.importing.csv_dates import Dates
+from pipeline.errors import GiveUp, Misconfigured
+from pipeline.importing.column_cells import TEXTS_KEPT, Cells, ColumnReading, ColumnSurvey, readings
 from pipeline.importing.csv_file import Record
-from pipeline.leads.attributes import flatten, plain
-from pipeline.leads.source_mapping import MappedValue, SourceMap
-from pipeline.security.privacy import ANSWERS, COUNT, is_personal
+from pipeline.leads.source_mapping import SourceMap
+from pipeline.leads.values.moments import moment_in
+from pipeline.leads.values.reader import Doubt
 from pipeline.settings.sections import IntakeSettings
 from schemas.lead import LeadChange, Outcome
 
-# No leading zero, no +, no exponent: those are ids. Beyond 15 digits a float would alter it.
-NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?", re.ASCII)
-LONGEST_NUMBER = 22  # characters
 ID_LIMIT = 200  # characters
-PLAIN_TEXT = "something said"
-LONGEST_ANSWER = max(map(len, ANSWERS))
-TEXTS_KEPT = 8192  # of a column
 
 
 @dataclass(frozen=True)
@@ -33,44 +27,6 @@ class Layout:
     won: str | None = None
     created: str | None = None
     drop: tuple[str, ...] = ()
-
-
-class Cells(dict[str, MappedValue | None]):
-    """Maps each text of one column to its meaning; most columns repeat themselves, so it is remembered.
-
-    A missing key is read on first access; raises GiveUp with the reason if it cannot be read.
-    """
-
-    def __init__(self, column: str, source: SourceMap, text_limit: int) -> None:
-        super().__init__()
-        self._column = column
-        self._name = next(iter(flatten({column: None}, at="", most=1, text_limit=text_limit)))
-        self._source = source
-        self._text_limit = text_limit
-        # What the name says by itself, looked up once and not for each of a million names and addresses.
-        self._by_name = source.part(self._name, PLAIN_TEXT)
-
-    def __missing__(self, text: str) -> MappedValue | None:
-        if len(self) >= TEXTS_KEPT:
-            self.clear()
-        try:
-            part = self[text] = self._read(text)
-        except Malformed as error:
-            raise GiveUp(f"{self._column}: {error}") from None
-        return part
-
-    def _read(self, text: str) -> MappedValue | None:
-        if not text.strip():
-            return None
-        # A stage, an owner or an outcome is a word even if it is written in digits.
-        number = _number(text) if self._by_name.kind in ("attribute", "contact") else None
-        if number is not None and not is_personal(self._name, number):
-            return self._source.part(self._name, number)
-        # A telephone number stays a text, or its leading zeros and its index would be lost.
-        value = plain(text, "", self._text_limit)
-        if self._by_name.kind == "contact" and _is_neither_count_nor_answer(text.strip()):
-            return MappedValue("contact", self._by_name.name, value)
-        return self._source.part(self._name, value)
 
 
 class Rows:
@@ -85,9 +41,14 @@ class Rows:
         *,
         run: str,
         now: datetime,
-        dates: Dates | None = None,
+        separator: str = ",",
+        readings: Sequence[ColumnReading] | None = None,
     ) -> None:
-        self.dates = dates or Dates()
+        self.doubts: Counter[tuple[str, Doubt]] = Counter()
+        self._columns = columns
+        self._surveys = [ColumnSurvey() for _ in columns] if readings is None else []
+        self._separator = separator
+        self._known_readings = readings
         self._width = len(columns)
         self._source = source
         self._limits = limits
@@ -96,18 +57,28 @@ class Rows:
         self._won = layout.won
         self._id, self._outcome, self._created = _places(columns, layout)
         left_out = {self._id, self._outcome, self._created, *(columns.index(name) for name in layout.drop)}
-        self._cells = [
-            (place, Cells(name, source, limits.text_limit))
-            for place, name in enumerate(columns)
-            if name and place not in left_out
-        ]
-        self._date = lru_cache(maxsize=TEXTS_KEPT)(self.dates.read)
+        self._told = [place for place, name in enumerate(columns) if name and place not in left_out]
+        self._surveyed = [*self._told, *([] if self._created is None else [self._created])]
+        self._date = lru_cache(maxsize=TEXTS_KEPT)(self._read_date)
+
+    @cached_property
+    def readings(self) -> Sequence[ColumnReading]:
+        """How each column is read; asked for once all records were learned from."""
+        if self._known_readings is not None:
+            return self._known_readings
+        return readings(self._surveys, self._separator)
+
+    @cached_property
+    def _cells(self) -> list[tuple[int, Cells]]:
+        limit = self._limits.text_limit
+        return [(at, Cells(self._columns[at], self.readings[at], self._source, limit)) for at in self._told]
 
     def learn(self, record: Record) -> int | None:
         """Returns a number for the record's lead, None if the row will be rejected; called before any row is read."""
         number = self.lead_number(record)
-        if number is not None and self._created is not None:
-            self.dates.learn(record.fields[self._created])
+        if number is not None:
+            for place in self._surveyed:
+                self._surveys[place].learn(record.fields[place])
         return number
 
     def lead_number(self, record: Record) -> int | None:
@@ -120,6 +91,7 @@ class Rows:
         if len(fields) != self._width:
             raise GiveUp(f"{len(fields)} fields instead of {self._width}")
         parts = [part for place, cells in self._cells if (part := cells[fields[place]])]
+        self.doubts.update((part.name, part.doubt) for part in parts if part.doubt)
         change = self._source.join(self._external_id(fields), f"{self._run}:{line:09}", self._moment(fields), parts)
         if len(change.attributes) > self._limits.attribute_limit:
             raise GiveUp(f"more than {self._limits.attribute_limit} attributes")
@@ -142,21 +114,20 @@ class Rows:
         except ValueError as error:
             raise GiveUp(f"created: {error}") from None
 
+    def _read_date(self, text: str) -> datetime:
+        place = self.readings[self._created or 0].style.day_place
+        moment = moment_in(text, place)
+        if moment is None or moment.value is None:
+            raise ValueError("not a date that can be read")
+        if moment.either and place is None:
+            raise ValueError("day or month first? write dates as 2026-11-22")
+        return moment.value
+
     def _read_outcome(self, fields: Sequence[str]) -> Outcome | None:
         word = None if self._outcome is None else fields[self._outcome].strip()
         if not word:
             return None
         return Outcome.WON if word == self._won else Outcome.LOST
-
-
-def _is_neither_count_nor_answer(text: str) -> bool:
-    return len(text) > LONGEST_ANSWER and COUNT.fullmatch(text) is None
-
-
-def _number(text: str) -> int | float | None:
-    if len(text) > LONGEST_NUMBER or NUMBER.fullmatch(text) is None:
-        return None
-    return float(text) if "." in text else int(text)
 
 
 def _places(columns: Sequence[str], layout: Layout) -> tuple[int, int | None, int | None]:

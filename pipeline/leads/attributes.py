@@ -3,15 +3,26 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from pipeline.errors import Malformed
+from pipeline.leads.values.reader import NUMBER_LIMIT
 from schemas.score import Value
 
 NAME_LIMIT = 200  # characters
 DEPTH_LIMIT = 8  # objects within objects
-NUMBER_LIMIT = 1e18  # larger numbers are no property of a lead, and cost 300 digits each as jsonb
 RESERVED = "$*@"  # first characters of our own names beside a lead's attributes
 UNFIT = re.compile("[\0\ud800-\udfff]")  # jsonb cannot hold NUL, UTF-8 no half of a pair
+WORD_BOUNDARY = re.compile(r"(?<=[^\W_A-Z])(?=[A-Z])")
+# A dot between two words leads into an object; any other is punctuation, as in `No. of Employees`.
+BETWEEN_WORDS = re.compile(r"(?:(?!(?<=\w)\.(?=\w))[\W_])+")
+
+
+class FlatAttributes(NamedTuple):
+    """`values` by dotted name. `objects`: names that held an object or a list, which the new leaves replace whole."""
+
+    values: dict[str, Value]
+    objects: frozenset[str]
 
 
 @lru_cache(maxsize=8192)
@@ -19,24 +30,27 @@ def canonical(name: str) -> str:
     """One spelling for `Total Visits`, `totalVisits` and `total_visits`: they are one attribute."""
     if name.startswith("$"):
         return name
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return re.sub(r"[^a-z0-9]+", "_", apart.casefold()).strip("_") or name
+    apart = WORD_BOUNDARY.sub("_", name)
+    return BETWEEN_WORDS.sub("_", apart.casefold()).strip("_").replace("_.", ".").replace("._", ".") or name
 
 
-def flatten(body: Mapping[str, object], *, at: str, most: int, text_limit: int, cut: bool = False) -> dict[str, Value]:
+def flatten(body: Mapping[str, object], *, at: str, most: int, text_limit: int, cut: bool = False) -> FlatAttributes:
     """Turns objects into dotted names and lists into one text; raises Malformed with a pointer below `at`.
 
     With `cut`, a value out of bounds is cut to what fits, for senders who could do nothing about it.
     """
     attributes: dict[str, Value] = {}
-    for name, value, pointer in _leaves(body, "", at, 0):
+    objects: list[str] = []
+    for name, value, pointer in _leaves(body, "", at, 0, objects):
         attributes[name] = plain(value, pointer, text_limit, cut=cut)
         if len(attributes) > most:
             raise Malformed(f"more than {most} attributes", pointer=at)
-    return attributes
+    return FlatAttributes(attributes, frozenset(objects))
 
 
-def _leaves(node: Mapping[str, object], above: str, at: str, depth: int) -> Iterator[tuple[str, object, str]]:
+def _leaves(
+    node: Mapping[str, object], above: str, at: str, depth: int, objects: list[str]
+) -> Iterator[tuple[str, object, str]]:
     if depth > DEPTH_LIMIT:
         raise Malformed(f"nested deeper than {DEPTH_LIMIT} objects", pointer=at)
     for key, value in node.items():
@@ -45,7 +59,8 @@ def _leaves(node: Mapping[str, object], above: str, at: str, depth: int) -> Iter
         if isinstance(value, list):
             value = _listed(value)
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{name}.", pointer, depth + 1)
+            objects.append(_name(name, pointer))
+            yield from _leaves(value, f"{name}.", pointer, depth + 1, objects)
         else:
             yield _name(name, pointer), value, pointer
 
@@ -53,7 +68,7 @@ def _leaves(node: Mapping[str, object], above: str, at: str, depth: int) -> Iter
 def _listed(values: list[object]) -> object:
     if any(isinstance(value, Mapping | list) for value in values):
         return {str(n): value for n, value in enumerate(values)}
-    return ", ".join("" if value is None else str(value) for value in values)
+    return ", ".join("" if value is None else str(value) for value in values) or None
 
 
 def _name(name: str, pointer: str) -> str:

@@ -1,23 +1,25 @@
-"""Maps a vendor's delivery to a change of a lead: fields get our names and kinds, personal data is separated, stage,
-owner and outcome are recognised.
+"""Maps a vendor's delivery to a change of a lead: fields become our attributes, values are read, personal data is
+separated, stage, owner and outcome are recognised.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from pipeline.leads.attribute_names import AttributeNames, FieldPlan
 from pipeline.leads.attributes import canonical
-from pipeline.leads.value_kinds import coerce
+from pipeline.leads.merging import LONG_AGO, ORIGINAL_ID
+from pipeline.leads.money import CURRENCY, Rates
+from pipeline.leads.values.column_style import UNKNOWN_STYLE, ColumnStyle
+from pipeline.leads.values.missing import is_missing
+from pipeline.leads.values.reader import Doubt, Reading, ValueKind, read
 from pipeline.security.privacy import is_personal, looks_personal
 from pipeline.security.vault import Vault
-from pipeline.settings.sources import FieldSettings, SourceSettings
-from schemas.lead import OPEN, LeadChange, Outcome
+from pipeline.settings.sources import SourceSettings
+from schemas.lead import NOTHING_RAW, OPEN, REMOVED, LeadChange, Outcome
 from schemas.score import Value
 
-# The contact detail that keeps the vendor's own id when a pseudonym replaced it.
-ORIGINAL_ID = "external_id"
-UNNAMED = FieldSettings()  # a field that the configuration does not know
 WORD_LIMIT = 200  # characters of a stage or an owner
 
 
@@ -25,20 +27,37 @@ MappedKind = Literal["attribute", "contact", "stage", "owner", "outcome"]
 
 
 class MappedValue(NamedTuple):
-    """What one field means for a lead; the value of a stage, owner or outcome is None if it says nothing."""
+    """What one field means for a lead. A stage or owner is REMOVED, and any other value None, if there is none now.
+
+    `rank`: of several fields that become one attribute the lowest counts. `field`: its own canonical name. `raw`: the
+    value as it was told, where the reading differs from it.
+    """
 
     kind: MappedKind
     name: str
     value: Value
+    rank: int = 0
+    field: str = ""
+    raw: Value = None
+    doubt: Doubt | None = None
 
 
 class SourceMap:
     """The mapping of one source's deliveries."""
 
-    def __init__(self, name: str, settings: SourceSettings, vault: Vault) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: SourceSettings,
+        vault: Vault,
+        names: AttributeNames,
+        rates: Rates,
+    ) -> None:
         self.name = name
         self._vault = vault
-        self._fields = {canonical(name): field for name, field in settings.fields.items()}
+        self._rates = rates
+        self._names = names.of_source(settings.fields)
+        self._plan = lru_cache(maxsize=8192)(self._plan_of)
         self._stage = _plain(settings.stage)
         self._owner = _plain(settings.owner)
         self._outcome = _plain(settings.outcome)
@@ -49,40 +68,97 @@ class SourceMap:
         }
 
     def change(
-        self, external_id: str, delivery_id: str, occurred_at: datetime, attributes: Mapping[str, Value]
+        self,
+        external_id: str,
+        delivery_id: str,
+        occurred_at: datetime,
+        attributes: Mapping[str, Value],
+        objects: Collection[str] = (),
     ) -> LeadChange:
-        """The change that a delivery makes. `attributes` are flat; names of stage, owner and outcome become those."""
-        parts = [self.part(name, value, occurred_at) for name, value in attributes.items()]
-        return self.join(external_id, delivery_id, occurred_at, parts)
+        """The change that a delivery makes. `attributes` and `objects` are those of `flatten`."""
+        parts = [self.part(name, value) for name, value in attributes.items()]
+        change = self.join(external_id, delivery_id, occurred_at, parts)
+        return change._replace(objects=frozenset(map(canonical, objects))) if objects else change
 
-    def part(self, name: str, value: Value, occurred_at: datetime | None = None) -> MappedValue:
-        field = self._fields.get(canonical(name), UNNAMED)
-        name = field.name or name
-        if field.kind is not None:
-            value = coerce(value, field.kind, occurred_at)
-        meaning = canonical(name)
-        if meaning in self._stage and not looks_personal(str(value)):
-            return MappedValue("stage", name, _word(value))
-        if meaning in self._owner:
+    def tried(self, attributes: Mapping[str, Value], known: Mapping[str, Value] = NOTHING_RAW) -> dict[str, Value]:
+        """A lead's attributes if a delivery told these too; what is personal counts for nothing."""
+        told = self.join("", "", LONG_AGO, [self.part(name, value) for name, value in attributes.items()])
+        merged = {**known, **told.attributes}
+        self._rates.settle(merged, dict(told.raw), before=known.get(CURRENCY), told=told.attributes)
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def settle(self, attributes: MutableMapping[str, Value], raw: MutableMapping[str, Value]) -> None:
+        """Converts the amounts of a lead that has just been read whole, and names its currency."""
+        self._rates.settle(attributes, raw)
+
+    def kind(self, name: str) -> ValueKind | None:
+        """What the values of a field are, by its name; None if that says nothing."""
+        return self._plan(name).kind
+
+    def part(
+        self, name: str, value: Value, style: ColumnStyle = UNKNOWN_STYLE, kind: ValueKind | None = None
+    ) -> MappedValue:
+        """What one field of a delivery means.
+
+        `style`: how its numbers and dates are written. `kind`: what its values are, if its name does not say.
+        """
+        plan = self._plan(name)
+        if kind is not None and plan.kind is None:
+            plan = plan._replace(kind=kind)
+        target = plan.name
+        if target in self._stage and not looks_personal(str(value)):
+            return MappedValue("stage", target, _word(value))
+        if target in self._owner:
             owner = _word(value)
-            return MappedValue("owner", name, None if owner is None else self.owner(owner))
-        if meaning in self._outcome:
-            return MappedValue("outcome", name, self._recognise(value))
-        if _is_personal_name(name):
-            return MappedValue("contact", self._vault.pseudonym(name), value)
-        personal = is_personal(name, value) if field.personal is None else field.personal
-        return MappedValue("contact" if personal else "attribute", name, value)
+            return MappedValue("owner", target, owner and self.owner(owner))
+        if target in self._outcome:
+            return MappedValue("outcome", target, self._recognise(value))
+        return self._detail(plan, value, style)
+
+    def _plan_of(self, name: str) -> FieldPlan:
+        plan = self._names.plan(name)
+        # A name may itself be personal, as where somebody's number became the heading of a column.
+        return plan._replace(name=self._vault.pseudonym(name), personal=True) if looks_personal(name) else plan
+
+    def _detail(self, plan: FieldPlan, value: Value, style: ColumnStyle) -> MappedValue:
+        reading = self._read(plan, value, style)
+        if reading.value is None:  # it removes the attribute, or the contact detail, of this name
+            return MappedValue("attribute", plan.name, None, plan.rank, plan.field)
+        # What was recognised as a number or a moment is neither an address nor a telephone number.
+        if plan.personal is None:
+            recognised = plan.kind is not None and plan.kind != "text" and reading.doubt is not Doubt.UNREADABLE
+            personal = not recognised and is_personal(plan.name, reading.value)
+        else:
+            personal = plan.personal
+        if personal:
+            return MappedValue("contact", plan.name, value, plan.rank, plan.field)
+        raw = value if str(reading.value) != str(value) else None
+        return MappedValue("attribute", plan.name, reading.value, plan.rank, plan.field, raw, reading.doubt)
+
+    def _read(self, plan: FieldPlan, value: Value, style: ColumnStyle) -> Reading:
+        """Reads a value as its field's kind; an amount that names its currency is converted."""
+        reading = read(value, plan.kind, style, plan.means)
+        return self._rates.converted(reading, value) if reading.currency else reading
 
     def join(
         self, external_id: str, delivery_id: str, occurred_at: datetime, parts: Iterable[MappedValue]
     ) -> LeadChange:
+        """The change of the parts of one delivery, of which several may mean the same attribute."""
         attributes: dict[str, Value] = {}
+        raw: dict[str, Value] = {}
         by_kind: dict[MappedKind, dict[str, Value]] = {"contact": {}, "stage": {}, "owner": {}, "outcome": {}}
-        for kind, name, value in parts:
-            if kind == "attribute":
-                attributes[name] = value
-            else:
-                by_kind[kind][name] = value
+        best: dict[str, MappedValue] = {}
+        for part in parts:
+            if part.kind != "attribute":
+                by_kind[part.kind][part.name] = part.value
+                continue
+            rival = best.get(part.name)
+            winner = part if rival is None else _better(rival, part)
+            best[part.name] = winner
+            if rival is not None:
+                _keep_beside(rival if winner is part else part, attributes, raw)
+            attributes[winner.name] = winner.value
+            _keep_raw(raw, winner.name, winner.raw)
         personal = by_kind["contact"]
         if looks_personal(external_id):
             personal[ORIGINAL_ID] = external_id
@@ -97,7 +173,8 @@ class SourceMap:
             contacts=personal,
             stage=stage,
             owner=_last(by_kind["owner"]),
-            outcome=_ended(_last(by_kind["outcome"]), self._recognise(stage)),
+            outcome=_ended(_outcome(by_kind["outcome"]), self._recognise(stage)),
+            raw=raw,
         )
 
     def owner(self, name: str) -> str:
@@ -117,14 +194,29 @@ def hidden_delivery(vault: Vault, delivery_id: str) -> str:
     return vault.delivery(delivery_id) if looks_personal(delivery_id) else delivery_id
 
 
-@lru_cache(maxsize=8192)
-def _is_personal_name(name: str) -> bool:
-    """Whether the name of a field is itself personal; cached, because every delivery has the same names."""
-    return looks_personal(name)
-
-
 def _plain(names: Collection[str]) -> frozenset[str]:
     return frozenset(canonical(name) for name in names)
+
+
+def _better(one: MappedValue, other: MappedValue) -> MappedValue:
+    """Of two fields that mean one attribute: the one that says something, of the better name, or else the later."""
+    if (one.value is None) != (other.value is None):
+        return other if one.value is None else one
+    return one if one.rank < other.rank else other
+
+
+def _keep_beside(loser: MappedValue, attributes: dict[str, Value], raw: dict[str, Value]) -> None:
+    """Keeps what only stands for the attribute under its own name, so that nothing is lost."""
+    if loser.value is not None and loser.field != loser.name:
+        attributes[loser.field] = loser.value
+        _keep_raw(raw, loser.field, loser.raw)
+
+
+def _keep_raw(raw: dict[str, Value], name: str, value: Value) -> None:
+    if value is None:
+        raw.pop(name, None)
+    else:
+        raw[name] = value
 
 
 def _ended(by_field: str | None, by_stage: str | None) -> str | None:
@@ -133,10 +225,14 @@ def _ended(by_field: str | None, by_stage: str | None) -> str | None:
 
 
 def _last(values: dict[str, Value]) -> str | None:
-    """The last value that says something, of several fields with one meaning."""
+    """The last value that says something, of several fields with one meaning; REMOVED if all say that there is none."""
     # Most deliveries have none or one.
-    return next((str(value) for value in reversed(values.values()) if value is not None), None) if values else None
+    return next((str(value) for value in reversed(values.values()) if value), REMOVED) if values else None
 
 
-def _word(value: Value) -> str | None:
-    return None if value is None else str(value).strip()[:WORD_LIMIT] or None
+def _outcome(values: dict[str, Value]) -> str | None:
+    return (_last(values) or None) if values else None
+
+
+def _word(value: Value) -> str:
+    return REMOVED if value is None or is_missing(str(value)) else str(value).strip()[:WORD_LIMIT]

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from pipeline.leads.attributes import canonical
-from pipeline.leads.value_kinds import MILLISECONDS_FROM, NO, YES
+from pipeline.leads.values.answers import PLAIN_NO, PLAIN_YES
+from pipeline.leads.values.moments import MILLISECONDS_FROM
 from pipeline.scoring.encoding import Column, Feature, word
 from schemas.model_card import LeftOut
 from schemas.score import Value
@@ -17,8 +18,8 @@ SAME = 0.999  # share of leads in one state from which an attribute is a constan
 NEARLY_UNIQUE = 0.5  # distinct texts per lead that has one
 COUNTS_UP = 20  # all whole numbers distinct, within this many times their number: a running number
 SHORTEST_DATE = len("2020-01-01")
-YES_FIRST = ("yes", *sorted(YES - {"yes"}))  # the first word is the label
-NO_FIRST = ("no", *sorted(NO - {"no"}))
+YES_FIRST = ("yes", *sorted(PLAIN_YES - {"yes"}))  # the first word is the label
+NO_FIRST = ("no", *sorted(PLAIN_NO - {"no"}))
 ID_WORDS = frozenset({"id", "ids", "uuid", "guid", "key", "number", "no", "nr"})
 
 
@@ -84,7 +85,7 @@ def _is_identifier(name: str, values: Counted) -> bool:
 
 def _feature(name: str, values: Counted) -> Feature:
     words = _words(values)
-    if words.keys() <= YES | NO and not words.keys() <= {"0", "1"}:
+    if words.keys() <= PLAIN_YES | PLAIN_NO and not words.keys() <= {"0", "1"}:
         # All spellings of yes share a code, because a CRM may switch from one to another.
         codes = {word: code for code, group in ((1, YES_FIRST), (2, NO_FIRST)) for word in group}
         return Feature(name, "category", codes=codes)

@@ -1,6 +1,7 @@
-"""Encodes a value of a CRM as a float32: a number, the code of a word, or the days since 2020 of a moment.
+"""Encodes an attribute as a float32: a number, the code of a word, or the days since 2020 of a moment.
 
-NaN means missing.
+NaN means missing. A feature of the kind `until` takes a moment, or the number of days that somebody told: moments lie
+above `MOMENTS_FROM`, plain days below.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.leads.value_kinds import MILLISECONDS_FROM, number_in
+from pipeline.leads.values.missing import is_missing
+from pipeline.leads.values.moments import moment_in
+from pipeline.leads.values.numbers import number_in
+from pipeline.leads.values.reader import LONGEST_WAIT
+from pipeline.scoring.phrases import Phrases
 from schemas.score import Value
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -21,25 +26,29 @@ ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
 DAY_S = 86400.0
 TEXTS_KEPT = 8192  # of a category, whose code is remembered
 NUMERIC = frozenset({int, float, bool, type(None)})
-# Form defaults that nobody chose.
-UNSET = frozenset({"", "select", "please select", "n/a", "na", "null", "none given", "-", "unknown"})
+MOMENTS_FROM = float(1 << 20)  # added to the days of a moment; there a float32 still tells eighths of a day
+FeatureKind = Literal["number", "category", "age", "until"]
 
 
 def word(value: Value | datetime) -> str:
     """The value as a word of a category; empty if it says nothing."""
-    text = "" if value is None else str(value).strip().casefold()
-    return "" if text in UNSET else text
+    text = "" if value is None else str(value)
+    return "" if is_missing(text) else text.strip().casefold()
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One input of a model: a number or age has ascending `cuts` (n make n + 1 ranges), a category `codes` 1…n."""
+    """One input of a model: a category has `codes` 1…n, any other kind ascending `cuts` (n make n + 1 ranges).
+
+    `phrases`: how a text is matched that is none of the codes; None is not at all.
+    """
 
     name: str
-    kind: Literal["number", "category", "age"]
+    kind: FeatureKind
     aliases: tuple[str, ...] = ()
     cuts: tuple[float, ...] = ()
     codes: Mapping[str, int] = field(default_factory=dict)
+    phrases: Phrases | None = None
 
     @cached_property
     def bin_count(self) -> int:
@@ -60,7 +69,9 @@ class Column:
             return nan
         if self._feature.kind == "number":
             return _number(value)
-        return _moment(value) if self._feature.kind == "age" else self._texts[str(value)]
+        if self._feature.kind == "category":
+            return self._texts[str(value)]
+        return _moment(value) if self._feature.kind == "age" else _until(value)
 
     def encode_all(self, values: Sequence[Value | datetime]) -> NDArray[np.float64] | list[float]:
         """Encodes each of the values."""
@@ -79,10 +90,17 @@ class _Texts(dict[str, float]):
     def __missing__(self, text: str) -> float:
         if len(self) >= TEXTS_KEPT:
             self.clear()
-        read = word(text)
-        other = self._feature.bin_count - 1
-        code = self[text] = float(self._feature.codes.get(read, other)) if read else nan
+        code = self[text] = self._code(text)
         return code
+
+    def _code(self, text: str) -> float:
+        # A word of the configuration is one even where it says "none" elsewhere.
+        code = self._feature.codes.get(text.strip().casefold())
+        if code is None and self._feature.phrases is not None:
+            code = self._feature.phrases.code_of(text)
+        if code is None and not word(text):
+            return nan
+        return float(self._feature.bin_count - 1 if code is None else code)
 
 
 def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:
@@ -93,7 +111,8 @@ def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:
 
 def _number(value: Value | datetime) -> float:
     if isinstance(value, str):
-        value = number_in(value)
+        read = number_in(value)
+        value = None if read is None else read.value
     if isinstance(value, datetime) or value is None or value != value:
         return nan
     number = float(value)
@@ -101,18 +120,19 @@ def _number(value: Value | datetime) -> float:
 
 
 def _moment(value: Value | datetime) -> float:
-    if isinstance(value, datetime):
-        return days(value)
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value.strip())
-        except ValueError:
+    if not isinstance(value, datetime):
+        moment = None if value is None or isinstance(value, bool) else moment_in(value)
+        if moment is None or moment.value is None:
             return nan
-        return days(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    seconds = _number(value)
-    if abs(seconds) > MILLISECONDS_FROM:
-        seconds /= 1000
-    return (seconds - ORIGIN.timestamp()) / DAY_S
+        value = moment.value
+    return days(value)
+
+
+def _until(value: Value | datetime) -> float:
+    told = _number(value)
+    if abs(told) <= LONGEST_WAIT:
+        return told
+    return MOMENTS_FROM + _moment(value)
 
 
 def days(moment: datetime) -> float:

@@ -7,13 +7,14 @@ A feature set names its features in order; `encoding` says what each of them bec
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import Misconfigured
 from pipeline.leads.attributes import canonical
-from pipeline.scoring.encoding import Column, Feature, days
+from pipeline.scoring.encoding import MOMENTS_FROM, Column, Feature, days
 from schemas.score import Value
 
 Matrix = NDArray[np.float32]
@@ -37,6 +38,9 @@ class FeatureSet:
         self._read_at = lru_cache(maxsize=NAME_SETS_KEPT)(self._names_read)
         self._words = [n for n, f in enumerate(features) if f.kind == "category"]
         self._ranges = [n for n, f in enumerate(features) if f.kind != "category"]
+        self._ages = [n for n, f in enumerate(features) if f.kind == "age"]
+        self._untils = [n for n, f in enumerate(features) if f.kind == "until"]
+        self._replaceable = [n for n in self._ages if features[n].aliases]
         self._cuts = tuple(np.asarray(f.cuts, np.float32) for f in features)
 
     def values(self, attributes: Mapping[str, Value], active_at: datetime) -> list[Value | datetime]:
@@ -44,7 +48,17 @@ class FeatureSet:
         given: dict[str, Value | datetime] = {**attributes, ACTIVE_AT: active_at}
         if None in given.values():
             given = {name: value for name, value in given.items() if value is not None}
-        return [given.get(name) for name in self._read_at(tuple(given))]
+        values = [given.get(name) for name in self._read_at(tuple(given))]
+        for column in self._replaceable:
+            if isinstance(values[column], str) and isnan(self._columns[column].encode(values[column])):
+                values[column] = self._next_readable(column, given)
+        return values
+
+    def _next_readable(self, column: int, given: Mapping[str, Value | datetime]) -> Value | datetime:
+        """The first moment under the names of this feature that can be read; a text that cannot hides no other."""
+        readable = (given.get(name) for name in self.features[column].aliases)
+        encode = self._columns[column].encode
+        return next((value for value in readable if value is not None and not isnan(encode(value))), None)
 
     def encode(self, values: Sequence[Value | datetime]) -> list[float]:
         return [column.encode(value) for column, value in zip(self._columns, values, strict=True)]
@@ -73,13 +87,14 @@ class FeatureSet:
 
     def readings(self, matrix: Matrix, as_of: datetime | Matrix) -> Matrix:
         """What the cuts are compared with: numbers, codes, and ages of moments in days."""
-        ages = [column for column, feature in enumerate(self.features) if feature.kind == "age"]
-        if not ages:
+        if not (self._ages or self._untils):
             return matrix
         today = np.float32(days(as_of)) if isinstance(as_of, datetime) else as_of[:, np.newaxis]
         readings = matrix.copy()
         # A vendor's clock that runs ahead must not make a negative age.
-        readings[:, ages] = np.maximum(today - matrix[:, ages], np.float32(0))
+        readings[:, self._ages] = np.maximum(today - matrix[:, self._ages], np.float32(0))
+        if self._untils:
+            readings[:, self._untils] = _days_left(matrix[:, self._untils], today)
         return readings
 
     def _names_read(self, names: Sequence[str]) -> list[str]:
@@ -91,6 +106,13 @@ class FeatureSet:
             if rank < ranks.get(column, WORST_RANK):
                 names_read[column], ranks[column] = name, rank
         return names_read
+
+
+def _days_left(told: Matrix, today: np.float32 | Matrix) -> Matrix:
+    """Days until moments that have not passed, and days as they were told; a moment's own day has not passed."""
+    left = told - np.float32(MOMENTS_FROM) - today
+    left = np.where(left > -1, np.maximum(left, np.float32(0)), np.float32(np.nan))
+    return np.where(told < MOMENTS_FROM / 2, np.where(told < 0, np.float32(np.nan), told), left)
 
 
 def _places(features: Sequence[Feature]) -> dict[str, tuple[int, int]]:

@@ -1,6 +1,6 @@
 """A model learned from outcomes that is a sum of tables, so that the terms of the sum explain the score."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,25 +23,27 @@ DEVIATIONS = 1.645
 FLAT = 1e-6  # logits within which the secant of the sigmoid is its tangent
 
 
-def open_artefact(artefact: Mapping[str, Any]) -> "GlassBoxModel":
-    """Raises GiveUp if the artefact is damaged or of a later format."""
+def open_artefact(artefact: Mapping[str, Any], attribute: Callable[[str], str] = str) -> "GlassBoxModel":
+    """Raises GiveUp if the artefact is damaged or of a later format. `attribute`: see GlassBoxModel."""
     try:
         read = GlassBoxArtefact.model_validate(artefact)
     except ValidationError as error:
         raise GiveUp(f"the model's artefact is not valid ({error.error_count()} faults); train it again") from None
     if read.checksum != read.digest():
         raise GiveUp("the model's artefact does not match its checksum; promote another version or train it again")
-    return GlassBoxModel(read)
+    return GlassBoxModel(read, attribute)
 
 
 class GlassBoxModel:
+    """`attribute`: the attribute that a name stands for, because a model may have learned from another spelling."""
+
     engine = Engine.GLASSBOX
 
-    def __init__(self, tables: GlassBoxArtefact) -> None:
+    def __init__(self, tables: GlassBoxArtefact, attribute: Callable[[str], str] = str) -> None:
         self.tables = tables
         self.version = f"glassbox-{tables.digest()[:8]}"
         self.base = float(100 * sigmoid(np.float64(tables.intercept)))
-        self.features = FeatureSet([_feature(feature) for feature in tables.features])
+        self.features = FeatureSet(_features(tables.features, attribute))
         self.labels = tuple(feature.label for feature in tables.features)
         self.wordings = tuple(word_places(tables, term) for term in tables.terms)
         self._layout = Layout([[(a.feature, a.rows) for a in term.axes] for term in tables.terms])
@@ -110,9 +112,18 @@ def sigmoid(logit: Any) -> Any:
     return 0.5 * (1 + np.tanh(0.5 * logit))
 
 
-def _feature(feature: GlassBoxFeature) -> Feature:
+def _features(features: Sequence[GlassBoxFeature], attribute: Callable[[str], str]) -> list[Feature]:
+    """The features under the names of today's attributes, where no two of them become one."""
+    names = [attribute(feature.name) for feature in features]
+    return [
+        _feature(feature, name if names.count(name) == 1 else feature.name)
+        for feature, name in zip(features, names, strict=True)
+    ]
+
+
+def _feature(feature: GlassBoxFeature, name: str) -> Feature:
     codes = {word: code for code, words in enumerate(feature.words, start=1) for word in words}
-    return Feature(feature.name, feature.kind, cuts=feature.cuts, codes=codes)
+    return Feature(name, feature.kind, cuts=feature.cuts, codes=codes)
 
 
 def _weights(tables: GlassBoxArtefact) -> NDArray[np.float64]:

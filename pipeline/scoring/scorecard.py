@@ -12,6 +12,7 @@ from pipeline.scoring.encoding import Feature
 from pipeline.scoring.explain import Wording
 from pipeline.scoring.features import Bins, FeatureSet
 from pipeline.scoring.model import Judgement
+from pipeline.scoring.phrases import Phrases
 from schemas.score import Engine, Value
 from schemas.scorecard import OtherWord, RangeBin, Rule, ScorecardConfig, WordBin, WordRule
 
@@ -56,7 +57,9 @@ class Scorecard:
 def _feature(rule: Rule) -> Feature:
     if isinstance(rule, WordRule):
         codes = {word.strip().casefold(): n for n, b in enumerate(rule.bins, start=1) for word in b.words}
-        return Feature(rule.attribute, "category", rule.aliases, codes=codes)
+        ranks = {n: b.points for n, b in enumerate(rule.bins, start=1)}
+        phrases = Phrases(codes, ranks, rule.unless) if rule.match == "phrase" else None
+        return Feature(rule.attribute, "category", rule.aliases, codes=codes, phrases=phrases)
     cuts = tuple(b.below for b in rule.bins if b.below is not None)
     return Feature(rule.attribute, rule.kind, rule.aliases, cuts=cuts)
 

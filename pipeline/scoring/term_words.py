@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pipeline.scoring.explain import Wording
 from schemas.glassbox import Axis, GlassBoxArtefact, GlassBoxFeature, GlassBoxTerm
 
-UNIT = {"number": "", "age": " days ago"}
+UNIT = {"number": "", "age": " days ago", "until": " days"}
 DIGITS = 4  # of a cut that people read
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from math import isnan
 from typing import Literal
 
-from pipeline.scoring.encoding import Feature, days
+from pipeline.scoring.encoding import MOMENTS_FROM, Feature, days
 from pipeline.scoring.model import Model
 from schemas.score import Value, WhatIfInput
 
@@ -39,6 +39,8 @@ def _words(feature: Feature, label: str, value: Value | datetime) -> WhatIfInput
 def _range(feature: Feature, label: str, number: float | None, as_of: datetime) -> WhatIfInput:
     if feature.kind == "age" and number is not None:
         number = max(0.0, round(days(as_of) - number, 1))
+    if feature.kind == "until" and number is not None and number > MOMENTS_FROM / 2:
+        number = max(0.0, round(number - MOMENTS_FROM - days(as_of), 1))
     low = min((0.0, *feature.cuts, *(() if number is None else (number,))))
     high = max((1.0, *(cut * BEYOND for cut in feature.cuts), *(() if number is None else (number,))))
     kind: Literal["days", "number"] = "days" if feature.kind == "age" else "number"

@@ -62,7 +62,7 @@ def is_personal(name: str, value: Value) -> bool:
 
 @lru_cache(maxsize=8192)
 def has_personal_name(name: str) -> bool:
-    plain = canonical(name)
+    plain = canonical(name).replace(".", "_")
     words = {word.rstrip("0123456789") for word in plain.split("_")}
     return (
         not PERSONAL_WORDS.isdisjoint(words)
@@ -110,7 +110,7 @@ def _is_called_phone(name: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _has_word(name: str, words: frozenset[str]) -> bool:
-    return not words.isdisjoint(canonical(name).split("_"))
+    return not words.isdisjoint(canonical(name).replace(".", "_").split("_"))
 
 
 def _is_phone(text: str) -> bool:

@@ -71,8 +71,9 @@ def _merge(job: SyncJob, due: Sequence[WriteBack], records: dict[str, CrmRecord]
 def _change(job: SyncJob, record: CrmRecord) -> LeadChange:
     """As of when the record changed last, so that it never overwrites what a webhook told later."""
     limits = job.services.settings.intake
-    attributes = flatten(record.attributes, at="", most=limits.attribute_limit, text_limit=limits.text_limit, cut=True)
-    return job.services.source_map(job.source).change(record.external_id, NO_DELIVERY, record.modified_at, attributes)
+    flat = flatten(record.attributes, at="", most=limits.attribute_limit, text_limit=limits.text_limit, cut=True)
+    source = job.services.source_map(job.source)
+    return source.change(record.external_id, NO_DELIVERY, record.modified_at, flat.values, flat.objects)
 
 
 def _keep(job: SyncJob, found: Sequence[tuple[WriteBack, LeadChange]]) -> Told:

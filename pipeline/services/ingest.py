@@ -1,18 +1,21 @@
 """Changes of any number of leads -> one transaction: deduplicated, merged, saved, and owed a score."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
 from sqlalchemy.orm import Session
 
 from pipeline.errors import Disturbed, Malformed, Misconfigured, Refused
+from pipeline.leads import rereading
 from pipeline.leads.early_snapshot import SnapshotPolicy
 from pipeline.leads.merging import Lead, LeadDiff
+from pipeline.leads.money import CURRENCY, Rates
+from pipeline.leads.source_mapping import SourceMap
 from pipeline.security.privacy import email_in, phone_in
 from pipeline.security.vault import Vault
 from pipeline.storage.leads import contacts, deliveries, lead_rows, lead_writes, timeline
-from pipeline.storage.leads.lead_rows import Key, LeadRow
+from pipeline.storage.leads.lead_rows import READING, Key, LeadRow
 from pipeline.storage.models import outcomes
 from pipeline.storage.outbound import outbound_work
 from pipeline.wiring import Services
@@ -20,6 +23,7 @@ from schemas.example import Early
 from schemas.lead import LeadChange
 from schemas.score import Value
 
+NAMES = 4  # times as many names as attributes: of those that are gone it is kept when they went
 KNOWN_ENOUGH = 6  # attributes: a lead with fewer is asked for, once
 
 
@@ -29,6 +33,8 @@ def lead_saver(services: Services) -> "LeadSaver":
         attribute_limit=services.settings.intake.attribute_limit,
         grace=timedelta(seconds=services.settings.upkeep.grace_s),
         capture=SnapshotPolicy(timedelta(seconds=services.settings.learning.capture_after_s)),
+        rates=services.rates,
+        source_map=services.source_map,
         fetched=services.settings.fetched,
     )
 
@@ -44,11 +50,16 @@ class LeadSaver:
         attribute_limit: int,
         grace: timedelta,
         capture: SnapshotPolicy,
+        rates: Rates,
+        source_map: Callable[[str], SourceMap],
         fetched: Collection[str] = (),
     ) -> None:
-        self.capture = capture
+        self._capture = capture
+        self._rates = rates
+        self._source_map = source_map
         self._vault = vault
         self._attribute_limit = attribute_limit
+        self._name_limit = NAMES * attribute_limit
         self._grace = grace
         self._fetched = frozenset(fetched)
 
@@ -93,7 +104,7 @@ class LeadSaver:
 
     def sealed(self, stored: Sequence[Lead]) -> list[contacts.SealedContact]:
         """The contacts of those that have some or had, in ascending id."""
-        personal = [lead for lead in stored if lead.contacts or lead.erased]
+        personal = [lead for lead in stored if lead.contacts or lead.unsealed]
         return [self._sealed(lead) for lead in sorted(personal, key=lambda lead: lead.id)]
 
     def due(self, received_at: datetime) -> datetime:
@@ -103,15 +114,32 @@ class LeadSaver:
     def known(self, db: Session, changes: Sequence[LeadChange], *, lock: bool = False) -> dict[Key, Lead]:
         """The leads of these changes that exist; contacts are opened for those whose change has some."""
         keys = {(c.source, c.external_id) for c in changes}
-        personal = {(c.source, c.external_id) for c in changes if c.contacts or c.forgets}
         rows = lead_rows.lock(db, list(keys)) if lock else lead_rows.find(db, list(keys))
-        known = {(row.source, row.external_id): _lead(row) for row in rows}
-        told = [known[key].id for key in personal & known.keys()]
-        sealed = contacts.sealed(db, told) if told else {}
-        for lead in known.values():
+        known = {(row.source, row.external_id): as_lead(row) for row in rows}
+        older = {known[row.source, row.external_id].id for row in rows if row.reading < READING}
+        told = {known[c.source, c.external_id].id for c in changes if _needs_contacts(known, c)}
+        self.open_contacts(db, [lead for lead in known.values() if lead.id in told | older])
+        return {key: self.reread(lead) if lead.id in older else lead for key, lead in known.items()}
+
+    def reread(self, lead: Lead) -> Lead:
+        """A lead that an earlier version read, with its contacts opened, as it would be read today."""
+        return rereading.reread(lead, self._source_map(lead.source))
+
+    def open_contacts(self, db: Session, leads: Sequence[Lead]) -> None:
+        sealed = contacts.sealed(db, [lead.id for lead in leads]) if leads else {}
+        for lead in leads:
             if lead.id in sealed:
                 lead.contacts = self._open(sealed[lead.id], contacts.row_name(lead.id))
-        return known
+
+    def fold(self, lead: Lead, change: LeadChange, received_at: datetime) -> LeadDiff | None:
+        """Folds a change into a lead: newer values, the early snapshot, and amounts in one currency."""
+        before = lead.attributes.get(CURRENCY)
+        diff = self._capture.fold(lead, change, received_at)
+        if diff is None or not (before or CURRENCY in lead.attributes):
+            return diff
+        told = diff.attributes.keys()
+        self._rates.settle(lead.attributes, lead.raw, before=before, told=told)
+        return diff._replace(attributes={name: lead.attributes.get(name) for name in told})
 
     def _open(self, sealed: bytes, row: str) -> dict[str, Value]:
         try:
@@ -128,11 +156,11 @@ class LeadSaver:
         for change in changes:
             key = (change.source, change.external_id)
             lead = known.setdefault(key, Lead(*key))
-            news = self.capture.fold(lead, change, received_at)
+            news = self.fold(lead, change, received_at)
             if news is not None:
                 touched[key] = lead
                 told.append((lead, news))
-            if len(lead.attributes) + len(lead.contacts) > self._attribute_limit:
+            if len(lead.attributes) + len(lead.contacts) > self._attribute_limit or len(lead.times) > self._name_limit:
                 raise Malformed(f"the lead would have more than {self._attribute_limit} attributes", pointer="/data")
         for lead in touched.values():
             lead.revision += 1
@@ -160,13 +188,14 @@ class LeadSaver:
         )
 
 
-def _lead(row: LeadRow) -> Lead:
+def as_lead(row: LeadRow) -> Lead:
     return Lead(
         source=row.source,
         external_id=row.external_id,
         id=row.id,
         revision=row.revision,
         attributes=row.attributes,
+        raw=row.raw,
         times={name: (at, delivery) for name, (at, delivery) in row.attribute_times.items()},
         stage=row.stage,
         owner=row.owner,
@@ -175,6 +204,11 @@ def _lead(row: LeadRow) -> Lead:
         active_at=row.active_at,
         received_at=row.received_at,
     )
+
+
+def _needs_contacts(known: dict[Key, Lead], change: LeadChange) -> bool:
+    lead = known.get((change.source, change.external_id))
+    return lead is not None and lead.needs_contacts(change)
 
 
 def _entry(lead: Lead, news: LeadDiff) -> timeline.TimelineEntry:
@@ -198,6 +232,7 @@ def as_row(lead: Lead) -> LeadRow:
         lead.source,
         lead.external_id,
         lead.attributes,
+        lead.raw,
         lead.times,
         lead.stage,
         lead.owner,

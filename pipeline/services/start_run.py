@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from pipeline.errors import Conflict, GiveUp, Malformed
+from pipeline.leads.attribute_names import AttributeNames, FieldPlan
+from pipeline.leads.values.reader import read
 from pipeline.services.rescorer import preview as rescored_preview
 from pipeline.settings.sections import ScheduleSettings
 from pipeline.storage.models import champions
@@ -15,7 +17,7 @@ from pipeline.storage.operations import schedules
 from pipeline.storage.runs import lead_selection, rescore_runs
 from pipeline.wiring import Services
 from schemas.model_card import ModelCard, Readiness
-from schemas.run import LeadFilter, Preview, Run, RunRequest, RunState
+from schemas.run import AttributeComparison, LeadFilter, Preview, Run, RunRequest, RunState
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ def open_run(services: Services, db: Session, asked: RunRequest, *, actor: str, 
 
     Raises UnknownAttribute, OverlappingRun, or GiveUp where there is no such model or it is not ready.
     """
-    where = resolve_attributes(db, asked.filter)
+    where = resolve_attributes(db, asked.filter, services.attribute_names)
     model_id = choose_model(services, db, asked.model_version, force=asked.force)
     rescore_runs.lock_table(db)
     _require_no_overlap(db, where)
@@ -100,7 +102,7 @@ def open_scheduled(services: Services, name: str, schedule: ScheduleSettings, no
 def preview(services: Services, asked: RunRequest, step: Callable[[int], None]) -> Preview:
     """What that run would change; `step` is told how many more leads were looked at. Raises as `open_run`."""
     with services.reading() as db:
-        where = resolve_attributes(db, asked.filter)
+        where = resolve_attributes(db, asked.filter, services.attribute_names)
         model_id = choose_model(services, db, asked.model_version, force=asked.force)
     width = services.settings.rescoring.step_ids
     return rescored_preview(services, where, model_id=model_id, as_of=datetime.now(UTC), width=width, step=step)
@@ -136,20 +138,29 @@ def newest_occurrence(schedule: ScheduleSettings, now: datetime) -> datetime:
     return today if today <= now else today - timedelta(days=1)
 
 
-def resolve_attributes(db: Session, where: LeadFilter) -> LeadFilter:
-    """With attributes as they are stored. Raises UnknownAttribute, or Malformed where order is asked of a word."""
+def resolve_attributes(db: Session, where: LeadFilter, names: AttributeNames) -> LeadFilter:
+    """With attributes and values as they are stored.
+
+    Raises UnknownAttribute, or Malformed where order is asked of a word.
+    """
     for n, one in enumerate(where.where):
         if isinstance(one.value, str) and one.operator not in EQUALITY and not DATE.match(one.value):
             told = f"{one.operator} is for numbers and dates (2026-11-22), and {one.value!r} is neither"
             raise Malformed(told, pointer=f"/filter/where/{n}/value")
-    names = lead_selection.spellings(db, [one.attribute for one in where.where])
-    for n, one in enumerate(where.where):
-        if one.attribute not in names:
+    plans = [names.plan(one.attribute) for one in where.where]
+    for n, plan in enumerate(plans):
+        if not lead_selection.is_known(db, plan.name):
             known = ", ".join(lead_selection.known_names(db)[:NAMES_TOLD]) or "none yet"
-            told = f"no lead has an attribute {one.attribute!r}; there are: {known}"
+            told = f"no lead has an attribute {where.where[n].attribute!r}; there are: {known}"
             raise UnknownAttribute(told, pointer=f"/filter/where/{n}/attribute")
-    spelled = tuple(one.model_copy(update={"attribute": names[one.attribute]}) for one in where.where)
-    return where.model_copy(update={"where": spelled})
+    return where.model_copy(update={"where": tuple(map(_as_stored, where.where, plans))})
+
+
+def _as_stored(one: AttributeComparison, plan: FieldPlan) -> AttributeComparison:
+    value = read(one.value, plan.kind, means=plan.means).value if isinstance(one.value, str) else one.value
+    if isinstance(value, bool):
+        value = str(value).lower()
+    return one.model_copy(update={"attribute": plan.name, "value": one.value if value is None else value})
 
 
 def choose_model(services: Services, db: Session, version: str | None, *, force: bool) -> int:

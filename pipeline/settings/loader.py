@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import Misconfigured
+from pipeline.settings.attributes import AttributeSettings, CurrencySettings
 from pipeline.settings.config_file import configuration, meant, merge
 from pipeline.settings.secret_files import MADE_ANOTHER, MAKE_ONE, SECRET_KEY, secret_file, secret_key
 from pipeline.settings.sections import (
@@ -87,6 +88,8 @@ class Settings(BaseSettings):
     tokens: TokenSettings
     outbound: OutboundSettings
     learning: LearningSettings
+    attributes: dict[str, AttributeSettings]
+    currency: CurrencySettings
     vendors: dict[str, VendorSettings]
     sources: dict[SourceName, SourceSettings]
     tiers: TierCuts

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from pipeline.leads.attributes import canonical
-from pipeline.leads.value_kinds import ValueKind
+from pipeline.leads.values.reader import ValueKind
 from pipeline.settings.vendors import VendorSettings
 from schemas.frozen import Frozen
 

@@ -147,7 +147,7 @@ def test_score_by_number_and_by_the_vendors_id(celery: Services) -> None:
     shown = service6("score", str(lead_id)).stdout
     assert service6("score", "standard:ada@example.com").stdout == shown
     assert re.search(r"^score \d+\.\d  tier [ABCD]  confidence 0\.\d\d", shown, re.MULTILINE)
-    assert re.search(r"^   \+8\.0  came by referral +source = referral$", shown, re.MULTILINE)
+    assert re.search(r"^   \+8\.0  came by referral +lead_source = referral$", shown, re.MULTILINE)
     assert "ada@" not in shown
     detail = json.loads(service6("score", str(lead_id), "--json").stdout)
     assert service6("score", detail["external_id"]).stdout == shown

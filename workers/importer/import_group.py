@@ -126,5 +126,5 @@ class GroupSaver:
         """The lead that all its rows together describe."""
         lead = Lead(*key, revision=1)
         for row in rows:
-            self._saver.capture.fold(lead, row.change, received_at)
+            self._saver.fold(lead, row.change, received_at)
         return lead

@@ -65,7 +65,8 @@ class Importer:
         # Delivery ids rise, so that a later import wins where both describe the same moment.
         run = f"import-{int(now.timestamp() * 1000):x}"
         limits = services.settings.intake
-        self._rows = Rows(self._file.columns, layout, services.source_map(source), limits, run=run, now=now)
+        columns, separator = self._file.columns, self._file.separator
+        self._rows = Rows(columns, layout, services.source_map(source), limits, run=run, now=now, separator=separator)
         # Started here, so that they load what they need while the file is surveyed.
         work = Import(services.settings, self._file.columns, source, layout, run, now)
         self._savers = SaverProcesses(work, min(PROCESSES, 1 + path.stat().st_size // PROCESS_BYTES))
@@ -100,7 +101,7 @@ class Importer:
     def run(self, step: Callable[[int], None]) -> Counts:
         """Saves all rows; calls `step` with how many more rows were saved or rejected."""
         saving: deque[Future[Saved]] = deque()
-        self._savers.begin(self._rows.dates)
+        self._savers.begin(self._rows.readings)
         with self._rejects, _without_collector():
             try:
                 for group in self._groups():

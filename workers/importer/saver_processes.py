@@ -24,7 +24,7 @@ from typing import NamedTuple, Self
 import orjson
 
 from pipeline.errors import GiveUp, Service6Error, TryAgain
-from pipeline.importing.csv_dates import Dates
+from pipeline.importing.column_cells import ColumnReading
 from pipeline.importing.csv_file import Record
 from pipeline.importing.csv_rows import Layout, Rows
 from pipeline.settings.loader import Settings
@@ -68,11 +68,11 @@ class SaverProcesses:
         self._threads = ThreadPoolExecutor(count)
         self._idle: SimpleQueue[Saver | None] = SimpleQueue()
 
-    def begin(self, dates: Dates) -> None:
-        """Sends the parameters, once the whole file has shown how its dates are written."""
+    def begin(self, readings: Sequence[ColumnReading]) -> None:
+        """Sends the parameters, once the whole file has shown how its columns are written."""
         for saver in self._savers:
             with suppress(OSError):  # a dead process is reported with its first group
-                saver.pipe.send((self._work, dates))
+                saver.pipe.send((self._work, readings))
             self._idle.put(saver)
 
     def submit(self, group: bytes) -> Future[Saved]:
@@ -141,12 +141,12 @@ def _serve(pipe: Connection) -> None:
     """The main function of a saving process; it ends with the reading process, however that one ends."""
     gc.disable()  # as the one that reads: nothing of a row is in a cycle
     with suppress(EOFError, OSError):
-        work, dates = pipe.recv()
+        work, readings = pipe.recv()
         tasks_app.connect(work.settings)
         with command_services(work.settings) as services:
             limits = services.settings.intake
             source = services.source_map(work.source)
-            rows = Rows(work.columns, work.layout, source, limits, run=work.run, now=work.now, dates=dates)
+            rows = Rows(work.columns, work.layout, source, limits, run=work.run, now=work.now, readings=readings)
             saver = GroupSaver(services, rows)
             while True:
                 pipe.send(_saved(saver, pipe.recv_bytes()))

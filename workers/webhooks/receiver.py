@@ -81,7 +81,7 @@ class BodyParser:
     def _change(self, event: LeadEvent, delivery_id: str, received_at: datetime) -> LeadChange:
         if len(delivery_id) > DELIVERY_ID_LIMIT:
             raise Malformed(f"a delivery's id must not exceed {DELIVERY_ID_LIMIT} characters", pointer="")
-        attributes = flatten(
+        flat = flatten(
             event.attributes,
             at=event.pointer,
             most=self._limits.attribute_limit,
@@ -90,7 +90,7 @@ class BodyParser:
         )
         occurred_at = event.occurred_at or received_at
         stored_id = self._source.delivery(delivery_id)
-        change = self._source.change(event.external_id, stored_id, occurred_at, attributes)
+        change = self._source.change(event.external_id, stored_id, occurred_at, flat.values, flat.objects)
         return change._replace(forgets=event.forgets)
 
 

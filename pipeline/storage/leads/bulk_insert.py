@@ -43,6 +43,7 @@ def _lead(row: LeadRow) -> str:
         _text(row.source),
         _text(row.external_id),
         _json(row.attributes),
+        _json(row.raw),
         _json(row.attribute_times),
         _text(row.stage),
         _text(row.owner),
@@ -50,6 +51,7 @@ def _lead(row: LeadRow) -> str:
         NULL if row.outcome_at is None else row.outcome_at.isoformat(),
         row.active_at.isoformat(),
         str(row.revision),
+        str(row.reading),
     )
     return "\t".join(columns) + "\n"
 
@@ -78,15 +80,15 @@ COPY_CONTACTS = "COPY lead_contacts (lead_id, sealed, email_index, phone_index) 
 
 STAGE = text("""
     CREATE TEMPORARY TABLE staged_leads (
-        source text, external_id text, attributes jsonb, attribute_times jsonb, stage text, owner text, outcome text,
-        outcome_at timestamptz, active_at timestamptz, revision bigint
+        source text, external_id text, attributes jsonb, raw jsonb, attribute_times jsonb, stage text, owner text,
+        outcome text, outcome_at timestamptz, active_at timestamptz, revision bigint, reading smallint
     ) ON COMMIT DROP
 """)
 
 INSERT = text("""
     WITH new AS (
-        INSERT INTO leads (source, external_id, attributes, attribute_times, stage, owner, outcome, outcome_at,
-                           active_at, revision, received_at)
+        INSERT INTO leads (source, external_id, attributes, raw, attribute_times, stage, owner, outcome, outcome_at,
+                           active_at, revision, reading, received_at)
         SELECT s.*, :received_at FROM staged_leads s
          ORDER BY s.source, s.external_id -- one order for all writers, so that no two wait for each other
             ON CONFLICT (source, external_id) DO NOTHING

@@ -13,11 +13,18 @@ from schemas.lead import UnscoredLead
 Key = tuple[str, str]  # source, external id
 
 
+# The version of names and values as they are read today; leads of an earlier one are read again.
+READING = 1
+
+
 class LeadRow(NamedTuple):
+    """`reading`: the version in which attributes and contacts were read."""
+
     id: int
     source: str
     external_id: str
     attributes: dict[str, Any]
+    raw: dict[str, Any]
     attribute_times: dict[str, Any]
     stage: str | None
     owner: str | None
@@ -25,6 +32,7 @@ class LeadRow(NamedTuple):
     outcome_at: datetime | None
     active_at: datetime
     revision: int
+    reading: int = READING
     received_at: datetime | None = None  # None until it is stored
 
 
@@ -45,6 +53,16 @@ def lock(db: Session, keys: Sequence[Key]) -> list[LeadRow]:
 def find(db: Session, keys: Sequence[Key]) -> list[LeadRow]:
     """The leads of these keys that exist, without locks."""
     return [LeadRow(*row) for row in db.execute(FIND, _columns(("sources", "external_ids"), keys))]
+
+
+def lock_older(db: Session, limit: int) -> list[LeadRow]:
+    """The first leads that an earlier version read, locked; those that another transaction holds are left to it."""
+    return [LeadRow(*row) for row in db.execute(LOCK_OLDER, {"reading": READING, "limit": limit})]
+
+
+def count_older(db: Session) -> int:
+    """How many leads an earlier version read."""
+    return int(db.execute(COUNT_OLDER, {"reading": READING}).scalar_one())
 
 
 def insert(db: Session, rows: Sequence[LeadRow], received_at: datetime) -> dict[Key, int]:
@@ -80,13 +98,15 @@ def _parameters(rows: Sequence[LeadRow]) -> dict[str, Any]:
         "sources": list(columns[1]),
         "external_ids": list(columns[2]),
         "attributes": [orjson.dumps(value).decode() for value in columns[3]],
-        "times": [orjson.dumps(value).decode() for value in columns[4]],
-        "stages": list(columns[5]),
-        "owners": list(columns[6]),
-        "outcomes": list(columns[7]),
-        "outcome_ats": list(columns[8]),
-        "active_ats": list(columns[9]),
-        "revisions": list(columns[10]),
+        "raws": [orjson.dumps(value).decode() for value in columns[4]],
+        "times": [orjson.dumps(value).decode() for value in columns[5]],
+        "stages": list(columns[6]),
+        "owners": list(columns[7]),
+        "outcomes": list(columns[8]),
+        "outcome_ats": list(columns[9]),
+        "active_ats": list(columns[10]),
+        "revisions": list(columns[11]),
+        "readings": list(columns[12]),
     }
 
 
@@ -95,27 +115,34 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str,
 
 
 KNOWN = """
-    SELECT l.id, l.source, l.external_id, l.attributes, l.attribute_times, l.stage, l.owner, l.outcome, l.outcome_at,
-           l.active_at, l.revision, l.received_at
-      FROM leads l
+    SELECT l.id, l.source, l.external_id, l.attributes, l.raw, l.attribute_times, l.stage, l.owner, l.outcome,
+           l.outcome_at, l.active_at, l.revision, l.reading, l.received_at
+      FROM leads l"""
+
+BY_KEY = f"""{KNOWN}
       JOIN unnest(CAST(:sources AS text[]), CAST(:external_ids AS text[])) AS k (source, external_id)
         ON l.source = k.source AND l.external_id = k.external_id
      ORDER BY l.id
 """
 
-FIND = text(KNOWN)
+FIND = text(BY_KEY)
 
-LOCK = text(f"{KNOWN} FOR UPDATE OF l")
+LOCK = text(f"{BY_KEY} FOR UPDATE OF l")
+
+LOCK_OLDER = text(f"{KNOWN} WHERE l.reading < :reading ORDER BY l.id LIMIT :limit FOR UPDATE SKIP LOCKED")
+
+COUNT_OLDER = text("SELECT count(*) FROM leads WHERE reading < :reading")
 
 INSERT = text("""
-    INSERT INTO leads (source, external_id, attributes, attribute_times, stage, owner, outcome, outcome_at, active_at,
-                       revision, received_at)
+    INSERT INTO leads (source, external_id, attributes, raw, attribute_times, stage, owner, outcome, outcome_at,
+                       active_at, revision, reading, received_at)
     SELECT v.*, :received_at
       FROM unnest(CAST(:sources AS text[]), CAST(:external_ids AS text[]), CAST(:attributes AS jsonb[]),
-                  CAST(:times AS jsonb[]), CAST(:stages AS text[]), CAST(:owners AS text[]),
+                  CAST(:raws AS jsonb[]), CAST(:times AS jsonb[]), CAST(:stages AS text[]), CAST(:owners AS text[]),
                   CAST(:outcomes AS text[]), CAST(:outcome_ats AS timestamptz[]),
-                  CAST(:active_ats AS timestamptz[]), CAST(:revisions AS bigint[]))
-           AS v (source, external_id, attributes, times, stage, owner, outcome, outcome_at, active_at, revision)
+                  CAST(:active_ats AS timestamptz[]), CAST(:revisions AS bigint[]), CAST(:readings AS smallint[]))
+           AS v (source, external_id, attributes, raw, times, stage, owner, outcome, outcome_at, active_at, revision,
+                 reading)
      ORDER BY v.source, v.external_id -- one order for all writers, so that no two wait for each other
         ON CONFLICT (source, external_id) DO NOTHING
     RETURNING id, source, external_id
@@ -123,13 +150,14 @@ INSERT = text("""
 
 UPDATE = text("""
     UPDATE leads l
-       SET attributes = v.attributes, attribute_times = v.times, stage = v.stage, owner = v.owner,
-           outcome = v.outcome, outcome_at = v.outcome_at, active_at = v.active_at, revision = v.revision
-      FROM unnest(CAST(:ids AS bigint[]), CAST(:attributes AS jsonb[]), CAST(:times AS jsonb[]),
+       SET attributes = v.attributes, raw = v.raw, attribute_times = v.times, stage = v.stage, owner = v.owner,
+           outcome = v.outcome, outcome_at = v.outcome_at, active_at = v.active_at, revision = v.revision,
+           reading = v.reading
+      FROM unnest(CAST(:ids AS bigint[]), CAST(:attributes AS jsonb[]), CAST(:raws AS jsonb[]), CAST(:times AS jsonb[]),
                   CAST(:stages AS text[]), CAST(:owners AS text[]), CAST(:outcomes AS text[]),
                   CAST(:outcome_ats AS timestamptz[]), CAST(:active_ats AS timestamptz[]),
-                  CAST(:revisions AS bigint[]))
-           AS v (id, attributes, times, stage, owner, outcome, outcome_at, active_at, revision)
+                  CAST(:revisions AS bigint[]), CAST(:readings AS smallint[]))
+           AS v (id, attributes, raw, times, stage, owner, outcome, outcome_at, active_at, revision, reading)
      WHERE l.id = v.id
 """)
 

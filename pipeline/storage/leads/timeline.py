@@ -38,6 +38,14 @@ class TimelineRow(NamedTuple):
     told: dict[str, Any]
 
 
+class StoredEntry(NamedTuple):
+    """`place`: where the row stands, as long as it is locked."""
+
+    place: str
+    lead_id: int
+    told: dict[str, Any]
+
+
 def insert_parameters(entries: Sequence[TimelineEntry], received_at: datetime) -> dict[str, Any]:
     """The parameters of INSERT."""
     return {
@@ -51,6 +59,18 @@ def insert_parameters(entries: Sequence[TimelineEntry], received_at: datetime) -
 def of_lead(db: Session, lead_id: int, limit: int) -> list[TimelineRow]:
     """The timeline of a lead, the newest first."""
     return [TimelineRow(*row) for row in db.execute(OF_LEAD, {"lead_id": lead_id, "limit": limit})]
+
+
+def entries(db: Session, lead_ids: Sequence[int]) -> list[StoredEntry]:
+    """All entries of these leads, locked until the transaction ends."""
+    return [StoredEntry(*row) for row in db.execute(ENTRIES, {"ids": list(lead_ids)})]
+
+
+def replace(db: Session, changed: Sequence[tuple[StoredEntry, dict[str, Any]]]) -> None:
+    """Replaces what entries told that `entries` has returned in this transaction."""
+    if changed:
+        told = [orjson.dumps(told).decode() for _, told in changed]
+        db.execute(REPLACE, {"places": [entry.place for entry, _ in changed], "told": told})
 
 
 def prune(db: Session, before: datetime) -> None:
@@ -87,6 +107,18 @@ OF_LEAD = text("""
      WHERE lead_id = :lead_id
      ORDER BY received_at DESC, at DESC
      LIMIT :limit
+""")
+
+ENTRIES = text("""
+    SELECT CAST(ctid AS text), lead_id, told FROM timeline
+     WHERE lead_id = ANY(CAST(:ids AS bigint[]))
+     ORDER BY ctid FOR UPDATE
+""")
+
+REPLACE = text("""
+    UPDATE timeline t SET told = v.told
+      FROM unnest(CAST(:places AS tid[]), CAST(:told AS jsonb[])) AS v (place, told)
+     WHERE t.ctid = v.place
 """)
 
 PRUNE = text("DELETE FROM timeline WHERE received_at < :before")

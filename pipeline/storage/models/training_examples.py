@@ -46,6 +46,18 @@ def capturing(leads: Sequence[tuple[int, Early]]) -> dict[str, Any]:
     }
 
 
+def snapshots(db: Session, lead_ids: Sequence[int]) -> list[tuple[int, dict[str, Value]]]:
+    """The attributes of these leads as they were early, of those that have a snapshot, locked."""
+    return [(lead_id, attributes) for lead_id, attributes in db.execute(SNAPSHOTS, {"ids": list(lead_ids)})]
+
+
+def replace(db: Session, changed: Sequence[tuple[int, dict[str, Value]]]) -> None:
+    """Replaces the attributes of snapshots that this transaction has locked."""
+    if changed:
+        attributes = [orjson.dumps(attributes).decode() for _, attributes in changed]
+        db.execute(REPLACE, {"ids": [lead_id for lead_id, _ in changed], "attributes": attributes})
+
+
 def split(
     db: Session, *, newest: float = NEWEST, most: int = MOST, most_tested: int = MOST_TESTED, seed: int = 0
 ) -> Split:
@@ -71,6 +83,18 @@ def recent(db: Session, since: datetime, until: datetime, limit: int) -> list[Re
     """
     return [Recent(*row) for row in db.execute(RECENT, {"since": since, "until": until, "limit": limit})]
 
+
+SNAPSHOTS = text("""
+    SELECT lead_id, attributes FROM training_examples
+     WHERE lead_id = ANY(CAST(:ids AS bigint[]))
+     ORDER BY lead_id FOR UPDATE
+""")
+
+REPLACE = text("""
+    UPDATE training_examples e SET attributes = v.attributes
+      FROM unnest(CAST(:ids AS bigint[]), CAST(:attributes AS jsonb[])) AS v (lead_id, attributes)
+     WHERE e.lead_id = v.lead_id
+""")
 
 CAPTURE = """
     INSERT INTO training_examples (lead_id, attributes, as_of, imported)

@@ -55,6 +55,9 @@ leads = Table(
     # per name the (microseconds since 1970, delivery id) that wrote it; stage, owner and outcome as $stage, …; $early
     # is what ended the lead's early time, after which `attributes` are no longer learned from
     Column("attribute_times", JSONB, nullable=False),
+    # values as they were told, where reading changed them; and the version of the reader that read this lead
+    Column("raw", JSONB, nullable=False, server_default="{}"),
+    Column("reading", SmallInteger, nullable=False, server_default="0"),
     Column("stage", Text),
     Column("owner", Text),
     Column("outcome", Text),
@@ -65,6 +68,8 @@ leads = Table(
     UniqueConstraint("source", "external_id"),
     postgresql_with={"fillfactor": "85"},
 )
+# Those that an older version read; empty once they were read again. A change of `reading` alone moves a lead out of it.
+Index("leads_reading", leads.c.id, postgresql_where=leads.c.reading < 1)
 # For searches by the beginning of an id. The id never changes, so updates stay HOT.
 Index(
     "leads_external_id",

@@ -1,14 +1,12 @@
 """Translates a filter of leads into SQL over `scores s` and, if needed, `leads l`."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from pipeline.leads.attributes import canonical
 from schemas.run import AttributeComparison, LeadFilter
 
-SPELLINGS_FROM = 1000  # leads of which the names of attributes are learned
+SAMPLE_LEADS = 1000  # of which the names of attributes are told
 
 
 class Selection(NamedTuple):
@@ -48,24 +46,14 @@ def selection(where: LeadFilter, model_id: int) -> Selection:
     return Selection(tables, " AND ".join(conditions) or "true", values)
 
 
-def spellings(db: Session, names: Sequence[str]) -> dict[str, str]:
-    """The stored spelling of each attribute name; a name that no lead has is left out.
-
-    `Total Visits` also matches `total_visits`, if one of the newest leads has it.
-    """
-    if not names:
-        return {}
-    sample = db.connection().exec_driver_sql(SAMPLE, {"leads": SPELLINGS_FROM}).scalars()
-    stored = {canonical(name): name for name in sample}
-    spelled = {name: stored[canonical(name)] for name in names if canonical(name) in stored}
-    for name in names:
-        if name not in spelled and db.connection().exec_driver_sql(IS_THERE, {"name": name}).scalar_one():
-            spelled[name] = name
-    return spelled
+def is_known(db: Session, attribute: str) -> bool:
+    """Whether any lead has the attribute."""
+    return bool(db.connection().exec_driver_sql(IS_KNOWN, {"name": attribute}).scalar_one())
 
 
 def known_names(db: Session) -> list[str]:
-    return sorted(db.connection().exec_driver_sql(SAMPLE, {"leads": SPELLINGS_FROM}).scalars())
+    """The attributes of the newest leads."""
+    return sorted(db.connection().exec_driver_sql(SAMPLE, {"leads": SAMPLE_LEADS}).scalars())
 
 
 def _comparison(comparison: AttributeComparison, n: int) -> str:
@@ -82,4 +70,4 @@ SAMPLE = """
       FROM (SELECT attributes FROM leads ORDER BY id DESC LIMIT %(leads)s) AS newest
 """
 
-IS_THERE = "SELECT EXISTS (SELECT FROM leads WHERE attributes ? %(name)s)"
+IS_KNOWN = "SELECT EXISTS (SELECT FROM leads WHERE attributes ? %(name)s)"

@@ -299,7 +299,7 @@ def test_a_filter_takes_the_leads_that_meet_all_of_it(services: Services) -> Non
 
     def count(**where: object) -> int:
         with services.session() as db:
-            resolved = start_run.resolve_attributes(db, LeadFilter.model_validate(where))
+            resolved = start_run.resolve_attributes(db, LeadFilter.model_validate(where), services.attribute_names)
             return rescore_runs.count(db, resolved, services.champion.model_id)
 
     assert count() == 40

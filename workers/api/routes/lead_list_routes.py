@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from pipeline.errors import Malformed, NotFound, TryAgain
 from pipeline.leads.attributes import flatten
 from pipeline.security.privacy import looks_personal
+from pipeline.settings.sources import DEFAULT_SOURCE
 from pipeline.storage.leads import contacts, lead_list
 from pipeline.wiring import Services
 from schemas.access import Claims
@@ -68,16 +69,14 @@ def score_lead(asked: ScoreLeadRequest, services: CurrentServices, who: CurrentU
             raise Malformed("give lead_id, attributes, or both", pointer="")
         return views.lead_score(services, row, who.role)
     limits = services.settings.intake
-    told = flatten(asked.attributes, at="/attributes", most=limits.attribute_limit, text_limit=limits.text_limit)
+    told = flatten(asked.attributes, at="/attributes", most=limits.attribute_limit, text_limit=limits.text_limit).values
     now = datetime.now(UTC)
     if row is None:
-        return services.champion.scorer.attempt(told, now)
+        return services.champion.scorer.attempt(services.source_map(DEFAULT_SOURCE).tried(told), now)
     if not who.role.sees_attributes:
         raise Forbidden("your role does not see a lead's attributes, so it cannot try others")
-    # Of names that mean the same the first counts.
-    return services.champion.scorer.attempt(
-        {**told, **{k: v for k, v in row.attributes.items() if k not in told}}, now, row.active_at
-    )
+    tried = services.source_map(row.source).tried(told, row.attributes)
+    return services.champion.scorer.attempt(tried, now, row.active_at)
 
 
 @router.get("/leads")

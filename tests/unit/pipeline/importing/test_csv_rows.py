@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from pipeline.importing.csv_file import Record
 from pipeline.importing.csv_rows import Layout, Rows
+from pipeline.leads.attribute_names import AttributeNames
 from pipeline.leads.attributes import plain
+from pipeline.leads.money import Rates
 from pipeline.leads.source_mapping import SourceMap
 from pipeline.security.vault import Vault
 from pipeline.settings.sections import IntakeSettings
@@ -15,7 +17,8 @@ from schemas.lead import LeadChange
 from schemas.score import Value
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-SOURCE = SourceMap("crm", SourceSettings(vendor="standard", stage=("stage",)), Vault(["key"]))
+SETTINGS = SourceSettings(vendor="standard", stage=("stage",))
+SOURCE = SourceMap("crm", SETTINGS, Vault(["key"]), AttributeNames({}), Rates())
 LIMITS = IntakeSettings(
     body_limit=1,
     queue_requests=1,
@@ -46,10 +49,8 @@ def read(**cells: str) -> LeadChange:
         ("007", "007"),
         ("+5", "+5"),
         ("1e5", "1e5"),
-        ("1,000", "1,000"),
         ("5.", "5."),
         (".5", ".5"),
-        ("NaN", "NaN"),
         ("1234567890123456", "1234567890123456"),
         ("1٣", "1٣"),
         ("٣", "٣"),
@@ -90,12 +91,12 @@ def test_an_empty_cell_is_a_missing_attribute(text: str) -> None:
 
 
 def test_a_telephone_number_keeps_its_zeros() -> None:
-    assert read(Phone="030123456", Mobile="4915112345").contacts == {"Phone": "030123456", "Mobile": "4915112345"}
+    assert read(Phone="030123456", Mobile="4915112345").contacts == {"phone": "030123456", "mobile": "4915112345"}
 
 
 def test_names_of_our_own_are_not_for_files() -> None:
     change = read(**{"$x": "y", "@a": "1"})
-    assert change.attributes == {"_x": "y", "_a": 1}
+    assert change.attributes == {"x": "y", "a": 1}
 
 
 def test_a_column_without_a_name_is_left_out() -> None:

@@ -16,7 +16,7 @@ JSON = st.recursive(
 
 
 def flat(body: dict[str, object], *, most: int = 500, text_limit: int = 10_000) -> dict[str, Value]:
-    return flatten(body, at="/data", most=most, text_limit=text_limit)
+    return flatten(body, at="/data", most=most, text_limit=text_limit).values
 
 
 def pointer(body: dict[str, object], *, most: int = 500, text_limit: int = 10_000) -> str:
@@ -36,7 +36,10 @@ def nested(depth: int) -> dict[str, object]:
     "names",
     [
         ("Total Visits", "totalVisits", "total_visits", "TOTAL-VISITS", " total  visits "),
-        ("TotalVisits", "total.visits"),
+        ("TotalVisits", "total visits"),
+        ("Company.Employees", "company.employees"),
+        ("No. of Employees", "no_of_employees"),
+        ("Größe (m)", "größe m"),
         ("E-Mail", "e_mail", "e mail"),
     ],
 )
@@ -44,14 +47,26 @@ def test_spellings_of_a_name_are_one(names: tuple[str, ...]) -> None:
     assert len({canonical(name) for name in names}) == 1
 
 
-def test_a_name_without_a_latin_letter_stays_itself() -> None:
+def test_names_of_other_alphabets_are_told_apart() -> None:
     assert canonical("预算") == "预算"
+    assert canonical("Цена 1") == "цена_1"
+    assert canonical("Имя 1") == "имя_1"
+    assert canonical("%%") == "%%"
+
+
+def test_a_name_of_ours_stays_itself() -> None:
     assert canonical("$active_at") == "$active_at"
+
+
+def test_objects_and_lists_are_named() -> None:
+    body = {"a": {"b": {"c": 1}}, "rows": [{"n": 1}], "tags": ["x"], "empty": {}, "plain": 1}
+    flat = flatten(body, at="", most=9, text_limit=9)
+    assert flat.objects == {"a", "a.b", "rows", "rows.0", "empty"}
 
 
 def test_objects_become_dotted_names_and_plain_lists_one_text() -> None:
     body = {"a": {"b": {"c": 1}}, "tags": ["x", 2, None], "rows": [{"n": 1}, "two"], "empty": {}, "none": []}
-    assert flat(body) == {"a.b.c": 1, "tags": "x, 2, ", "rows.0.n": 1, "rows.1": "two", "none": ""}
+    assert flat(body) == {"a.b.c": 1, "tags": "x, 2, ", "rows.0.n": 1, "rows.1": "two", "none": None}
 
 
 def test_nesting_has_a_bound() -> None:
@@ -68,7 +83,7 @@ def test_a_list_in_lists_without_end_is_refused() -> None:
 
 def test_what_is_out_of_bounds_may_be_cut() -> None:
     found = flatten({"note": "x" * 30, "big": 10**18, "odd": 1e308}, at="", most=9, text_limit=20, cut=True)
-    assert found == {"note": "x" * 20, "big": "1000000000000000000", "odd": "1e+308"}
+    assert found.values == {"note": "x" * 20, "big": "1000000000000000000", "odd": "1e+308"}
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 1e308, 1e18, -1e18, 10**400])

@@ -10,31 +10,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.leads.merging import AHEAD, CONTACT, LONG_AGO, SHARED, Lead, LeadDiff
-from schemas.lead import OPEN, LeadChange, Outcome
+from schemas.lead import OPEN, REMOVED, LeadChange, Outcome
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-NAMES = st.sampled_from(["a", "b", "c", "long name"])
-VALUES = st.none() | st.integers(-3, 3) | st.sampled_from(["x", "y"])
+OBJECT = "o"
+NAMES = st.sampled_from(["a", "b", "long name", OBJECT, "o.x", "o.y.z"])
+DETAILS = st.integers(-3, 3) | st.sampled_from(["x", "y"])
+VALUES = st.none() | DETAILS
 
 
 @st.composite
 def changes(draw: st.DrawFn) -> list[LeadChange]:
     """Few moments, so that many are told at the same one; a delivery's id is its own."""
-    return [
-        LeadChange(
-            source="standard",
-            external_id="L1",
-            delivery_id=f"d{n}",
-            occurred_at=NOW - timedelta(seconds=draw(st.integers(-1, 4))),
-            attributes=draw(st.dictionaries(NAMES, VALUES, max_size=3)),
-            contacts=draw(st.dictionaries(NAMES, VALUES, max_size=2)),
-            stage=draw(st.none() | st.sampled_from(["new", "talks"])),
-            owner=draw(st.none() | st.sampled_from(["ann", "bo"])),
-            outcome=draw(st.none() | st.sampled_from([*Outcome, OPEN])),
-            forgets=draw(st.integers(0, 4)) == 0,
-        )
-        for n in range(draw(st.integers(1, 6)))
-    ]
+    return [draw(a_change(n)) for n in range(draw(st.integers(1, 6)))]
+
+
+@st.composite
+def a_change(draw: st.DrawFn, n: int) -> LeadChange:
+    objects = frozenset({OBJECT}) if draw(st.integers(0, 3)) == 0 else frozenset()
+    attributes = draw(st.dictionaries(NAMES, VALUES, max_size=3))
+    contacts = draw(st.dictionaries(NAMES, DETAILS, max_size=2))
+    return LeadChange(
+        source="standard",
+        external_id="L1",
+        delivery_id=f"d{n}",
+        occurred_at=NOW - timedelta(seconds=draw(st.integers(-1, 4))),
+        attributes={name: value for name, value in attributes.items() if name not in objects},
+        contacts={name: value for name, value in contacts.items() if name not in objects},
+        stage=draw(st.none() | st.sampled_from(["new", "talks", REMOVED])),
+        owner=draw(st.none() | st.sampled_from(["ann", "bo", REMOVED])),
+        outcome=draw(st.none() | st.sampled_from([*Outcome, OPEN])),
+        forgets=draw(st.integers(0, 4)) == 0,
+        objects=objects,
+    )
 
 
 def change(delivery_id: str, at: datetime = NOW, **fields: object) -> LeadChange:
@@ -53,7 +61,7 @@ def folded(sequence: Sequence[LeadChange], *, stored_between: bool = False) -> L
 
 
 def visible(lead: Lead) -> dict[str, object]:
-    return {name: value for name, value in asdict(lead).items() if name not in ("times", "erased")}
+    return {name: value for name, value in asdict(lead).items() if name not in ("times", "unsealed")}
 
 
 @given(st.data(), changes())
@@ -69,17 +77,23 @@ def test_each_value_is_the_newest_that_was_told(told: list[LeadChange]) -> None:
     lead = folded(told)
     in_order = sorted(told, key=lambda c: (c.occurred_at, c.delivery_id))
     for name in ("stage", "owner", "outcome"):
-        told_last = next((v for c in reversed(in_order) if (v := getattr(c, name))), None)
-        assert getattr(lead, name) == (None if told_last == OPEN else told_last)
-    attributes: dict[str, object] = {}
-    contacts: dict[str, object] = {}
+        told_last = next((v for c in reversed(in_order) if (v := getattr(c, name)) is not None), None)
+        assert getattr(lead, name) == (None if told_last in (OPEN, REMOVED) else told_last)
+    slots: dict[str, tuple[str, object]] = {}
     for one in in_order:
-        attributes |= one.attributes
-        contacts |= one.contacts
-        # What is personal takes the place of what was plain.
-        attributes = {name: value for name, value in attributes.items() if name not in one.contacts}
-        contacts = {} if one.forgets else contacts
-    assert (lead.attributes, lead.contacts) == (attributes, contacts)
+        replaced = (*one.objects, *one.attributes, *one.contacts)
+        below = [name for name in slots if any(name.startswith(f"{above}.") for above in replaced)]
+        for name in (*replaced, *below):
+            slots.pop(name, None)
+        slots |= {name: ("plain", value) for name, value in one.attributes.items() if value is not None}
+        # What is personal takes the place of what is plain.
+        slots |= {name: ("personal", value) for name, value in one.contacts.items()}
+        if one.forgets:
+            slots = {name: slot for name, slot in slots.items() if slot[0] == "plain"}
+    plain, personal = (
+        {name: value for name, (kind, value) in slots.items() if kind == wanted} for wanted in ("plain", "personal")
+    )
+    assert (lead.attributes, lead.contacts) == (plain, personal)
     active = [min(one.occurred_at, NOW) for one in in_order if not one.forgets]
     assert lead.active_at == max(active, default=LONG_AGO)
 
@@ -157,9 +171,38 @@ def test_an_outcome_that_is_taken_back_is_not_said_already() -> None:
     assert not known.says(folded([change("row", attributes={"a": 1}, outcome=OPEN)]))
 
 
-def test_a_missing_key_is_no_deletion_and_null_is_a_value() -> None:
+def test_a_missing_key_is_no_deletion_and_null_is_one() -> None:
     lead = folded([change("d1", attributes={"a": 1, "b": 1}), change("d2", attributes={"b": None})])
-    assert lead.attributes == {"a": 1, "b": None}
+    assert lead.attributes == {"a": 1}
+
+
+def test_null_removes_a_contact_detail_too() -> None:
+    lead = folded([change("d1", contacts={"email": "x", "name": "Ann"})])
+    news = lead.fold(change("d2", attributes={"email": None}), NOW)
+    assert news is not None
+    assert news.contacts == 1
+    assert (lead.contacts, lead.unsealed) == ({"name": "Ann"}, True)
+
+
+def test_an_object_replaces_the_one_before_with_all_its_leaves() -> None:
+    lead = folded([change("d1", attributes={"o.x": 1, "o.y.z": 2, "p": 3}, contacts={"o.mail": "x"})])
+    news = lead.fold(change("d2", attributes={"o.x": 5}, objects=frozenset({"o"})), NOW)
+    assert news == LeadDiff(NOW, {"o.x": 5, "o.y.z": None}, contacts=1, stage=None, owner=None, outcome=None)
+    assert (lead.attributes, lead.contacts) == ({"o.x": 5, "p": 3}, {})
+    late = change("d0", NOW - timedelta(seconds=1), attributes={"o.new": 1})
+    assert lead.fold(late, NOW) is None
+
+
+def test_an_owner_and_a_stage_can_be_taken_away() -> None:
+    lead = folded([change("d1", stage="new", owner="ann"), change("d2", stage=REMOVED, owner=REMOVED)])
+    assert (lead.stage, lead.owner) == (None, None)
+
+
+def test_what_was_told_is_kept_as_long_as_its_reading() -> None:
+    lead = folded([change("d1", attributes={"a": 1_200_000}, raw={"a": "1.2M"})])
+    assert lead.raw == {"a": "1.2M"}
+    lead.fold(change("d2", attributes={"a": 5}), NOW)
+    assert lead.raw == {}
 
 
 def test_the_attributes_of_the_first_change_share_one_stamp() -> None:
@@ -180,7 +223,7 @@ def test_the_news_are_what_nobody_knew() -> None:
     later = NOW + timedelta(seconds=1)
     told = {"attributes": {"a": 1, "b": 3, "c": None}, "contacts": {"email": "x", "phone": "1"}, "stage": "new"}
     news = lead.fold(change("d2", later, **told, owner="ann"), later)
-    assert news == LeadDiff(later, {"b": 3, "c": None}, contacts=1, stage=None, owner="ann", outcome=None)
+    assert news == LeadDiff(later, {"b": 3}, contacts=1, stage=None, owner="ann", outcome=None)
     assert lead.fold(change("d2", later, **told, owner="ann"), later) is None
 
 
@@ -191,11 +234,11 @@ def test_what_is_told_personal_takes_the_place_of_what_was_told_plain() -> None:
     assert news is not None
     assert news.contacts == 1
     assert (lead.attributes, lead.contacts) == ({"a": 1}, {"note": "ring 030 1234567"})
-    # A plain one that is late does not come back; a newer one does, and the sealed one stays sealed.
+    # A plain one that is late does not come back; a newer one does, and takes the place of the sealed one.
     assert not lead.fold(change("d0", attributes={"note": "likes tea"}), later)
     assert "note" not in lead.attributes
     assert lead.fold(change("d3", later, attributes={"note": "likes coffee"}), later)
-    assert (lead.attributes["note"], lead.contacts["note"]) == ("likes coffee", "ring 030 1234567")
+    assert (lead.attributes["note"], lead.contacts) == ("likes coffee", {})
 
 
 def test_what_is_told_plain_and_personal_at_once_is_personal() -> None:
@@ -222,7 +265,7 @@ def test_who_is_erased_is_forgotten_until_something_newer_is_told() -> None:
     lead = folded([change("d1", attributes={"a": 1}, contacts={"email": "ann@example.com", "name": "Ann"})])
     later = NOW + timedelta(seconds=1)
     assert lead.fold(change("d2", later, forgets=True), later)
-    assert (lead.attributes, lead.contacts, lead.erased) == ({"a": 1}, {}, True)
+    assert (lead.attributes, lead.contacts, lead.unsealed) == ({"a": 1}, {}, True)
     # What was told before, and comes in now, does not bring the person back.
     lead.fold(change("d0", NOW, contacts={"phone": "030 1234567"}), later)
     assert lead.contacts == {}

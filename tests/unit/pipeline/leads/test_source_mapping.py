@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.leads.source_mapping import ORIGINAL_ID, WORD_LIMIT, SourceMap
+from pipeline.leads.attribute_names import AttributeNames
+from pipeline.leads.merging import ORIGINAL_ID
+from pipeline.leads.money import Rates
+from pipeline.leads.source_mapping import WORD_LIMIT, SourceMap
 from pipeline.security.vault import Vault
 from pipeline.settings.sources import FieldSettings, SourceSettings
-from schemas.lead import OPEN, LeadChange, Outcome
+from schemas.lead import OPEN, REMOVED, LeadChange, Outcome
 from schemas.score import Value
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -31,6 +34,8 @@ SOURCE = SourceMap(
         open=("open",),
     ),
     VAULT,
+    AttributeNames({}),
+    Rates(),
 )
 
 
@@ -72,10 +77,14 @@ def test_outcome_words(attributes: dict[str, Value], outcome: str | None) -> Non
     assert told(**attributes).outcome == outcome
 
 
-@pytest.mark.parametrize("value", [None, "", "   "])
-def test_an_empty_stage_or_owner_says_nothing(value: Value) -> None:
+@pytest.mark.parametrize("value", [None, "", "   ", "--None--", "(not set)"])
+def test_an_empty_stage_or_owner_takes_it_away(value: Value) -> None:
     change = told(stage=value, owner=value)
-    assert (change.stage, change.owner) == (None, None)
+    assert (change.stage, change.owner) == (REMOVED, REMOVED)
+
+
+def test_of_several_fields_of_the_owner_the_one_that_says_something_counts() -> None:
+    assert told(lead_status="New", stage=None).stage == "New"
 
 
 def test_long_words_are_cut() -> None:
@@ -95,7 +104,7 @@ def test_a_field_gets_our_name_and_kind() -> None:
 
 @pytest.mark.parametrize("name", ["office_phone", "Office Phone", "officePhone"])
 def test_the_configuration_says_what_is_not_personal_however_it_is_spelled(name: str) -> None:
-    assert told(**{name: "+44 20 7946 0000"}).attributes == {name: "+44 20 7946 0000"}
+    assert told(**{name: "+44 20 7946 0000"}).attributes == {"office_phone": "+44 20 7946 0000"}
 
 
 def test_the_configuration_says_what_is_personal() -> None:

@@ -1,0 +1,138 @@
+"""Reads the cells of one column: what a text means, by the column's name and by how its values are written."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipeline.errors import GiveUp, Malformed
+from pipeline.leads.attributes import flatten, plain
+from pipeline.leads.source_mapping import MappedValue, SourceMap
+from pipeline.leads.values.column_style import ColumnStyle, StyleEvidence
+from pipeline.leads.values.missing import is_missing
+from pipeline.leads.values.moments import DIGITS, moment_in
+from pipeline.leads.values.numbers import number_in
+from pipeline.leads.values.reader import ValueKind
+from pipeline.security.privacy import ANSWERS, COUNT, is_personal
+from schemas.lead import REMOVED
+
+# No leading zero, no +, no exponent: those are ids. Beyond 15 digits a float would alter it.
+NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?", re.ASCII)
+LONGEST_NUMBER = 22  # characters
+ID_OR_PHONE = re.compile(r"\s*(?:0\d(?![./-])|\+|\(|\d{16})")
+PLAIN_TEXT = "something said"
+LONGEST_ANSWER = max(map(len, ANSWERS))
+TEXTS_KEPT = 8192  # of a column
+MOSTLY = 0.95  # of a column's texts must be of a kind for the column to be of it
+
+
+class ColumnReading(NamedTuple):
+    """How a column is read: how its values are written, and what they are where its name does not say."""
+
+    style: ColumnStyle
+    kind: ValueKind | None = None
+
+
+class ColumnSurvey:
+    """Looks at all texts of a column before any is read."""
+
+    def __init__(self) -> None:
+        self.evidence = StyleEvidence()
+        self._seen: set[str] = set()
+        self._numbers = 0
+        self._moments = 0
+
+    def learn(self, text: str) -> None:
+        if text in self._seen:
+            return
+        if len(self._seen) < TEXTS_KEPT:
+            self._seen.add(text)
+            self._count(text)
+        elif not (self._numbers or self._moments):
+            return  # names and addresses, of which there may be a million
+        self.evidence.learn(text)
+
+    def reading(self, whole_file: ColumnStyle) -> ColumnReading:
+        """`whole_file`: how the other columns are written, for what this one does not show."""
+        known = sum(not is_missing(text) for text in self._seen)
+        kind: ValueKind | None = None
+        if known and self._moments >= MOSTLY * known:
+            kind = "timestamp"
+        elif known and self._numbers >= MOSTLY * known:
+            kind = "number"
+        return ColumnReading(self.evidence.style(whole_file), kind)
+
+    def _count(self, text: str) -> None:
+        if not any(map(str.isdigit, text)) or ID_OR_PHONE.match(text):
+            return
+        if number_in(text) is not None:
+            self._numbers += 1
+        elif not DIGITS.fullmatch(text) and moment_in(text) is not None:
+            self._moments += 1
+
+
+def readings(surveys: Sequence[ColumnSurvey], separator: str) -> list[ColumnReading]:
+    """How each column of a file is read. A file is written in one country: one column tells for another."""
+    whole = StyleEvidence()
+    for survey in surveys:
+        whole.marks |= survey.evidence.marks
+        whole.day_places |= survey.evidence.day_places
+    # Where the comma is the decimal mark, spreadsheets separate by semicolons.
+    shared = whole.style(ColumnStyle(mark="," if separator == ";" else None))
+    return [survey.reading(shared) for survey in surveys]
+
+
+class Cells(dict[str, MappedValue | None]):
+    """Maps each text of one column to its meaning; most columns repeat themselves, so it is remembered.
+
+    A missing key is read on first access; raises GiveUp with the reason if it cannot be read.
+    """
+
+    def __init__(self, column: str, reading: ColumnReading, source: SourceMap, text_limit: int) -> None:
+        super().__init__()
+        self._column = column
+        self._name = next(iter(flatten({column: None}, at="", most=1, text_limit=text_limit).values))
+        self._source = source
+        self._reading = reading
+        self._text_limit = text_limit
+        # What the name says by itself, looked up once and not for each of a million names and addresses.
+        self._by_name = source.part(self._name, PLAIN_TEXT)
+        self._kind = source.kind(self._name)
+
+    def __missing__(self, text: str) -> MappedValue | None:
+        if len(self) >= TEXTS_KEPT:
+            self.clear()
+        try:
+            part = self[text] = self._read(text)
+        except Malformed as error:
+            raise GiveUp(f"{self._column}: {error}") from None
+        return part
+
+    def _read(self, text: str) -> MappedValue | None:
+        if not text.strip():
+            return None
+        part = self._part(text)
+        # An empty cell says nothing, however it is written; only a vendor's own message removes a value.
+        return None if part.value is None or part.value == REMOVED else part
+
+    def _part(self, text: str) -> MappedValue:
+        value = plain(text, "", self._text_limit)
+        detail = self._by_name.kind in ("attribute", "contact")
+        if not detail or self._kind is not None:
+            return self._source.part(self._name, value, self._reading.style)
+        # A telephone number stays a text, or its leading zeros and its index would be lost.
+        if self._by_name.kind == "contact" and _is_neither_count_nor_answer(text.strip()):
+            return MappedValue("contact", self._by_name.name, value)
+        number = _number(text)
+        if number is not None and not is_personal(self._name, number):
+            return self._source.part(self._name, number)
+        return self._source.part(self._name, value, self._reading.style, self._reading.kind)
+
+
+def _is_neither_count_nor_answer(text: str) -> bool:
+    return len(text) > LONGEST_ANSWER and COUNT.fullmatch(text) is None
+
+
+def _number(text: str) -> int | float | None:
+    if len(text) > LONGEST_NUMBER or NUMBER.fullmatch(text) is None:
+        return None
+    return float(text) if "." in text else int(text)

@@ -1,0 +1,31 @@
+"""Recognises the words that stand for no value: what spreadsheets, forms and other systems write into empty fields."""
+
+# Compared without case, spaces and the signs around them: `(Not Set)`, `--None--` and `#N/A` are here by their letters.
+WORDS = frozenset(
+    """
+    n/a na #n/a nan nil null none undefined unknown unset notset notavailable notapplicable noneselected nonegiven
+    notprovided notspecified unspecified noanswer nodata novalue novalueset empty blank missing tbd tba
+    select pleaseselect selectone pleasechoose choose chooseone pleasespecify selectanoption
+    keineangabe k.a ka unbekannt nichtangegeben bittewählen bitteauswählen auswählen ohneangabe
+    inconnu nonrenseigné nonspécifié sélectionner aucun desconocido sindatos noespecificado seleccionar ninguno
+    sconosciuto nonspecificato onbekend niet_opgegeven desconhecido
+    inf infinity +inf -inf +infinity -infinity #ref! #value! #div/0! #name? #null! #num! #error!
+    0001-01-01 0001-01-01t00:00:00 0001-01-01t00:00:00z 00010101 1/1/0001 01/01/0001 01.01.0001
+    1970-01-01t00:00z 1970-01-01t00:00:00z 1970-01-01t00:00:00.000z 1970-01-01t00:00:00+00:00
+    0000-00-00 0000-00-0000:00:00 00/00/0000 00.00.0000
+    """.split()
+)
+AROUND = " \t\r\n\u00a0-–—_.*?()[]<>{}\"'"
+LONGEST = 40  # characters
+
+
+def is_missing(text: str) -> bool:
+    """Whether the text says that there is no value."""
+    if len(text) > LONGEST:
+        return not text.strip()
+    bare = text.strip(AROUND)
+    if not bare:
+        return True
+    if bare[0].isdigit() and bare[0] not in "01":
+        return False
+    return "".join(bare.casefold().split()) in WORDS
