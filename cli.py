@@ -19,6 +19,7 @@ COMMANDS = LazyCommands(
         "runs": "commands.runs:runs",
         "score": "commands.leads:score",
         "simulate": "commands.simulate:simulate",
+        "sources": "commands.sources:sources",
         "token": "commands.tokens:token",
         "train": "commands.training:train",
         "up": "commands.up:up",

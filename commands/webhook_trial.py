@@ -8,8 +8,10 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from commands import score_sheet
+from commands.doubts import MEANING
 from pipeline.errors import GiveUp, Malformed
 from pipeline.leads.merging import Lead
+from pipeline.leads.values.reader import Doubt
 from pipeline.printable import printable_lines
 from pipeline.services.ingest import lead_saver
 from pipeline.settings.loader import Settings
@@ -21,7 +23,10 @@ from workers.webhooks.receiver import BodyParser, body_parser
 
 @dataclass(frozen=True)
 class Trial:
-    """A lead as only these events would leave it; `sealed` holds the names of the values that would be encrypted."""
+    """A lead as only these events would leave it; `sealed` holds the names of the values that would be encrypted.
+
+    `doubts`: attributes whose value may not be what was meant, and why.
+    """
 
     external_id: str
     stage: str | None
@@ -29,6 +34,7 @@ class Trial:
     outcome: str | None
     attributes: Mapping[str, Value]
     sealed: tuple[str, ...]
+    doubts: Mapping[str, str]
     score: LeadScore
 
 
@@ -70,23 +76,26 @@ def _trials(services: Services, parser: BodyParser, source: str, body: bytes) ->
     now = datetime.now(UTC)
     changes, left_out = parser.changes(parser.report(body), None, now)
     leads: dict[str, Lead] = {}
+    doubts: dict[str, dict[str, str]] = {}
     saver = lead_saver(services)
     for change in changes:
         saver.fold(leads.setdefault(change.external_id, Lead(source, change.external_id)), change, now)
+        doubts.setdefault(change.external_id, {}).update(change.doubts)
     ignored = {str(reason): count for reason, count in left_out.items()}
-    return Trials(tuple(_trial(services, lead, now) for lead in leads.values()), ignored)
+    return Trials(tuple(_trial(services, lead, doubts[lead.external_id], now) for lead in leads.values()), ignored)
 
 
-def _trial(services: Services, lead: Lead, now: datetime) -> Trial:
+def _trial(services: Services, lead: Lead, doubts: Mapping[str, str], now: datetime) -> Trial:
     score = services.scorer.attempt(lead.attributes, now, lead.active_at)
     sealed = tuple(sorted(lead.contacts))
-    return Trial(lead.external_id, lead.stage, lead.owner, lead.outcome, lead.attributes, sealed, score)
+    return Trial(lead.external_id, lead.stage, lead.owner, lead.outcome, lead.attributes, sealed, doubts, score)
 
 
 def _lead_text(trial: Trial) -> str:
     facts = [("stage", trial.stage), ("owner", trial.owner), ("outcome", trial.outcome), *trial.attributes.items()]
     lines = [f"lead {trial.external_id}"]
     lines += [f"  {name} = {value}" for name, value in facts if value is not None]
+    lines += [f"  {name}: {MEANING[Doubt(doubt)]}" for name, doubt in trial.doubts.items()]
     if trial.sealed:
         lines.append(f"  sealed: {', '.join(trial.sealed)}")
     return printable_lines([*lines, "", *score_sheet.score_lines(trial.score)])

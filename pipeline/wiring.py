@@ -6,6 +6,7 @@ Libraries that not every process needs are imported with the service that needs 
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from schemas.scorecard import ScorecardConfig
 if TYPE_CHECKING:
     from redis import Redis
 
+    from pipeline.leads.attribute_history import AttributeHistory
     from pipeline.leads.attribute_names import AttributeNames
     from pipeline.leads.money import Rates
     from pipeline.leads.source_mapping import SourceMap
@@ -219,7 +221,14 @@ class Services:
         from pipeline.leads.source_mapping import SourceMap
 
         settings = self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE])
-        return SourceMap(name, settings, self.vault, self.attribute_names, self.rates)
+        return SourceMap(name, settings, self.vault, self.attribute_names, self.rates, self.histories[name])
+
+    @cached_property
+    def histories(self) -> defaultdict[str, AttributeHistory]:
+        """What the values of each source have been so far, by source."""
+        from pipeline.leads.attribute_history import AttributeHistory
+
+        return defaultdict(AttributeHistory)
 
     @cached_property
     def attribute_names(self) -> AttributeNames:

@@ -19,8 +19,6 @@ class Outcome(StrEnum):
 
 OPEN = "open"  # sent in place of an outcome: it is taken back
 REMOVED = ""  # sent in place of a stage or an owner: there is none any more
-
-
 NOTHING_RAW: Mapping[str, Value] = MappingProxyType({})
 
 
@@ -29,8 +27,9 @@ class LeadChange(NamedTuple):
 
     `attributes` hold no personal data; that is in `contacts` only. A missing key is no deletion, None is one, of an
     attribute as well as of a contact detail. `objects`: names that held an object or a list, of which only what stands
-    in `attributes` and `contacts` is left. `raw`: values as they were told, where reading changed them. `forgets`: the
-    vendor was asked to erase the person, and all that was known about the person until then is deleted.
+    in `attributes` and `contacts` is left. `raw`: values as they were told, where reading changed them. `doubts`:
+    attributes whose value may not be what was meant, and why. `forgets`: the vendor was asked to erase the person, and
+    all that was known about the person until then is deleted.
     """
 
     source: str
@@ -45,6 +44,7 @@ class LeadChange(NamedTuple):
     forgets: bool = False
     objects: frozenset[str] = frozenset()
     raw: Mapping[str, Value] = NOTHING_RAW
+    doubts: tuple[tuple[str, str], ...] = ()
 
 
 class UnscoredLead(NamedTuple):

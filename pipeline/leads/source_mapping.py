@@ -7,11 +7,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from pipeline.leads.attribute_history import AttributeHistory
 from pipeline.leads.attribute_names import AttributeNames, FieldPlan
 from pipeline.leads.attributes import canonical
 from pipeline.leads.merging import LONG_AGO, ORIGINAL_ID
 from pipeline.leads.money import CURRENCY, Rates
-from pipeline.leads.values.column_style import UNKNOWN_STYLE, ColumnStyle
+from pipeline.leads.values.column_style import ColumnStyle
 from pipeline.leads.values.missing import is_missing
 from pipeline.leads.values.reader import Doubt, Reading, ValueKind, read
 from pipeline.security.privacy import is_personal, looks_personal
@@ -20,6 +21,8 @@ from pipeline.settings.sources import SourceSettings
 from schemas.lead import NOTHING_RAW, OPEN, REMOVED, LeadChange, Outcome
 from schemas.score import Value
 
+# Kinds whose values are written in several ways.
+WRITTEN = frozenset({"number", "money", "timestamp", "days_until", "boolean"})
 WORD_LIMIT = 200  # characters of a stage or an owner
 
 
@@ -52,8 +55,10 @@ class SourceMap:
         vault: Vault,
         names: AttributeNames,
         rates: Rates,
+        history: AttributeHistory | None = None,
     ) -> None:
         self.name = name
+        self.history = history or AttributeHistory()
         self._vault = vault
         self._rates = rates
         self._names = names.of_source(settings.fields)
@@ -82,7 +87,11 @@ class SourceMap:
 
     def tried(self, attributes: Mapping[str, Value], known: Mapping[str, Value] = NOTHING_RAW) -> dict[str, Value]:
         """A lead's attributes if a delivery told these too; what is personal counts for nothing."""
-        told = self.join("", "", LONG_AGO, [self.part(name, value) for name, value in attributes.items()])
+        # Nobody learns from what is only tried.
+        parts = [
+            self.part(name, value, self.history.style(self._plan(name).name)) for name, value in attributes.items()
+        ]
+        told = self.join("", "", LONG_AGO, parts)
         merged = {**known, **told.attributes}
         self._rates.settle(merged, dict(told.raw), before=known.get(CURRENCY), told=told.attributes)
         return {name: value for name, value in merged.items() if value is not None}
@@ -96,11 +105,12 @@ class SourceMap:
         return self._plan(name).kind
 
     def part(
-        self, name: str, value: Value, style: ColumnStyle = UNKNOWN_STYLE, kind: ValueKind | None = None
+        self, name: str, value: Value, style: ColumnStyle | None = None, kind: ValueKind | None = None
     ) -> MappedValue:
         """What one field of a delivery means.
 
-        `style`: how its numbers and dates are written. `kind`: what its values are, if its name does not say.
+        `style`: how its numbers and dates are written; None follows from what the source has told so far, and learns
+        from this value. `kind`: what its values are, if its name does not say.
         """
         plan = self._plan(name)
         if kind is not None and plan.kind is None:
@@ -120,8 +130,10 @@ class SourceMap:
         # A name may itself be personal, as where somebody's number became the heading of a column.
         return plan._replace(name=self._vault.pseudonym(name), personal=True) if looks_personal(name) else plan
 
-    def _detail(self, plan: FieldPlan, value: Value, style: ColumnStyle) -> MappedValue:
-        reading = self._read(plan, value, style)
+    def _detail(self, plan: FieldPlan, value: Value, style: ColumnStyle | None) -> MappedValue:
+        reading = self._read(plan, value, self.history.style(plan.name) if style is None else style)
+        if style is None and plan.kind in WRITTEN and isinstance(value, str):
+            self.history.learn(plan.name, value, reading.doubt)
         if reading.value is None:  # it removes the attribute, or the contact detail, of this name
             return MappedValue("attribute", plan.name, None, plan.rank, plan.field)
         # What was recognised as a number or a moment is neither an address nor a telephone number.
@@ -175,6 +187,7 @@ class SourceMap:
             owner=_last(by_kind["owner"]),
             outcome=_ended(_outcome(by_kind["outcome"]), self._recognise(stage)),
             raw=raw,
+            doubts=tuple((part.name, part.doubt) for part in best.values() if part.doubt is not None),
         )
 
     def owner(self, name: str) -> str:

@@ -96,6 +96,11 @@ def _end(services: Services, claimed: ClaimedTraining, lease: str, state: Traini
     return state
 
 
+def _both_names(services: Services, names: Sequence[str]) -> tuple[str, ...]:
+    """The names as they were given, and the attributes that they stand for."""
+    return tuple(dict.fromkeys([*names, *map(services.attribute_names.attribute, names)]))
+
+
 def _make(services: Services, claimed: ClaimedTraining) -> TrainingOutput:
     training = _trainer()
     learning = services.settings.learning
@@ -103,8 +108,8 @@ def _make(services: Services, claimed: ClaimedTraining) -> TrainingOutput:
         split = training_examples.split(db)
     wishes = training.TrainingConfig(
         services.settings.tiers,
-        without=claimed.wishes.without,
-        trusted=claimed.wishes.trusted,
+        without=_both_names(services, claimed.wishes.without),
+        trusted=_both_names(services, claimed.wishes.trusted),
         segments=learning.segments,
         cores=learning.cores,
     )

@@ -21,6 +21,7 @@ from starlette.types import Scope
 
 from pipeline import log
 from pipeline.errors import Malformed, Service6Error
+from pipeline.services.attribute_histories import HistoryKeeper
 from pipeline.services.ingest import lead_saver
 from pipeline.settings import loader
 from pipeline.storage.platform.engine import transaction
@@ -146,11 +147,13 @@ def make_intake(
 ) -> Intake:
     """`saving` stands around each transaction."""
     limits = services.settings.intake
-    saver = lead_saver(services)
+    saver, histories = lead_saver(services), HistoryKeeper(services)
 
     def save_group(changes: Sequence[LeadChange], received_at: datetime) -> list[int]:
         with saving(), transaction(services.intake) as db:
-            return saver.save(db, changes, received_at)
+            changed = saver.save(db, changes, received_at)
+            histories.keep(db)
+            return changed
 
     return Intake(
         save_group,

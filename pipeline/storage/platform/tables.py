@@ -78,6 +78,20 @@ Index(
 )
 
 # Leads that wait for a score, in a table of their own: a flag or a partial index on leads would end their HOT updates.
+source_attributes = Table(
+    "source_attributes",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("attribute", Text, primary_key=True),
+    # bits: 1 for a decimal dot and 2 for a comma; 1 for the day first and 2 for the month
+    Column("marks", SmallInteger, nullable=False, server_default="0"),
+    Column("day_places", SmallInteger, nullable=False, server_default="0"),
+    # values that could be read in two ways, not at all, or in a currency without a rate
+    _count("ambiguous"),
+    _count("unreadable"),
+    _count("not_comparable"),
+)
+
 unscored = Table(
     "unscored",
     metadata,
