@@ -201,7 +201,7 @@ def test_an_owner_that_zoho_empties_is_gone(services: Services) -> None:
                 "token": "t",
                 "server_time": int(datetime.now(UTC).timestamp() * 1000) + number,
                 "affected_values": [{"record_id": lead.id, "values": {"Owner": owner}}],
-            }  # fmt: skip
+            }
         )
         assert lead.row.owner == (owner and owner["id"])
 
@@ -352,9 +352,16 @@ def test_a_date_counts_down_and_gives_nothing_once_it_has_passed(services: Servi
 # Every way is the same way.
 
 SPELLED = {
-    "Budget": "€ 1.2M", "jobTitle": "VP of Sales", "Lead Source": "Referral;Website", "Unsubscribed": "nein", "visits": "12",
-    "No. of Employees": "50-100", "Last Activity": "2026-11-24 10:00 CET", "expected_close_date": "2027-01-05", "financing": "None",
-}  # fmt: skip
+    "Budget": "€ 1.2M",
+    "jobTitle": "VP of Sales",
+    "Lead Source": "Referral;Website",
+    "Unsubscribed": "nein",
+    "visits": "12",
+    "No. of Employees": "50-100",
+    "Last Activity": "2026-11-24 10:00 CET",
+    "expected_close_date": "2027-01-05",
+    "financing": "None",
+}
 
 
 def test_the_same_lead_scores_the_same_whichever_way_it_comes(services: Services, tmp_path: Path) -> None:
@@ -395,8 +402,8 @@ def test_leads_of_before_are_read_again_and_nothing_is_lost(services: Services) 
     with services.session() as db:
         db.execute(
             text(
-                "UPDATE leads SET attributes = CAST(:attributes AS jsonb), attribute_times = CAST(:attribute_times AS jsonb),"
-                " reading = 0 WHERE id = :id"
+                "UPDATE leads SET attributes = CAST(:attributes AS jsonb),"
+                " attribute_times = CAST(:attribute_times AS jsonb), reading = 0 WHERE id = :id"
             ),
             {**{name: orjson.dumps(value).decode() for name, value in old.items()}, "id": lead.row.id},
         )
