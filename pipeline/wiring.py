@@ -213,8 +213,10 @@ class Services:
 
     def source_map(self, name: str) -> SourceMap:
         from pipeline.leads.source_mapping import SourceMap
+        from pipeline.vendors.record_ids import ONE_FORM, RECORD_IDS
 
-        return SourceMap(name, self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE]), self.vault)
+        settings = self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE])
+        return SourceMap(name, settings, self.vault, RECORD_IDS.get(settings.vendor, ONE_FORM).full)
 
     def close(self) -> None:
         """What was never asked for was never made."""

@@ -2,7 +2,7 @@
 owner and outcome are recognised.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -33,10 +33,11 @@ class MappedValue(NamedTuple):
 
 
 class SourceMap:
-    """The mapping of one source's deliveries."""
+    """The mapping of one source's deliveries. `full_id`: the form of a record's id under which leads are saved."""
 
-    def __init__(self, name: str, settings: SourceSettings, vault: Vault) -> None:
+    def __init__(self, name: str, settings: SourceSettings, vault: Vault, full_id: Callable[[str], str] = str) -> None:
         self.name = name
+        self._full_id = full_id
         self._vault = vault
         self._fields = {canonical(name): field for name, field in settings.fields.items()}
         self._stage = _plain(settings.stage)
@@ -84,6 +85,7 @@ class SourceMap:
             else:
                 by_kind[kind][name] = value
         personal = by_kind["contact"]
+        external_id = self._full_id(external_id)
         if looks_personal(external_id):
             personal[ORIGINAL_ID] = external_id
             external_id = self._vault.pseudonym(external_id)
@@ -99,6 +101,10 @@ class SourceMap:
             owner=_last(by_kind["owner"]),
             outcome=_ended(_last(by_kind["outcome"]), self._recognise(stage)),
         )
+
+    def lead(self, external_id: str) -> str:
+        """A lead's id as it is stored, by the rule for owners."""
+        return self.owner(self._full_id(external_id))
 
     def owner(self, name: str) -> str:
         """The owner as it is stored: a pseudonym where it looks like an e-mail or a phone number."""

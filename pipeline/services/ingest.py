@@ -11,6 +11,7 @@ from pipeline.leads.early_snapshot import SnapshotPolicy
 from pipeline.leads.merging import Lead, LeadDiff
 from pipeline.security.privacy import email_in, phone_in
 from pipeline.security.vault import Vault
+from pipeline.services.lead_ids import LeadIds, lead_ids
 from pipeline.storage.leads import contacts, deliveries, lead_rows, lead_writes, timeline
 from pipeline.storage.leads.lead_rows import Key, LeadRow
 from pipeline.storage.models import outcomes
@@ -30,6 +31,7 @@ def lead_saver(services: Services) -> "LeadSaver":
         grace=timedelta(seconds=services.settings.upkeep.grace_s),
         capture=SnapshotPolicy(timedelta(seconds=services.settings.learning.capture_after_s)),
         fetched=services.settings.fetched,
+        ids=lead_ids(services.settings),
     )
 
 
@@ -44,8 +46,10 @@ class LeadSaver:
         attribute_limit: int,
         grace: timedelta,
         capture: SnapshotPolicy,
+        ids: LeadIds,
         fetched: Collection[str] = (),
     ) -> None:
+        self.ids = ids
         self.capture = capture
         self._vault = vault
         self._attribute_limit = attribute_limit
@@ -69,6 +73,7 @@ class LeadSaver:
         """As `save`, for changes that are no deliveries: nobody sends them again."""
         if not changes:
             return []
+        changes = self.ids.under_saved(db, changes)
         touched, told = self._fold(self.known(db, changes, lock=True), changes, received_at)
         if not touched:
             return []
