@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from commands import score_sheet
 from pipeline.errors import GiveUp, Malformed
+from pipeline.leads import opportunities
 from pipeline.leads.merging import Lead
 from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings
@@ -70,7 +71,8 @@ def _trials(services: Services, parser: BodyParser, source: str, body: bytes) ->
     changes, left_out = parser.changes(parser.report(body), None, now)
     leads: dict[str, Lead] = {}
     for change in changes:
-        leads.setdefault(change.external_id, Lead(source, change.external_id)).fold(change, now)
+        lead = leads.setdefault(change.external_id, Lead(source, change.external_id))
+        opportunities.fold(Lead.fold, lead, change, now)
     ignored = {str(reason): count for reason, count in left_out.items()}
     return Trials(tuple(_trial(services, lead, now) for lead in leads.values()), ignored)
 

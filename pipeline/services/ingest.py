@@ -7,6 +7,7 @@ from typing import cast
 from sqlalchemy.orm import Session
 
 from pipeline.errors import Disturbed, Malformed, Misconfigured, Refused
+from pipeline.leads import opportunities
 from pipeline.leads.early_snapshot import SnapshotPolicy
 from pipeline.leads.merging import Lead, LeadDiff
 from pipeline.security.privacy import email_in, phone_in
@@ -133,7 +134,7 @@ class LeadSaver:
         for change in changes:
             key = (change.source, change.external_id)
             lead = known.setdefault(key, Lead(*key))
-            news = self.capture.fold(lead, change, received_at)
+            news = opportunities.fold(self.capture.fold, lead, change, received_at)
             if news is not None:
                 touched[key] = lead
                 told.append((lead, news))

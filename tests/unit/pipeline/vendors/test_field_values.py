@@ -32,6 +32,64 @@ def hubspot(value: object) -> dict[str, object]:
     return VENDORS["hubspot"].read(orjson.dumps([event]), "contact").events[0].attributes
 
 
+def gohighlevel(kind: str = "ContactUpdate", **fields: object) -> dict[str, object]:
+    body = {"type": kind, "locationId": "l", "id": "g3", "timestamp": "2026-11-27T10:00:00Z", **fields}
+    return VENDORS["gohighlevel"].read(orjson.dumps(body), "").events[0].attributes
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ({"id": "f", "value": "a"}, "a"),
+        ({"id": "f", "type": "string", "fieldValueString": "75000"}, "75000"),
+        ({"id": "f", "fieldValue": "yes"}, "yes"),
+        ({"id": "f", "field_value": "yes"}, "yes"),
+        ({"id": "f", "fieldValueArray": ["a", "b"]}, ["a", "b"]),
+        ({"id": "f", "fieldValueNumber": 0}, 0),
+        ({"id": "f", "fieldValueDate": 1795000000000}, 1795000000000),
+        ({"id": "f", "field_value_string": "s"}, "s"),
+        ({"id": "f", "valueString": "s"}, "s"),
+        ({"id": "f", "value": None, "fieldValue": "yes"}, "yes"),
+        ({"id": "f", "fieldKey": "contact.f", "fieldValue": False}, False),
+        ({"fieldId": "f", "value": "a"}, "a"),
+        ({"customFieldId": "f", "value": "a"}, "a"),
+        ({"id": "f", "value": None}, None),
+        ({"id": "f"}, None),
+    ],
+)
+@pytest.mark.parametrize("name", ["customFields", "custom_fields", "customField"])
+def test_gohighlevels_custom_field_has_its_value_in_every_spelling(name: str, field: object, value: object) -> None:
+    assert gohighlevel(**{name: [field]}) == {"custom.f": value}
+    opportunity = gohighlevel("OpportunityUpdate", contactId="g1", **{name: [field]})
+    assert opportunity == {"opportunity": {"contactId": "g1", "custom.f": value}} or "contactId" not in str(opportunity)
+
+
+@pytest.mark.parametrize(
+    ("said", "attributes"),
+    [
+        ({"dnd": False, "dndSettings": {"Email": {"status": "permanent"}}}, {"dnd": True}),
+        ({"dnd": False, "dndSettings": {"Email": {"status": "active"}}}, {"dnd": True}),
+        ({"dnd": False, "dndSettings": {"Email": {"status": "inactive"}}}, {"dnd": False}),
+        ({"dndSettings": {"Email": {"status": "inactive"}}}, {"dnd": False}),
+        ({"dnd": True, "dndSettings": {"Email": {"status": "inactive"}}}, {"dnd": True}),
+        ({"dnd": "true", "dndSettings": {"email": {"status": "inactive"}}}, {"dnd": "true"}),
+        ({"dnd": False, "dndSettings": {"email": "Permanent"}}, {"dnd": True}),
+        (
+            {"dnd": False, "dndSettings": {"SMS": {"status": "active"}, "Call": {"status": "inactive"}}},
+            {"dnd": False, "dnd_sms": True, "dnd_call": False},
+        ),
+        (
+            {"dndSettings": {"WhatsApp": {"status": "active", "message": "by request"}}},
+            {"dnd_whatsapp": True, "dndSettings": {"WhatsApp": {"message": "by request"}}},
+        ),
+        ({"dnd": True, "dndSettings": None}, {"dnd": True, "dndSettings": None}),
+        ({"dndSettings": {"Email": None, "SMS": {}}}, {}),
+    ],
+)
+def test_gohighlevels_do_not_disturb_is_the_opt_out(said: dict[str, object], attributes: object) -> None:
+    assert gohighlevel(**said) == attributes
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from pipeline.errors import Misconfigured, Refused
+from pipeline.leads import opportunities
 from pipeline.leads.merging import Lead
 from pipeline.metrics import Metrics
 from pipeline.settings.loader import load
@@ -32,7 +33,7 @@ def told(made: BodyParser, bodies: list[bytes]) -> Lead:
         for change in changes:
             assert lead.external_id in ("", change.external_id)
             lead.external_id = change.external_id
-            lead.fold(change, NOW)
+            opportunities.fold(Lead.fold, lead, change, NOW)
     return lead
 
 
