@@ -15,6 +15,7 @@ from schemas.score import Value
 
 PREFIX = "$opportunity/"
 MOST = 20  # opportunities of a lead; of more the least important are forgotten
+MOST_VALUES = 250  # of them all, within what a lead may have
 BETWEEN = 1
 RANKS: dict[Value, int] = {Outcome.WON.value: 2, Outcome.LOST.value: 0}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,7 +85,11 @@ def _date_outcome(lead: Lead, received_at: datetime) -> None:
 
 def _forget_least(lead: Lead) -> None:
     by_id = _opportunities(lead)
-    for one in sorted(by_id, key=lambda one: _rank(lead, one, by_id[one]), reverse=True)[MOST:]:
+    values = 0
+    for place, one in enumerate(sorted(by_id, key=lambda one: _rank(lead, one, by_id[one]), reverse=True)):
+        values += len(by_id[one])
+        if place == 0 or (place < MOST and values <= MOST_VALUES):
+            continue
         for name in by_id[one]:
             del lead.attributes[f"{PREFIX}{one}/{name}"]
             lead.times.pop(f"{PREFIX}{one}/{name}", None)

@@ -31,7 +31,8 @@ def keys_of(secret: str) -> tuple[bytes, ...]:
         raise Misconfigured("the secret holds a character beyond ASCII, which no sender uses; copy it once more")
     encoded = _standard(secret)
     if encoded is not None:
-        return _decoded(encoded)
+        # A few senders sign with the text that they show, or with what follows the prefix.
+        return (*_decoded(encoded), encoded.encode(), secret.encode())
     if ASYMMETRIC.match(secret):
         raise Misconfigured("the secret is an asymmetric key (whpk_, whsk_); ask the sender for one with `whsec_`")
     if (

@@ -88,7 +88,7 @@ def read(body: bytes, _: str) -> WebhookReport:
     kind = json_body.validated(KIND, parsed).type
     if kind in OPPORTUNITIES:
         opportunity = json_body.validated(OPPORTUNITY, parsed)
-        attributes: dict[str, object] = {"opportunity": _attributes(opportunity)}
+        attributes = {f"opportunity.{name}": value for name, value in _attributes(opportunity).items()}
         event = _event(body, opportunity, opportunity.contact_id, attributes)._replace(opportunity=opportunity.id)
     elif kind in CONTACTS:
         contact = json_body.validated(CONTACT, parsed)

@@ -121,6 +121,15 @@ def test_of_very_many_the_least_important_are_forgotten() -> None:
     assert "lost0" not in ids
 
 
+def test_of_large_ones_as_many_are_kept_as_have_room() -> None:
+    lead = Lead("ghl", "g1")
+    for n in range(5):
+        told = change(OPEN._replace(opportunity=f"op{n}", minute=n))
+        many = {f"$opportunity/op{n}/custom.{field}": field for field in range(100)}
+        opportunities.fold(Lead.fold, lead, told._replace(attributes={**told.attributes, **many}), NOW)
+    assert {name.split("/")[1] for name in lead.attributes if name.startswith("$")} == {"op3", "op4"}
+
+
 def test_an_id_with_a_slash_is_an_id() -> None:
     lead, _ = lead_of(WON._replace(opportunity="a/b"))
     assert lead.attributes["$opportunity/a_b/budget"] == 250_000

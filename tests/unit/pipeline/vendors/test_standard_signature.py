@@ -159,6 +159,15 @@ def test_the_text_itself_may_be_the_key(secret: str) -> None:
             StandardVerifier([secret]).verify(request(signed(FOREIGN)), NOW)
 
 
+@pytest.mark.parametrize("prefix", ["", "whsec_"])
+@pytest.mark.parametrize(
+    "text", ["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "303132333435363738396162636465663031323334353637"]
+)
+def test_what_follows_the_prefix_may_be_the_key_as_it_is(text: str, prefix: str) -> None:
+    with freeze_time(NOW):
+        StandardVerifier([f"whsec_{text}"]).verify(request(signed(f"{prefix}{text}".encode())), NOW)
+
+
 @given(key=st.binary(min_size=1, max_size=15))
 def test_a_key_that_could_be_guessed_is_refused_in_every_form(key: bytes) -> None:
     for form in ("the standard's", "unpadded", "of URLs", "with its version", "hexadecimal"):
