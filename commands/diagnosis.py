@@ -3,7 +3,7 @@
 import shutil
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,31 +12,26 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
-import redis
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from commands.clock_check import clock_finding
 from commands.finding import Finding, Level
+from commands.redis_checks import examine_redis
 from commands.secret_checks import examine_sealed, examine_secret_key
 from commands.source_checks import examine_sources
 from commands.state_checks import examine_state
 from pipeline.errors import Service6Error
 from pipeline.printable import printable_lines
-from pipeline.redis_store import worker_heartbeat
 from pipeline.settings.loader import load
 from pipeline.storage.platform import migrate
 from pipeline.storage.scores import unscored
 from pipeline.wiring import Services
-from tasks import queues
-from tasks.queues import needed
 from workers.command_services import command_services
 from workers.supervisor.api_address import api_url
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_POSTGRESQL = 150000
-OLDEST_REDIS = (6, 2)
-CLOCK_WARN_S = 1.0
-CLOCK_BAD_S = 60.0  # webhooks are refused beyond five minutes, changes of the future count as now
 WAITING_S = 30.0
 ANSWER_S = 2.0
 ENCRYPTED_MODES = ("require", "verify-ca", "verify-full")
@@ -51,7 +46,16 @@ def examine(state_dir: Path | None) -> list[Finding]:
         return [Finding("configuration", "bad", str(error), "correct it, then run `service6 doctor` again")]
     findings = [Finding("configuration", "ok", f"{settings.env}, state in {settings.state_dir}")]
     with command_services(settings) as services:
-        for check in (_python, _disk, examine_secret_key, examine_state, examine_sources, _postgresql, _redis, _api):
+        for check in (
+            _python,
+            _disk,
+            examine_secret_key,
+            examine_state,
+            examine_sources,
+            _postgresql,
+            examine_redis,
+            _api,
+        ):
             findings += check(services)
     return findings
 
@@ -103,7 +107,7 @@ def _postgresql(services: Services) -> Iterator[Finding]:
         yield Finding("postgresql", "bad", f"version {version}", "version 15 or newer is needed")
     else:
         yield Finding("postgresql", "ok", f"answers, version {version}")
-    yield _clock("postgresql clock", clock, sent_at, received_at)
+    yield clock_finding("postgresql clock", clock, sent_at, received_at)
     yield from _schema(services)
     if migrate.current(services.settings.database_url) is not None:
         yield from _owed(services)
@@ -131,68 +135,11 @@ def _owed(services: Services) -> Iterator[Finding]:
         owed = unscored.backlog(db)
     backlog = f"{owed.leads} leads wait for a score, the oldest {owed.oldest_s:.0f} s"
     if owed.oldest_s > WAITING_S:
-        yield Finding("work owed", "warn", backlog, "see the workers below, and logs/scoring.log")
+        yield Finding("work owed", "warn", backlog, "see Redis and the workers below, and logs/scoring.log")
     else:
         yield Finding("work owed", "ok", backlog)
     if owed.dead:
         yield Finding("dead leads", "warn", f"{owed.dead} leads could not be scored", "their dead letters say why")
-
-
-def _redis(services: Services) -> Iterator[Finding]:
-    try:
-        sent_at = datetime.now(UTC)
-        seconds, microseconds = services.redis.time()
-        received_at = datetime.now(UTC)
-        server: Any = services.redis.info()
-        persistent = int(server.get("aof_enabled", 0))
-        policy = server.get("maxmemory_policy", "unknown")
-        alive = worker_heartbeat.alive_queues(services.redis, queues.names())
-        ticking = worker_heartbeat.is_ticking(services.redis)
-    except (redis.RedisError, Service6Error) as error:
-        mend = "start it with `service6 up`, or correct REDIS_URL"
-        yield Finding("redis", "bad", f"does not answer ({type(error).__name__})", mend)
-        return
-    version = str(server["redis_version"])
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
-        yield Finding("redis", "bad", f"version {version}", "version 6.2 or newer, or any Valkey, is needed")
-    else:
-        yield Finding("redis", "ok", f"answers, version {version}")
-    clock = datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)
-    yield _clock("redis clock", clock, sent_at, received_at)
-    if policy != "noeviction":
-        mend = "CONFIG SET maxmemory-policy noeviction, or queues are dropped when memory is short"
-        yield Finding("redis memory", "bad", f"policy {policy}", mend)
-    else:
-        yield Finding("redis memory", "ok", "noeviction")
-    if persistent:
-        yield Finding("redis on disk", "ok", "appendonly")
-    else:
-        yield Finding("redis on disk", "warn", "nothing is kept over a restart", "CONFIG SET appendonly yes")
-    yield from _workers([queue.name for queue in needed(services.settings)], alive, ticking)
-
-
-def _workers(queues: Sequence[str], alive: set[str], ticking: bool) -> Iterator[Finding]:
-    for queue in queues:
-        if queue in alive:
-            yield Finding(f"worker {queue}", "ok", "seen")
-        else:
-            mend = f"run `service6 up`; logs/{queue}.log says why it does not run"
-            yield Finding(f"worker {queue}", "warn", "not seen for half a minute", mend)
-    if ticking:
-        yield Finding("beat", "ok", "ticks")
-    else:
-        yield Finding(
-            "beat", "warn", "no tick in half a minute", "run `service6 up`; logs/beat.log says why it does not run"
-        )
-
-
-def _clock(name: str, clock: datetime, sent_at: datetime, received_at: datetime) -> Finding:
-    """Compares a server's clock with the middle of the time that its answer took."""
-    ahead_s = (clock - sent_at - (received_at - sent_at) / 2).total_seconds()
-    apart_s = abs(ahead_s)
-    level: Level = "bad" if apart_s > CLOCK_BAD_S else "warn" if apart_s > CLOCK_WARN_S else "ok"
-    difference = f"{apart_s:.3f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine"
-    return Finding(name, level, difference, "" if level == "ok" else "let NTP set the clocks of both machines")
 
 
 def _api(services: Services) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from pipeline.errors import GiveUp
 from pipeline.printable import printable_lines
 from pipeline.scoring.explain import is_enough
+from pipeline.services.lead_ids import lead_ids
 from pipeline.settings.loader import Settings
 from pipeline.storage.leads import lead_list
 from pipeline.wiring import Services
@@ -35,8 +36,9 @@ def _number(services: Services, db: Session, reference: str) -> int:
         if reference.isdecimal() and len(reference) <= LONGEST_NUMBER:
             return int(reference)
         return _of_any_source(db, reference)
-    # A vendor's id may be stored as a pseudonym, by the rule for owners.
-    lead_id = lead_list.find_id(db, source, services.source_map(source).owner(external_id))
+    # A vendor's id may be stored as a pseudonym, or in another form.
+    stored = source, services.source_map(source).lead(external_id)
+    lead_id = lead_list.find_id(db, *lead_ids(services.settings).saved_as(db, [stored]).get(stored, stored))
     if lead_id is None:
         raise GiveUp(f"there is no lead {external_id} of {source}")
     return lead_id

@@ -219,9 +219,12 @@ class Services:
 
     def _source_map(self, name: str) -> SourceMap:
         from pipeline.leads.source_mapping import SourceMap
+        from pipeline.vendors.record_ids import ONE_FORM, RECORD_IDS
 
         settings = self.settings.sources.get(name, self.settings.sources[DEFAULT_SOURCE])
-        return SourceMap(name, settings, self.vault, self.attribute_names, self.rates, self.histories[name])
+        full_id = RECORD_IDS.get(settings.vendor, ONE_FORM).full
+        names, rates = self.attribute_names, self.rates
+        return SourceMap(name, settings, self.vault, names, rates, self.histories[name], full_id)
 
     @cached_property
     def histories(self) -> defaultdict[str, AttributeHistory]:

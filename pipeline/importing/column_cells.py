@@ -120,7 +120,7 @@ class Cells(dict[str, MappedValue | None]):
         if not detail or self._kind is not None:
             return self._source.part(self._name, value, self._reading.style)
         # A telephone number stays a text, or its leading zeros and its index would be lost.
-        if self._by_name.kind == "contact" and _is_neither_count_nor_answer(text.strip()):
+        if self._by_name.kind == "contact" and _is_detail(text):
             return MappedValue("contact", self._by_name.name, value)
         number = _number(text)
         if number is not None and not is_personal(self._name, number):
@@ -128,8 +128,9 @@ class Cells(dict[str, MappedValue | None]):
         return self._source.part(self._name, value, self._reading.style, self._reading.kind)
 
 
-def _is_neither_count_nor_answer(text: str) -> bool:
-    return len(text) > LONGEST_ANSWER and COUNT.fullmatch(text) is None
+def _is_detail(text: str) -> bool:
+    text = text.strip()
+    return len(text) > LONGEST_ANSWER and COUNT.fullmatch(text) is None and not is_missing(text)
 
 
 def _number(text: str) -> int | float | None:

@@ -13,13 +13,16 @@ KEPT = frozenset({SHARED})
 def reread(lead: Lead, source: SourceMap) -> Lead:
     """The lead as it would be, had its values come today. It needs its contacts opened."""
     told: list[tuple[Stamp, MappedValue]] = []
+    ours = {name: value for name, value in lead.attributes.items() if name.startswith("$")}
     for name, value in lead.attributes.items():
+        if name in ours:
+            continue
         told.append((_stamp(lead, name), source.part(name, lead.raw.get(name, value))))
     for name, value in lead.contacts.items():
         if name not in OURS:
             told.append((_stamp(lead, CONTACT + name), source.part(name, value)))
     told.sort(key=lambda pair: (pair[0], pair[1].value is not None, -pair[1].rank))  # what comes later wins
-    read = replace(lead, attributes={}, raw={}, contacts={}, times=_own_times(lead.times))
+    read = replace(lead, attributes=ours, raw={}, contacts={}, times=_own_times(lead.times))
     winners: dict[str, tuple[Stamp, MappedValue]] = {}
     for stamp, part in told:
         rival = winners.get(part.name)

@@ -2,7 +2,7 @@
 separated, stage, owner and outcome are recognised.
 """
 
-from collections.abc import Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -46,7 +46,7 @@ class MappedValue(NamedTuple):
 
 
 class SourceMap:
-    """The mapping of one source's deliveries."""
+    """The mapping of one source's deliveries. `full_id`: the form of a record's id under which leads are saved."""
 
     def __init__(
         self,
@@ -56,9 +56,11 @@ class SourceMap:
         names: AttributeNames,
         rates: Rates,
         history: AttributeHistory | None = None,
+        full_id: Callable[[str], str] = str,
     ) -> None:
         self.name = name
         self.history = history or AttributeHistory()
+        self._full_id = full_id
         self._vault = vault
         self._rates = rates
         self._names = names.of_source(settings.fields)
@@ -172,6 +174,7 @@ class SourceMap:
             attributes[winner.name] = winner.value
             _keep_raw(raw, winner.name, winner.raw)
         personal = by_kind["contact"]
+        external_id = self._full_id(external_id)
         if looks_personal(external_id):
             personal[ORIGINAL_ID] = external_id
             external_id = self._vault.pseudonym(external_id)
@@ -189,6 +192,10 @@ class SourceMap:
             raw=raw,
             doubts=tuple((part.name, part.doubt) for part in best.values() if part.doubt is not None),
         )
+
+    def lead(self, external_id: str) -> str:
+        """A lead's id as it is stored, by the rule for owners."""
+        return self.owner(self._full_id(external_id))
 
     def owner(self, name: str) -> str:
         """The owner as it is stored: a pseudonym where it looks like an e-mail or a phone number."""

@@ -20,6 +20,7 @@ COUNTS_UP = 20  # all whole numbers distinct, within this many times their numbe
 SHORTEST_DATE = len("2020-01-01")
 YES_FIRST = ("yes", *sorted(PLAIN_YES - {"yes"}))  # the first word is the label
 NO_FIRST = ("no", *sorted(PLAIN_NO - {"no"}))
+OWN = "$"  # begins the names of what we keep beside the vendor's attributes: each lead has its own
 ID_WORDS = frozenset({"id", "ids", "uuid", "guid", "key", "number", "no", "nr"})
 
 
@@ -55,6 +56,8 @@ def _counted(rows: Iterable[Mapping[str, Value]]) -> tuple[int, dict[str, Counte
     for row in rows:
         leads += 1
         for name, value in row.items():
+            if name.startswith(OWN):
+                continue
             if isinstance(value, bool):
                 value = str(value)  # True and 1 are one key
             if value is not None and not (isinstance(value, str) and not word(value)):

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
+from standardwebhooks.webhooks import Webhook
 
-from pipeline.errors import Misconfigured
 from pipeline.outbound.http_client import HttpClient, Request, Response, Unavailable
 from pipeline.outbound.sync_result import Done, Failed, Rejected, SyncResult
+from pipeline.security.webhook_secrets import signing_key
 from schemas.outbound import WriteBack
 
 GONE = 410
@@ -22,10 +22,7 @@ class WebhookSender:
     def __init__(self, http: HttpClient, url: str, secret: str) -> None:
         self._http = http
         self._url = url
-        try:
-            self._signer = Webhook(secret)
-        except (ValueError, EmptyWebhookSecretError):
-            raise Misconfigured("the secret must be whsec_ and base64, as Standard Webhooks have it") from None
+        self._signer = Webhook(signing_key(secret))
 
     def write(self, due: Sequence[WriteBack]) -> list[SyncResult]:
         """As `ScoreWriter.write`; raises Unavailable if no request was answered."""

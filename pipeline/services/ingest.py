@@ -7,13 +7,14 @@ from typing import cast
 from sqlalchemy.orm import Session
 
 from pipeline.errors import Disturbed, Malformed, Misconfigured, Refused
-from pipeline.leads import rereading
+from pipeline.leads import opportunities, rereading
 from pipeline.leads.early_snapshot import SnapshotPolicy
 from pipeline.leads.merging import Lead, LeadDiff
 from pipeline.leads.money import CURRENCY, Rates
 from pipeline.leads.source_mapping import SourceMap
 from pipeline.security.privacy import email_in, phone_in
 from pipeline.security.vault import Vault
+from pipeline.services.lead_ids import LeadIds, lead_ids
 from pipeline.storage.leads import contacts, deliveries, lead_rows, lead_writes, timeline
 from pipeline.storage.leads.lead_rows import READING, Key, LeadRow
 from pipeline.storage.models import outcomes
@@ -36,6 +37,7 @@ def lead_saver(services: Services) -> "LeadSaver":
         rates=services.rates,
         source_map=services.source_map,
         fetched=services.settings.fetched,
+        ids=lead_ids(services.settings),
     )
 
 
@@ -52,8 +54,10 @@ class LeadSaver:
         capture: SnapshotPolicy,
         rates: Rates,
         source_map: Callable[[str], SourceMap],
+        ids: LeadIds,
         fetched: Collection[str] = (),
     ) -> None:
+        self.ids = ids
         self._capture = capture
         self._rates = rates
         self._source_map = source_map
@@ -80,6 +84,7 @@ class LeadSaver:
         """As `save`, for changes that are no deliveries: nobody sends them again."""
         if not changes:
             return []
+        changes = self.ids.under_saved(db, changes)
         touched, told = self._fold(self.known(db, changes, lock=True), changes, received_at)
         if not touched:
             return []
@@ -134,7 +139,7 @@ class LeadSaver:
     def fold(self, lead: Lead, change: LeadChange, received_at: datetime) -> LeadDiff | None:
         """Folds a change into a lead: newer values, the early snapshot, and amounts in one currency."""
         before = lead.attributes.get(CURRENCY)
-        diff = self._capture.fold(lead, change, received_at)
+        diff = opportunities.fold(self._capture.fold, lead, change, received_at)
         if diff is None or not (before or CURRENCY in lead.attributes):
             return diff
         told = diff.attributes.keys()

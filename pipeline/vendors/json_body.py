@@ -59,6 +59,17 @@ def validated(adapter: TypeAdapter[T], parsed: object, at: str = "") -> T:
         raise UnreadableBody(first["msg"], at + "".join(f"/{part}" for part in first["loc"])) from None
 
 
+def listed(values: list[object], *keys: str) -> object:
+    """Choices as one text, each by the first of these keys: `a, b, c`; None where nothing is chosen.
+
+    A list with an object that has none of the keys is no list of choices, and stays as it is.
+    """
+    chosen = [plain(value, *keys) for value in values]
+    if any(isinstance(value, dict | list) for value in chosen):
+        return values
+    return ", ".join(str(value) for value in chosen if value is not None) or None
+
+
 def plain(value: object, *keys: str) -> object:
     """The value under the first of these keys if it comes wrapped in an object; otherwise the value itself."""
     if isinstance(value, dict):

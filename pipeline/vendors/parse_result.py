@@ -47,7 +47,8 @@ class LeadEvent(NamedTuple):
 
     `delivery_id` None: the request's headers have it. `occurred_at` None: the vendor does not say.
     `pointer`: where the attributes stand in the body. `account`: the customer's at the vendor, where bodies name it.
-    `forgets`: the person behind the record is to be erased.
+    `forgets`: the person behind the record is to be erased. `opportunity`: the id of the one that the attributes are
+    of, where a lead may have several.
     """
 
     external_id: str
@@ -57,6 +58,7 @@ class LeadEvent(NamedTuple):
     pointer: str
     account: str | None = None
     forgets: bool = False
+    opportunity: str | None = None
 
 
 class WebhookReport(NamedTuple):

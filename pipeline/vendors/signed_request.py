@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 from pipeline.errors import Misconfigured
 
 SHORTEST_SECRET = 16  # characters of one that stands in the request itself, where it could be guessed at
+QUOTES = ("'", '"', "`")
+MAKE_ONE = "openssl rand -hex 24"
 
 
 class SignedRequest(NamedTuple):
@@ -31,8 +33,17 @@ def matches(given: bytes, expected: Sequence[bytes]) -> bool:
 
 def strong_secrets(secrets: Sequence[str], form: str) -> tuple[bytes, ...]:
     """The secrets as they stand in a request, or Misconfigured with the `form` that is expected."""
-    if any(len(secret.rpartition(":")[2]) < SHORTEST_SECRET for secret in secrets):
-        raise Misconfigured(
-            f"the secret must be {form}, of {SHORTEST_SECRET} characters at least (openssl rand -hex 24)"
-        )
+    if any(secret[:1] in QUOTES and secret[:1] == secret[-1:] for secret in secrets):
+        raise Misconfigured("the secret stands in quotes, which would be part of it; leave them out")
+    if any(len(_guessable(secret, form)) < SHORTEST_SECRET for secret in secrets):
+        raise Misconfigured(f"the secret must be {form}, of {SHORTEST_SECRET} characters at least")
     return tuple(secret.encode() for secret in secrets)
+
+
+def _guessable(secret: str, form: str) -> str:
+    """The part of a secret that nobody may guess: all of it, or what follows the first colon of such a `form`."""
+    if ":" not in form:
+        return secret
+    name, _, rest = secret.partition(":")
+    # Without both parts, and with the beginning of an address before them, it would open nothing.
+    return rest if name and not rest.startswith("//") else ""

@@ -188,7 +188,10 @@ def test_servers_that_are_configured_are_used_and_none_is_started(database: str,
 def test_a_secret_of_the_environment_is_told_where_it_is_and_known_to_other_shells(
     database: str, redis_db: str
 ) -> None:
-    secrets = {"SERVICE6_WEBHOOK_SECRET_STANDARD": "whsec_c2VjcmV0LXdvcmQ=", "SERVICE6_SECRET_KEY": SECRET_KEY}
+    secrets = {
+        "SERVICE6_WEBHOOK_SECRET_STANDARD": "whsec_c29tZW9uZSBlbHNlJ3Mgc2VjcmV0",
+        "SERVICE6_SECRET_KEY": SECRET_KEY,
+    }
     with directory() as path:
         place = Place(path / "state", free_port(), free_port())
         with place.up(DATABASE_URL=database, REDIS_URL=redis_db, **secrets) as shown:

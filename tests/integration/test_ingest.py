@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+import orjson
 import pytest
 import redis
 from hypothesis import given
@@ -21,8 +22,10 @@ from pipeline.storage.leads import contacts
 from pipeline.wiring import Services
 from schemas.lead import LeadChange
 from tests.integration.rows import leads_saved, rows, save, told, value
+from tests.support import crm
 from tests.support.serving import api, delivery, log_of, open_services, worker
 from tests.support.waiting import eventually
+from workers.webhooks.receiver import body_parser
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LEADS = "SELECT external_id, revision, attributes, stage, owner, outcome FROM leads ORDER BY id"
@@ -286,3 +289,34 @@ def _redis(settings: Settings) -> bytes:
 def test_leads_are_saved_as_one_transaction(services: Services) -> None:
     assert len(leads_saved(services, 50)) == 50
     assert value(services, "SELECT count(DISTINCT xmin::text) FROM leads") == 1
+
+
+def of_gohighlevel(services: Services, **said: object) -> list[LeadChange]:
+    body = {"locationId": crm.LOCATION, "timestamp": NOW.isoformat(), **said}
+    parser = body_parser(services, "gohighlevel")
+    return parser.changes(parser.report(orjson.dumps(body)), None, NOW)[0]
+
+
+def test_a_second_opportunity_does_not_undo_the_first(services: Services) -> None:
+    kind = {"type": "OpportunityUpdate", "contactId": "g1"}
+    first = {"id": "op1", "monetaryValue": 250_000, "status": "won", "webhookId": "w1"}
+    second = {"id": "op3", "monetaryValue": 1_000, "status": "lost", "webhookId": "w2"}
+    save(services, of_gohighlevel(services, **kind, **first))
+    save(services, of_gohighlevel(services, **kind, **second))
+    [lead] = rows(services, LEADS)
+    assert (lead["outcome"], lead["attributes"]["budget"], lead["revision"]) == ("won", 250_000, 2)
+    assert lead["attributes"]["$opportunity/op3/budget"] == 1_000
+    assert value(services, "SELECT count(*) FROM timeline") == 2
+
+
+def test_a_told_value_and_an_opt_out_are_kept_whatever_their_spelling(services: Services) -> None:
+    fields = [{"id": "cfBudget", "type": "string", "fieldValueString": "75000"}, {"id": "cfX", "fieldValue": "yes"}]
+    opt_out = {"dnd": False, "dndSettings": {"Email": {"status": "permanent"}, "SMS": {"status": "inactive"}}}
+    save(services, of_gohighlevel(services, type="ContactUpdate", id="g3", customFields=fields, **opt_out))
+    [lead] = rows(services, LEADS)
+    assert lead["attributes"] == {
+        "custom.cfBudget": "75000",
+        "custom.cfX": "yes",
+        "unsubscribed": True,
+        "dnd_sms": False,
+    }

@@ -94,6 +94,7 @@ HOT: dict[str, tuple[Callable[[Session], object], set[str]]] = {
         lambda db: lead_rows.update(db, lead_rows.lock(db, KEYS[:50])),
         {"leads_pkey", "leads_source_external_id_key"},
     ),
+    "beginning": (lambda db: lead_rows.beginning(db, [("standard", "L77")]), {"leads_external_id"}),
     "waiting": (lambda db: lead_rows.waiting(db, SOME), {"leads_pkey", "unscored_pkey"}),
     "save": (
         lambda db: score_writes.save(db, [ROW._replace(lead_id=n) for n in SOME], model_id=1, reason="change"),

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.record import record
 from pipeline.errors import GiveUp, Refused
+from pipeline.leads import opportunities
 from pipeline.leads.merging import Lead
 from pipeline.metrics import Metrics
 from pipeline.settings.loader import load
@@ -92,7 +93,8 @@ def survive(services: Services, made: BodyParser, name: str, body: bytes) -> boo
     leads: dict[str, Lead] = {}
     for change in changes:
         assert "\0" not in "".join(change[:3])  # PostgreSQL's text holds none
-        leads.setdefault(change.external_id, Lead(change.source, change.external_id)).fold(change, NOW)
+        lead = leads.setdefault(change.external_id, Lead(change.source, change.external_id))
+        opportunities.fold(Lead.fold, lead, change, NOW)
         orjson.dumps([change.attributes, change.contacts])
     for lead in leads.values():
         services.scorer.attempt(lead.attributes, NOW, lead.active_at)

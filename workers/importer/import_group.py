@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from sqlalchemy.orm import Session
+
 from pipeline.errors import GiveUp, TryAgain
 from pipeline.importing.csv_file import Record
 from pipeline.importing.csv_rows import Rows
@@ -101,8 +103,9 @@ class GroupSaver:
 
     def _commit(self, by_lead: RowsByLead) -> Saved:
         received_at = datetime.now(UTC)
-        leads = {key: self._folded(key, rows, received_at) for key, rows in by_lead.items()}
         with self.services.session() as db:
+            by_lead = self._under_saved_ids(db, by_lead)
+            leads = {key: self._folded(key, rows, received_at) for key, rows in by_lead.items()}
             rows = [as_row(lead) for lead in leads.values()]
             ids = bulk_insert.insert_unknown(db, rows, received_at=received_at, due=self._saver.due(received_at))
             for key, lead_id in ids.items():
@@ -121,6 +124,18 @@ class GroupSaver:
         # Not after the commit by itself: the import says whether upkeep has to enqueue.
         enqueued = all(map(self.services.send, score_batches([*ids.values(), *changed], MESSAGE_LEADS)))
         return Saved(len(ids), len(changed), len(existing) - len(changed), enqueued=enqueued)
+
+    def _under_saved_ids(self, db: Session, by_lead: RowsByLead) -> RowsByLead:
+        """The rows by the ids under which their leads are saved."""
+        saved_as = self._saver.ids.saved_as(db, by_lead.keys())
+        if not saved_as:
+            return by_lead
+        regrouped: dict[Key, list[Row]] = {}
+        for key, rows in by_lead.items():
+            saved = saved_as.get(key, key)
+            renamed = (row._replace(change=row.change._replace(external_id=saved[1])) for row in rows)
+            regrouped.setdefault(saved, []).extend(renamed)
+        return regrouped
 
     def _folded(self, key: Key, rows: Sequence[Row], received_at: datetime) -> Lead:
         """The lead that all its rows together describe."""

@@ -11,6 +11,7 @@ import orjson
 from standardwebhooks.webhooks import Webhook
 
 from pipeline.errors import Misconfigured
+from pipeline.security.webhook_secrets import keys_of
 from pipeline.settings.loader import Settings, secret_variable
 from workers.simulator.notice import Notice
 
@@ -25,7 +26,7 @@ class SimulatedVendor:
     def __init__(self, settings: Settings, url: str, *, connections: int) -> None:
         self._address = f"{url}/webhooks/{SOURCE}"
         self._live = f"{url}/health/live"
-        self._webhook = Webhook(_secret(settings))
+        self._webhook = Webhook(keys_of(_secret(settings))[0])
         self._client = httpx2.AsyncClient(
             limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
             timeout=ANSWER_S,

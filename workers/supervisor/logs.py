@@ -9,7 +9,11 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from pipeline import errors
 from pipeline.settings.sections import LogSettings
+
+LAST_BYTES = 4096  # of a log, where its last line stands
+OUR_ERRORS = f"{errors.__name__}."
 
 
 def log_of(state_dir: Path, name: str) -> Path:
@@ -24,6 +28,17 @@ def bound(state_dir: Path, limits: LogSettings) -> None:
         with suppress(OSError):
             if log.stat().st_size > limits.bytes:
                 _empty(log, limits)
+
+
+def last_error(log: Path) -> str:
+    """`: ` and the text of the error of ours that the log ends with, which may be shown; empty for anything else."""
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LAST_BYTES))
+        lines = file.read().decode(errors="replace").strip().splitlines()
+        kind, colon, reason = lines[-1].partition(": ") if lines else ("", "", "")
+        if colon and kind.startswith(OUR_ERRORS):
+            return f": {reason}"
+    return ""
 
 
 def _empty(log: Path, limits: LogSettings) -> None:

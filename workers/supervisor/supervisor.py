@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Protocol
 
 from pipeline.errors import Service6Error, TryAgain
+from workers.supervisor import logs
 from workers.supervisor.program import Program, ProgramRun, stop
 
 FIRST_DELAY_S = 0.5
@@ -93,9 +94,9 @@ class Supervisor:
             late = [self._watched[subject.name] for subject in waiting]
             for watched in late:
                 if time.monotonic() > deadline or watched.deaths >= HOPELESS:
-                    raise TryAgain(
-                        f"{watched.subject.name} does not start; the end of {watched.run.program.log} says why"
-                    )
+                    log = watched.run.program.log
+                    reason = logs.last_error(log)
+                    raise TryAgain(f"{watched.subject.name} does not start{reason}; the end of {log} says why")
             self._restart_the_dead()
             self._pause(0.05)
 
@@ -109,7 +110,8 @@ class Supervisor:
         finally:
             status = run.stop()
         if status:
-            raise TryAgain(f"{program.name} failed; the end of {program.log} says why")
+            reason = logs.last_error(program.log)
+            raise TryAgain(f"{program.name} failed{reason}; the end of {program.log} says why")
 
     def watch(self, chore: Callable[[], None], every_s: float) -> None:
         """Restarts programs that die and does the chore regularly, until Stopped is raised."""

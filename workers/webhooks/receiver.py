@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pipeline.errors import Malformed, Misconfigured, Refused
+from pipeline.leads import opportunities
 from pipeline.leads.attributes import flatten
 from pipeline.leads.source_mapping import SourceMap
 from pipeline.settings.loader import Settings
@@ -91,6 +92,8 @@ class BodyParser:
         occurred_at = event.occurred_at or received_at
         stored_id = self._source.delivery(delivery_id)
         change = self._source.change(event.external_id, stored_id, occurred_at, flat.values, flat.objects)
+        if event.opportunity is not None:
+            change = opportunities.apart(change, event.opportunity)
         return change._replace(forgets=event.forgets)
 
 

@@ -65,6 +65,12 @@ def count_older(db: Session) -> int:
     return int(db.execute(COUNT_OLDER, {"reading": READING}).scalar_one())
 
 
+def beginning(db: Session, beginnings: Sequence[Key]) -> list[Key]:
+    """The keys of the leads whose id begins so, whatever the case; `beginnings` are of letters and digits."""
+    found = db.execute(BEGINNING, _columns(("sources", "beginnings"), beginnings))
+    return [(source, external_id) for source, external_id in found]
+
+
 def insert(db: Session, rows: Sequence[LeadRow], received_at: datetime) -> dict[Key, int]:
     """Inserts leads and returns the ids of the new ones, without keys that another transaction inserted meanwhile."""
     parameters = {**_parameters(rows), "received_at": received_at}
@@ -132,6 +138,15 @@ LOCK = text(f"{BY_KEY} FOR UPDATE OF l")
 LOCK_OLDER = text(f"{KNOWN} WHERE l.reading < :reading ORDER BY l.id LIMIT :limit FOR UPDATE SKIP LOCKED")
 
 COUNT_OLDER = text("SELECT count(*) FROM leads WHERE reading < :reading")
+
+# By the index for searches by the beginning of an id; `~` comes after every letter and digit.
+BEGINNING = text("""
+    SELECT l.source, l.external_id
+      FROM unnest(CAST(:sources AS text[]), CAST(:beginnings AS text[])) AS k (source, beginning)
+      JOIN leads l ON lower(l.external_id) ~>=~ lower(k.beginning)
+                  AND lower(l.external_id) ~<~ (lower(k.beginning) || '~')
+                  AND l.source = k.source
+""")
 
 INSERT = text("""
     INSERT INTO leads (source, external_id, attributes, raw, attribute_times, stage, owner, outcome, outcome_at,

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from pipeline.errors import Misconfigured, Refused
+from pipeline.security.webhook_secrets import base64_bytes
 from pipeline.vendors.signed_request import SignedRequest
 
 SMALLEST_RSA = 2048  # bits
@@ -43,7 +44,7 @@ class GoHighLevelVerifier:
 
 def _public_key(text: str) -> Ed25519PublicKey | RSAPublicKey:
     try:
-        key = load_der_public_key(base64.b64decode(text, validate=True))
+        key = load_der_public_key(base64_bytes(text) or b"")
     except (ValueError, UnsupportedAlgorithm):
         key = None
     if isinstance(key, Ed25519PublicKey) or (isinstance(key, RSAPublicKey) and key.key_size >= SMALLEST_RSA):

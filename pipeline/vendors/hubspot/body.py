@@ -79,5 +79,7 @@ def _event(parsed: object, pointer: str) -> LeadEvent:
     delivery_id = digest(
         change.event_id, change.subscription_id, change.object_id, change.property_name, change.occurred_at
     )
-    attributes = {change.property_name: change.property_value} if change.property_name else {}
+    # An empty text is how HubSpot tells that somebody emptied the property.
+    value = None if change.property_value == "" else change.property_value
+    attributes = {change.property_name: value} if change.property_name else {}
     return LeadEvent(change.object_id, delivery_id, change.occurred_at, attributes, pointer, change.portal_id)

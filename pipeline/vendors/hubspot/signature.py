@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import unquote
 
-from pipeline.errors import Refused
-from pipeline.vendors.signed_request import SignedRequest, matches
+from pipeline.errors import Misconfigured, Refused
+from pipeline.vendors.signed_request import SignedRequest, matches, strong_secrets
 
 WINDOW_S = 300
 # Only these are decoded before HubSpot signs the URI: : / ? @ ! $ ' ( ) * , ;
 DECODED = re.compile("%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
+ACCESS_TOKEN = re.compile("pat-[a-z]{2}[0-9]+-", re.IGNORECASE)
 MILLISECONDS = re.compile(r"[0-9]{1,15}")
 
 
@@ -21,7 +22,9 @@ class HubSpotVerifier:
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._secrets = [secret.encode() for secret in secrets]
+        if any(map(ACCESS_TOKEN.match, secrets)):
+            raise Misconfigured("the secret is a private app's access token; the app's client secret is meant")
+        self._secrets = strong_secrets(secrets, "the app's client secret")
 
     def verify(self, request: SignedRequest, now: datetime) -> None:
         timestamp = request.headers.get("x-hubspot-request-timestamp", "")

@@ -6,11 +6,12 @@ from typing import Literal
 from pydantic import ConfigDict, TypeAdapter
 
 from pipeline.vendors import json_body
-from pipeline.vendors.json_body import Body, plain
+from pipeline.vendors.json_body import Body, listed, plain
 from pipeline.vendors.parse_result import ExternalId, IgnoredReason, LeadEvent, WebhookReport, Word, digest, why_ignored
 from schemas.moment import VendorMoment
 
 CHANGES = frozenset({"create", "change"})
+RANGES = frozenset({"daterange", "timerange"})
 DELETIONS = {"delete": IgnoredReason.DELETION}
 
 
@@ -65,8 +66,31 @@ def read(body: bytes, wanted: str) -> WebhookReport:
 
 
 def _attributes(record: Record) -> dict[str, object]:
-    # A custom field is `{type, value}`, or `{type, id}` where it is a choice.
-    custom = {
-        f"custom_fields.{key}": plain(value, "value", "id") for key, value in (record.custom_fields or {}).items()
-    }
-    return {**(record.__pydantic_extra__ or {}), **custom}
+    attributes = dict(record.__pydantic_extra__ or {})
+    if "value" in attributes and "currency" not in attributes:  # of a lead; a deal has both beside each other
+        attributes |= _money("value", "currency", attributes["value"])
+    for key, field in (record.custom_fields or {}).items():
+        attributes |= _custom(f"custom_fields.{key}", field)
+    return attributes
+
+
+def _custom(name: str, field: object) -> dict[str, object]:
+    """A custom field: `{type, value}`, `{type, id}` where it is a choice, `{type, values}` where it is several."""
+    if isinstance(field, list):
+        return {name: listed(field, "id")}
+    if not isinstance(field, dict):
+        return {name: field}
+    if isinstance(field.get("values", ""), list | None):
+        return {name: listed(field["values"] or [], "id")}
+    if field.get("type") == "monetary":
+        return _money(name, f"{name}_currency", field)
+    if str(field.get("type")) in RANGES:
+        return {name: field.get("value"), f"{name}_until": field.get("until")}
+    return {name: plain(field, "value", "id")}
+
+
+def _money(name: str, currency: str, value: object) -> dict[str, object]:
+    """An amount and its currency; both are gone where there is none."""
+    if isinstance(value, dict) and not value.keys() & {"amount", "value"}:
+        return {name: value}
+    return {name: plain(value, "amount", "value"), currency: value.get("currency") if isinstance(value, dict) else None}

@@ -4,7 +4,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from pipeline.errors import Misconfigured, Refused
-from pipeline.vendors.signed_request import SignedRequest, matches, strong_secrets
+from pipeline.vendors.signed_request import MAKE_ONE, SignedRequest, matches, strong_secrets
 
 FIT_FOR_A_PATH = re.compile("[A-Za-z0-9_-]+")
 
@@ -14,8 +14,8 @@ class SalesforceVerifier:
 
     def __init__(self, secrets: Sequence[str]) -> None:
         if not all(map(FIT_FOR_A_PATH.fullmatch, secrets)):
-            raise Misconfigured("the secret stands in an address: letters, digits, - and _ only (openssl rand -hex 24)")
-        self._secrets = strong_secrets(secrets, "a text")
+            raise Misconfigured(f"the secret stands in an address: letters, digits, - and _ only ({MAKE_ONE})")
+        self._secrets = strong_secrets(secrets, f"a text ({MAKE_ONE})")
 
     def verify(self, request: SignedRequest, _: datetime) -> None:
         given = urlsplit(request.uri).path.rpartition("/")[2]

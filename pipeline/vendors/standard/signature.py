@@ -1,9 +1,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from pipeline.errors import Misconfigured, Refused
+from pipeline.errors import Refused
+from pipeline.security.webhook_secrets import keys_of
 from pipeline.vendors.signed_request import SignedRequest
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -16,10 +17,7 @@ class StandardVerifier:
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        try:
-            self._webhooks = [Webhook(secret) for secret in secrets]
-        except (ValueError, EmptyWebhookSecretError):
-            raise Misconfigured("a webhook secret must be `whsec_` and base64 text") from None
+        self._webhooks = [Webhook(key) for secret in secrets for key in keys_of(secret)]
 
     def verify(self, request: SignedRequest, _: datetime) -> str:
         named = {name: request.headers.get(name, "") for name in HEADERS}

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from pipeline.vendors import json_body
-from pipeline.vendors.json_body import Body, plain
+from pipeline.vendors.json_body import Body
 from pipeline.vendors.parse_result import (
     EVENT_LIMIT,
     ExternalId,
@@ -20,6 +20,7 @@ from pipeline.vendors.parse_result import (
     digest,
     why_ignored,
 )
+from pipeline.vendors.zoho.field_value import field_value
 from schemas.moment import VendorMoment
 
 CHANGES = frozenset({"insert", "update"})
@@ -54,9 +55,8 @@ def read(body: bytes, wanted: str) -> WebhookReport:
         return WebhookReport([], Counter({reason: len(records)}))
     values: dict[str, dict[str, object]] = {record: {} for record in records}
     for record_values in affected:
-        # A look-up field, such as the owner, is `{id, name, …}`.
         values[record_values.record_id].update(
-            (name, plain(value, "id")) for name, value in record_values.values.items()
+            (name, field_value(value, name)) for name, value in record_values.values.items()
         )
     whole = digest(body)
     events = [

@@ -13,7 +13,7 @@ from pipeline.outbound.crm_record import CrmRecord, attributes_of, moment
 from pipeline.outbound.http_client import Request, Response, Unavailable
 from pipeline.outbound.sync_result import require_available
 from pipeline.vendors.crm_account import AccessToken, CrmAccount
-from pipeline.vendors.json_body import plain
+from pipeline.vendors.zoho.field_value import field_value
 
 EARLY_S = 60.0  # before its end a token is renewed
 NOTHING = 204
@@ -60,8 +60,7 @@ class ZohoClient:
         modified_at = moment(fields.get("Modified_Time"))
         if modified_at is None:
             return None
-        # A look-up field, such as the owner, is `{id, name, …}`, as in the notifications.
-        values = {name: plain(fields.get(name), "id") for name in self._settings.properties}
+        values = {name: field_value(fields.get(name), name) for name in self._settings.properties}
         return CrmRecord(str(fields.get("id")), modified_at, attributes_of(values))
 
     def _get(self, url: str) -> Response:

@@ -4,14 +4,14 @@ from datetime import datetime
 from pipeline.errors import Refused
 from pipeline.vendors import json_body
 from pipeline.vendors.parse_result import UnreadableBody
-from pipeline.vendors.signed_request import SignedRequest, matches, strong_secrets
+from pipeline.vendors.signed_request import MAKE_ONE, SignedRequest, matches, strong_secrets
 
 
 class ZohoVerifier:
     """Zoho CRM signs nothing; its notification repeats the channel's id and the token given with the channel."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._channels = strong_secrets(secrets, "channel:token")
+        self._channels = strong_secrets(secrets, f"channel:token ({MAKE_ONE})")
 
     def verify(self, request: SignedRequest, _: datetime) -> None:
         if not matches(_channel(request.body), self._channels):

@@ -48,7 +48,7 @@ def test_all_closed_is_worth_a_word(found: Findings) -> None:
 
 def test_what_a_source_lacks_is_named(found: Findings) -> None:
     findings = found.of(
-        SERVICE6_WEBHOOK_SECRET_HUBSPOT="a-client-secret",
+        SERVICE6_WEBHOOK_SECRET_HUBSPOT="the-app's-client-secret",
         SERVICE6_WEBHOOK_SECRET_PIPEDRIVE="short",
         SERVICE6_WEBHOOK_SECRET_GOHIGHLEVEL="no-key",
     )
@@ -85,5 +85,55 @@ def test_scores_that_cannot_be_sent_are_told(found: Findings) -> None:
     assert (findings["crm hubspot"].level, findings["webhook zoho"].level) == ("bad", "bad")
     assert "SERVICE6_CRM_TOKEN_HUBSPOT is not set" in findings["crm hubspot"].found
     assert "SERVICE6_SIGNING_SECRET_ZOHO" in findings["webhook zoho"].found
-    findings = found.of(SERVICE6_CRM_TOKEN_HUBSPOT="pat", SERVICE6_SIGNING_SECRET_ZOHO="whsec_c2VjcmV0")
+    findings = found.of(
+        SERVICE6_CRM_TOKEN_HUBSPOT="pat", SERVICE6_SIGNING_SECRET_ZOHO="whsec_c29tZW9uZSBlbHNlJ3Mgc2VjcmV0"
+    )
     assert (findings["crm hubspot"].level, findings["webhook zoho"].level) == ("ok", "ok")
+
+
+@pytest.mark.parametrize(
+    ("source", "secret", "reason"),
+    [
+        ("standard", "whsec_c2VjcmV0LXdvcmQ=", "11 bytes"),
+        ("standard", "v1,whsec_MDEyMzQ1Njc4OWFiY2Q=", "14 bytes"),
+        ("standard", "whsec_303132333435363738396162", "12 bytes"),  # in hexadecimal
+        ("standard", "polar_whs_abcde", "15 bytes"),
+        ("standard", "whsec_hello-world/this+is_mixed.", "no base64"),
+        ("standard", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3=", "no base64"),  # more padding than there is room for
+        ("standard", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3,whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "no base64"),
+        ("standard", "WHSEC_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "before or behind"),
+        ("standard", '"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"', "before or behind"),
+        ("standard", "secret=whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "before or behind"),
+        ("standard", "v1,MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "before or behind"),
+        ("standard", "'a text of the sender's own'".replace(" ", "-"), "before or behind"),
+        ("standard", "whsk_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "asymmetric"),
+        ("standard", "\ufeffwhsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "beyond ASCII"),
+        ("standard", "a-text-with-a-dash-\u2013-of-another-kind", "beyond ASCII"),
+        ("hubspot", "a-client-secret", "16 characters"),
+        ("hubspot", "pat-eu1-00000000-0000-0000-0000-000000000000", "access token"),
+        ("hubspot", '"00000000-0000-0000-0000-000000000000"', "quotes"),
+        ("pipedrive", "a-password-without-its-user", "user:password"),
+        ("pipedrive", "https://user:a-password-of-some-length@leads.example.com", "user:password"),
+        ("pipedrive", "user:one:two:three", "user:password"),
+        ("zoho", "a-token-without-its-channel", "channel:token"),
+    ],
+)
+def test_a_secret_that_would_open_nothing_is_bad_with_its_reason(
+    found: Findings, source: str, secret: str, reason: str
+) -> None:
+    variables = {**crm.ENVIRONMENT, f"SERVICE6_WEBHOOK_SECRET_{source.upper()}": secret}
+    finding = found.of(**variables)[f"webhooks {source}"]
+    assert (finding.level, reason in finding.found) == ("bad", True), finding.found
+    assert secret not in str(finding)
+
+
+@pytest.mark.parametrize(
+    "secret", ["whsec_c2VjcmV0", "whsec_303132333435363738396162636465663031323334353637", "polar_whs_abcdefghijklmnop"]
+)
+def test_scores_are_signed_with_a_secret_that_has_one_meaning(found: Findings, secret: str) -> None:
+    asked = {
+        "SERVICE6_SOURCES__ZOHO__WEBHOOK": '{"url": "https://crm.example.com/told"}',
+        "SERVICE6_SIGNING_SECRET_ZOHO": secret,
+    }
+    finding = found.of(**asked)["webhook zoho"]
+    assert (finding.level, "SERVICE6_SIGNING_SECRET_ZOHO" in finding.found) == ("bad", True)

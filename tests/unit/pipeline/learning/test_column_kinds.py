@@ -81,3 +81,8 @@ def test_what_is_not_wanted_is_left_out_whatever_it_is() -> None:
     made = columns([{"Lead Stage": n % 9, "visits": n % 7} for n in range(LEADS)], {"lead_stage": "not wanted"})
     assert [(out.attribute, out.reason) for out in made.left_out] == [("Lead Stage", "not wanted")]
     assert [feature.name for feature in made.features] == ["visits"]
+
+
+def test_what_we_keep_beside_the_vendors_attributes_is_neither_learned_from_nor_told() -> None:
+    made = columns([{f"$opportunity/{n}/outcome": "won", "city": "Rome"} for n in range(LEADS)])
+    assert [one.attribute for one in made.left_out] == ["city"]

@@ -1,15 +1,17 @@
 """Standard Webhooks signatures: accepted with an active secret just now, otherwise Refused and nothing else."""
 
 import base64
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from freezegun import freeze_time
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from pipeline.errors import Misconfigured, Refused
+from pipeline.security.webhook_secrets import keys_of
 from pipeline.vendors.signed_request import SignedRequest
 from pipeline.vendors.standard.signature import StandardVerifier
 
@@ -19,7 +21,9 @@ BODY = b'{"type":"lead.updated"}'
 ENOUGH = st.text(st.characters(max_codepoint=0xFF), max_size=60)
 
 
-def signed(secret: str = FIRST, *, at: datetime = NOW, body: bytes = BODY, delivery: str = "d1") -> dict[str, str]:
+def signed(
+    secret: str | bytes = FIRST, *, at: datetime = NOW, body: bytes = BODY, delivery: str = "d1"
+) -> dict[str, str]:
     return {
         "webhook-id": delivery,
         "webhook-timestamp": str(int(at.timestamp())),
@@ -109,3 +113,75 @@ def test_the_refusal_tells_a_forger_nothing() -> None:
 def test_a_secret_that_is_none_is_a_fault_of_the_configuration(secret: str) -> None:
     with pytest.raises(Misconfigured):
         StandardVerifier([secret])
+
+
+def standard(key: bytes) -> str:
+    return base64.b64encode(key).decode()
+
+
+def of_urls(key: bytes) -> str:
+    return base64.urlsafe_b64encode(key).decode()
+
+
+FORMS: dict[str, Callable[[bytes], str]] = {
+    "the standard's": lambda key: f"whsec_{standard(key)}",
+    "unpadded": lambda key: f"whsec_{standard(key).rstrip('=')}",
+    "of URLs": lambda key: f"whsec_{of_urls(key)}",
+    "of URLs, unpadded": lambda key: f"whsec_{of_urls(key).rstrip('=')}",
+    "with its version": lambda key: f"v1,whsec_{standard(key)}",
+    "with its version, of URLs, unpadded": lambda key: f"v1,whsec_{of_urls(key).rstrip('=')}",
+    "hexadecimal": lambda key: f"whsec_{key.hex()}",
+    "hexadecimal in capitals": lambda key: f"whsec_{key.hex().upper()}",
+    "bare": standard,
+    "bare, of URLs, unpadded": lambda key: of_urls(key).rstrip("="),
+    "bare hexadecimal": bytes.hex,
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+@given(key=st.binary(min_size=16, max_size=64))
+@settings(max_examples=30)
+def test_every_form_in_which_a_sender_shows_its_key_opens(form: Callable[[bytes], str], key: bytes) -> None:
+    assume(any(map(str.isdecimal, key.hex())))  # as in every key that was drawn at random
+    headers = signed(key)
+    with freeze_time(NOW):
+        StandardVerifier([form(key)]).verify(request(headers), NOW)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["polar_whs_abcdefghijklmnop", "0123456789abcdef", "0123456789abcdef" * 4, "a.text-of;their#own", "x" * 64],
+)
+def test_the_text_itself_may_be_the_key(secret: str) -> None:
+    with freeze_time(NOW):
+        StandardVerifier([secret]).verify(request(signed(secret.encode())), NOW)
+        with pytest.raises(Refused):
+            StandardVerifier([secret]).verify(request(signed(FOREIGN)), NOW)
+
+
+@pytest.mark.parametrize("prefix", ["", "whsec_"])
+@pytest.mark.parametrize(
+    "text", ["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "303132333435363738396162636465663031323334353637"]
+)
+def test_what_follows_the_prefix_may_be_the_key_as_it_is(text: str, prefix: str) -> None:
+    with freeze_time(NOW):
+        StandardVerifier([f"whsec_{text}"]).verify(request(signed(f"{prefix}{text}".encode())), NOW)
+
+
+@given(key=st.binary(min_size=1, max_size=15))
+def test_a_key_that_could_be_guessed_is_refused_in_every_form(key: bytes) -> None:
+    for form in ("the standard's", "unpadded", "of URLs", "with its version", "hexadecimal"):
+        with pytest.raises(Misconfigured):
+            StandardVerifier([FORMS[form](key)])
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF), min_size=8, max_size=40))
+def test_any_text_is_read_or_refused_without_being_quoted(secret: str) -> None:
+    try:
+        keys = keys_of(secret)
+    except Misconfigured as error:
+        keys, reason = (b"x" * 16,), str(error)
+    else:
+        reason = ""
+    assert min(map(len, keys)) >= 16
+    assert secret not in reason

@@ -96,3 +96,24 @@ def test_a_new_log_is_private_whatever_the_umask(tmp_path: Path) -> None:
         os.umask(former)
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (
+            "Traceback\n  File x\npipeline.errors.Misconfigured: source standard: 6 bytes\n",
+            ": source standard: 6 bytes",
+        ),
+        ("x" * 9000 + "\npipeline.errors.TryAgain: Redis is away", ": Redis is away"),
+        ("pipeline.errors.GiveUp: earlier\nValueError: jane@example.com\n", ""),  # may quote a value
+        ("pipeline.errors.GiveUp", ""),
+        ("\xff", ""),
+        ("", ""),
+    ],
+)
+def test_the_error_that_a_log_ends_with(tmp_path: Path, content: str, shown: str) -> None:
+    log = tmp_path / "api.log"
+    log.write_text(content, "latin-1")
+    assert logs.last_error(log) == shown
+    assert logs.last_error(tmp_path / "none.log") == ""
