@@ -204,7 +204,7 @@ def _state(services: Services, lead: str) -> dict[str, object]:
     [row] = rows(services, query, lead=lead)
     lead_id = row.pop("id")
     sealed = rows(services, "SELECT sealed FROM lead_contacts WHERE lead_id = :id", id=lead_id)
-    return {**row, "contacts": opened(services, lead_id) if sealed else None}
+    return {**row, "contacts": opened(services, lead_id) if sealed else {}}
 
 
 # Personal data is in lead_contacts alone.
@@ -315,8 +315,8 @@ def test_a_told_value_and_an_opt_out_are_kept_whatever_their_spelling(services: 
     save(services, of_gohighlevel(services, type="ContactUpdate", id="g3", customFields=fields, **opt_out))
     [lead] = rows(services, LEADS)
     assert lead["attributes"] == {
-        "custom.cfBudget": "75000",
-        "custom.cfX": "yes",
+        "custom.cf_budget": "75000",
+        "custom.cf_x": "yes",
         "unsubscribed": True,
         "dnd_sms": False,
     }

@@ -100,8 +100,8 @@ def test_the_table_of_another_business_becomes_a_model_in_charge_without_touchin
     service6("import", "leads", str(table), "--source", "gym", *layout)
     assert value(services, "SELECT count(*) FROM lead_contacts") == 600
     version, card = learned(services)
-    assert {term["attribute"] for term in card["importances"]} >= {"Weg", "Probetraining"}
-    assert {"Bemerkung"} <= {out["attribute"] for out in card["left_out"]}
+    assert {term["attribute"] for term in card["importances"]} >= {"weg", "probetraining"}
+    assert {"bemerkung"} <= {out["attribute"] for out in card["left_out"]}
     assert card["quality"]["roc_auc"] > 0.7
     assert card["quality"]["lift"][-1] == {"share": 1, "lift": 1}
     segments = {(one["attribute"], one["value"]): one for one in card["segments"]}
