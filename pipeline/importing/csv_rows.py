@@ -8,7 +8,9 @@ from functools import lru_cache
 
 from pipeline.errors import GiveUp, Malformed, Misconfigured
 from pipeline.importing.csv_dates import Dates
-from pipeline.importing.csv_file import Record
+from pipeline.importing.csv_file import Record, added_columns
+from pipeline.importing.csv_ids import IdColumn
+from pipeline.importing.csv_outcomes import OutcomeColumn
 from pipeline.leads.attributes import flatten, plain
 from pipeline.leads.source_mapping import MappedValue, SourceMap
 from pipeline.security.privacy import ANSWERS, COUNT, is_personal
@@ -18,7 +20,6 @@ from schemas.lead import LeadChange, Outcome
 # No leading zero, no +, no exponent: those are ids. Beyond 15 digits a float would alter it.
 NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?", re.ASCII)
 LONGEST_NUMBER = 22  # characters
-ID_LIMIT = 200  # characters
 PLAIN_TEXT = "something said"
 LONGEST_ANSWER = max(map(len, ANSWERS))
 TEXTS_KEPT = 8192  # of a column
@@ -26,13 +27,17 @@ TEXTS_KEPT = 8192  # of a column
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns mean what; the others are attributes."""
+    """Which columns mean what; the others are attributes. Without an id column the whole row is the id."""
 
-    id: str
+    id: str | tuple[str, ...]  # of several the order does not count
     outcome: str | None = None
     won: str | None = None
     created: str | None = None
     drop: tuple[str, ...] = ()
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        return (self.id,) if isinstance(self.id, str) else tuple(sorted(set(self.id)))
 
 
 class Cells(dict[str, MappedValue | None]):
@@ -86,6 +91,7 @@ class Rows:
         run: str,
         now: datetime,
         dates: Dates | None = None,
+        ids: Sequence[IdColumn] | None = None,
     ) -> None:
         self.dates = dates or Dates()
         self._width = len(columns)
@@ -93,26 +99,44 @@ class Rows:
         self._limits = limits
         self._run = run
         self._now = now
-        self._won = layout.won
-        self._id, self._outcome, self._created = _places(columns, layout)
-        left_out = {self._id, self._outcome, self._created, *(columns.index(name) for name in layout.drop)}
+        self._ids, self._outcome, self._created = _places(columns, layout)
+        self.ids = [IdColumn(columns[place]) for place in self._ids] if ids is None else ids
+        self.outcomes = None if layout.outcome is None else OutcomeColumn(layout.outcome, layout.won)
+        # What a compound id was made of cannot be read in it, so those columns are kept as any other.
+        left_out = {*(self._ids if len(self._ids) == 1 else ()), self._outcome, self._created}
         self._cells = [
             (place, Cells(name, source, limits.text_limit))
             for place, name in enumerate(columns)
-            if name and place not in left_out
+            if name and place not in left_out and name not in layout.drop
         ]
+        self._first = added_columns(columns)
         self._date = lru_cache(maxsize=TEXTS_KEPT)(self.dates.read)
 
     def learn(self, record: Record) -> int | None:
         """Returns a number for the record's lead, None if the row will be rejected; called before any row is read."""
         number = self.lead_number(record)
-        if number is not None and self._created is not None:
-            self.dates.learn(record.fields[self._created])
+        if number is not None:
+            for place, column in zip(self._ids, self.ids, strict=True):
+                column.learn(record.fields[place])
+            if self._created is not None:
+                self.dates.learn(record.fields[self._created])
+            if self.outcomes is not None and self._outcome is not None:
+                self.outcomes.learn(record.fields[self._outcome])
         return number
+
+    def check(self) -> None:
+        """Raises GiveUp if what was learned shows that the whole file must be refused."""
+        for column in self.ids:
+            column.check()
 
     def lead_number(self, record: Record) -> int | None:
         """A hash of the lead's id, which rarely collides; None if the row will be rejected."""
-        return hash(record.fields[self._id].strip()) if len(record.fields) == self._width else None
+        fields = record.fields
+        if len(fields) != self._width:
+            return None
+        if not self._ids:
+            return hash(self._whole(fields))
+        return hash(tuple(IdColumn.key(fields[place]) for place in self._ids))
 
     def change(self, record: Record) -> LeadChange:
         """Raises GiveUp with the reason why the row is rejected."""
@@ -127,12 +151,19 @@ class Rows:
         return change if outcome is None else change._replace(outcome=outcome)
 
     def _external_id(self, fields: Sequence[str]) -> str:
-        external_id = fields[self._id].strip()
-        if not external_id:
+        if not self._ids:
+            return self._source.compound_id(self._whole(fields))
+        parts = [column.read(fields[place]) for place, column in zip(self._ids, self.ids, strict=True)]
+        if not any(parts):
             raise GiveUp("the id is empty")
-        if len(external_id) > ID_LIMIT or "\0" in external_id:
-            raise GiveUp(f"the id holds a NUL or more than {ID_LIMIT} characters")
-        return external_id
+        return parts[0] if len(parts) == 1 else self._source.compound_id(parts)
+
+    def _whole(self, fields: Sequence[str]) -> tuple[str, ...]:
+        """The row as its own id, however many empty cells end it."""
+        cells = [field.strip() for field in fields[self._first :]]
+        while cells and not cells[-1]:
+            cells.pop()
+        return tuple(cells)
 
     def _moment(self, fields: Sequence[str]) -> datetime:
         if self._created is None:
@@ -143,10 +174,7 @@ class Rows:
             raise GiveUp(f"created: {error}") from None
 
     def _read_outcome(self, fields: Sequence[str]) -> Outcome | None:
-        word = None if self._outcome is None else fields[self._outcome].strip()
-        if not word:
-            return None
-        return Outcome.WON if word == self._won else Outcome.LOST
+        return None if self._outcome is None or self.outcomes is None else self.outcomes.read(fields[self._outcome])
 
 
 def _is_neither_count_nor_answer(text: str) -> bool:
@@ -159,16 +187,18 @@ def _number(text: str) -> int | float | None:
     return float(text) if "." in text else int(text)
 
 
-def _places(columns: Sequence[str], layout: Layout) -> tuple[int, int | None, int | None]:
-    """The places of id, outcome and created. Raises Misconfigured for a column that the file does not have."""
-    wanted = [layout.id, *(name for name in (layout.outcome, layout.created) if name is not None), *layout.drop]
-    unknown = [name for name in wanted if name not in columns]
+def _places(columns: Sequence[str], layout: Layout) -> tuple[tuple[int, ...], int | None, int | None]:
+    """The places of ids, outcome and created. Raises Misconfigured for a column that the file does not have."""
+    named = [*layout.id_columns, *(name for name in (layout.outcome, layout.created) if name is not None)]
+    unknown = [name for name in [*named, *layout.drop] if name not in columns]
     if unknown:
         raise Misconfigured(
             f"no column {', '.join(map(repr, unknown))}; the file has: {', '.join(filter(None, columns))}"
         )
-    doubled = sorted({name for name in columns if name and columns.count(name) > 1})
+    kept = [name for name in columns if name in named or name not in layout.drop]
+    doubled = sorted({name for name in kept if name and kept.count(name) > 1})
     if doubled:
-        raise GiveUp(f"several columns are called {', '.join(doubled)}; rename or remove all but one")
+        names = ", ".join(doubled)
+        raise GiveUp(f"several columns are called {names}; rename all but one, or leave them all out with --drop")
     outcome, created = (None if name is None else columns.index(name) for name in (layout.outcome, layout.created))
-    return columns.index(layout.id), outcome, created
+    return tuple(columns.index(name) for name in layout.id_columns), outcome, created

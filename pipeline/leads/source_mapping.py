@@ -2,7 +2,7 @@
 owner and outcome are recognised.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -103,6 +103,10 @@ class SourceMap:
     def owner(self, name: str) -> str:
         """The owner as it is stored: a pseudonym where it looks like an e-mail or a phone number."""
         return self._vault.pseudonym(name) if looks_personal(name) else name
+
+    def compound_id(self, parts: Sequence[str]) -> str:
+        """The id of a lead that several values together identify; it tells none of them."""
+        return self._vault.compound(parts)
 
     def delivery(self, delivery_id: str) -> str:
         """A delivery's id as it is stored."""

@@ -111,9 +111,15 @@ def test_with_postgresql_away_one_line_says_what_is_kept(services: Services, lea
     assert importing.child.returncode == 1
 
 
-def test_ctrl_c_ends_all_of_them_quietly(services: Services, leads: Path) -> None:
+def test_ctrl_c_ends_all_of_them_and_one_line_says_what_is_kept(services: Services, leads: Path) -> None:
     with held(services, leads) as importing:
         for pid in (importing.child.pid, *(one.pid for one in importing.savers)):  # as the terminal does
             os.kill(pid, signal.SIGINT)
-    assert (importing.child.returncode, importing.errors()) == (130, [])
+    [line] = importing.errors()
+    kept = re.fullmatch(
+        r"service6: interrupted; ([\d,]+) rows are saved, and the same command goes on from there", line
+    )
+    assert kept is not None, line
+    assert importing.child.returncode == 130
+    assert int(kept[1].replace(",", "")) == saved(services) < ROWS
     assert all_gone([one.pid for one in importing.savers])
