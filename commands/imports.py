@@ -55,9 +55,10 @@ def leads(
 ) -> None:
     """Import leads from a CSV file.
 
-    FILE is in UTF-8, UTF-16 or UTF-32, may be packed by gzip or zip, and may be a pipe; the separator is detected. New leads are saved, known leads are changed where the row is newer;
-    importing the same file twice changes nothing. Rejected rows go to FILE.rejects.csv with the reason. Drop columns
-    that reveal the outcome: a new lead has no values for them.
+    FILE is in UTF-8, UTF-16 or UTF-32, may be packed by gzip or zip, and may be a pipe; the separator is detected.
+    New leads are saved, known leads are changed where the row is newer; importing the same file twice changes nothing.
+    Rejected rows go to FILE.rejects.csv with the reason. Drop columns that reveal the outcome: a new lead has no values
+    for them.
 
     \b
     service6 import leads leads.csv --source crm --id "Prospect ID" --outcome Converted --won 1 --drop Tags

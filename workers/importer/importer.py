@@ -116,9 +116,9 @@ class Importer:
                     self._counts.read += len(group)
                     saving.append(self._savers.submit(orjson.dumps([tuple(record) for record in group])))
                     if len(saving) > QUEUED:
-                        step(self._count(saving.popleft().result()))
+                        step(self._await_oldest(saving))
                 while saving:
-                    step(self._count(saving.popleft().result()))
+                    step(self._await_oldest(saving))
             except KeyboardInterrupt:
                 self._count_finished(saving)
                 raise
@@ -128,6 +128,11 @@ class Importer:
             finally:
                 self._savers.finish()
         return self._counts
+
+    def _await_oldest(self, saving: deque[Future[Saved]]) -> int:
+        saved = saving[0].result()  # it stays there while it is waited for: a Ctrl-C must not lose its count
+        saving.popleft()
+        return self._count(saved)
 
     def _count_finished(self, saving: Iterable[Future[Saved]]) -> None:
         self._savers.finish()
