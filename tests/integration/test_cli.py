@@ -117,7 +117,7 @@ def test_db_upgrade_says_what_it_did(settings: Settings, empty_database: str, mo
 
 def test_import_prints_counts_and_where_the_rejects_are(celery: Services, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
-    path.write_text("Lead;Tags;n\n1;x;5\n;y;6\n")
+    path.write_text("Lead;Tags;n\n1;x;5\n;y;6\n", encoding="utf-8")
     arguments = ("import", "leads", str(path), "--source", "crm", "--id", "Lead", "--drop", "Tags")
     result = service6(*arguments)
     assert result.exit_code == 0
@@ -151,7 +151,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(settings: Settings, argu
 
 def test_import_tells_the_columns_found(celery: Services, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
-    path.write_text("Lead,Tags\n")
+    path.write_text("Lead,Tags\n", encoding="utf-8")
     result = service6("import", "leads", str(path), "--source", "crm", "--id", "id")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "service6: no column 'id'; the file has: Lead, Tags\n"
@@ -253,7 +253,7 @@ def _opened(pipe: Path) -> int | None:
 
 
 def test_another_state_directory_is_another_system(settings: Settings, tmp_path: Path) -> None:
-    (tmp_path / "secret-key").write_text("another-" + SECRET_KEY)
+    (tmp_path / "secret-key").write_text("another-" + SECRET_KEY, encoding="utf-8")
     result = service6("token", "--role", "viewer", "--state-dir", str(tmp_path))
     key = load(tmp_path).secret_key.get_secret_value()
     assert tokens.verify(key, result.stdout.strip()).role is Role.VIEWER

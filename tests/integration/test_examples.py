@@ -113,7 +113,7 @@ def table(tmp_path: Path) -> Path:
         ("grows", "2026-03-09", "7", "won"),
         ("open", "2026-03-01", "1", ""),
     ]
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(lines)
     return path
 

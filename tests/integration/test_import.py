@@ -65,7 +65,7 @@ def lead(services: Services, external_id: str) -> dict[str, object]:
 
 
 def rejects(path: Path) -> list[list[str]]:
-    with path.with_name("leads.rejects.csv").open(newline="") as file:
+    with path.with_name("leads.rejects.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.reader(file))
 
 

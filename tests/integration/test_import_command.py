@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 import cli
 from pipeline.wiring import Services
 from tests.integration.rows import value
-from tests.support.processes import ROOT
+from tests.support.processes import ASCII, ROOT
 
 
 def imported(path: Path, *options: str) -> Result:
@@ -99,13 +99,13 @@ def test_import_wants_one_way_to_an_id(celery: Services, tmp_path: Path) -> None
 
 
 def test_import_reads_a_pipe_and_writes_its_rejects_here(celery: Services, tmp_path: Path) -> None:
-    """As `service6 import leads <(zcat leads.csv.gz)` in a shell."""
-    script = (
-        f"cd {tmp_path} && {sys.executable} -m cli import leads <(printf 'id,a\\n1,2\\n,3\\n') --source crm --id id"
-    )
-    given = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(["bash", "-c", script], env=given, capture_output=True, check=False, timeout=60)
+    """As `service6 import leads <(zcat leads.csv.gz)` in a shell, on a machine without UTF-8."""
+    file = tmp_path / "leads.csv"
+    file.write_text("id,città\n1,Forlì\n,Nîmes\n", encoding="utf-8")
+    script = f"{sys.executable} -m cli import leads <(cat leads.csv) --source crm --id id"
+    given = {**os.environ, **ASCII, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=given, capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"pipe.rejects.csv" in done.stdout
-    assert (tmp_path / "pipe.rejects.csv").read_text(encoding="utf-8").endswith("3,the id is empty,,3\n")
-    assert value(celery, "SELECT count(*) FROM leads") == 1
+    assert (tmp_path / "pipe.rejects.csv").read_text(encoding="utf-8").endswith("3,the id is empty,,Nîmes\n")
+    assert value(celery, "SELECT attributes FROM leads") == {"città": "Forlì"}
