@@ -19,6 +19,7 @@ from pipeline.errors import GiveUp, TryAgain
 
 # Of a pipe or a packed file; some megabytes of zip or gzip can unpack to thousands of times their size.
 COPIED_LIMIT = 4 << 30  # bytes
+LINE_LIMIT = 16 << 20  # bytes; a file that is no text may have no end of line at all
 CHUNK = 1 << 20  # bytes
 HEAD = 16  # bytes, in which every format below shows itself
 NAMES_SHOWN = 5  # of the files in an archive
@@ -70,7 +71,7 @@ class CsvBytes:
 
     def reader(self) -> BufferedReader:
         """Reads from the beginning, independently of other readers."""
-        return BufferedReader(_Reader(self._file.fileno()), CHUNK)
+        return BufferedReader(_Reader(self._file.fileno(), self.path), CHUNK)
 
     def close(self) -> None:
         self._file.close()
@@ -95,18 +96,26 @@ class CsvBytes:
 
 
 class _Reader(RawIOBase):
-    """Reads a file at an offset of its own."""
+    """Reads a file at an offset of its own. Raises GiveUp for a line that would not fit into the memory."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, path: Path) -> None:
         self._descriptor = descriptor
+        self._path = path
         self._at = 0
+        self._line_at = 0  # at most so far back does the current line begin
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         count = os.preadv(self._descriptor, [buffer], self._at)
+        chunk = bytes(buffer[:count])
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        if end >= 0:
+            self._line_at = self._at + end
         self._at += count
+        if self._at - self._line_at > LINE_LIMIT:
+            raise GiveUp(f"{self._path} has a line of more than {LINE_LIMIT >> 20} MiB; is it a CSV file?")
         return count
 
 

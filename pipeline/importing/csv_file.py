@@ -15,7 +15,6 @@ from pipeline.spreadsheet import original
 SNIFFED = 65_536  # characters
 ADDED = ["line", "reason"]  # the first columns of the rejected rows, which are mended and imported again
 CELL_LIMIT = 1 << 20  # characters; a quote that is never closed makes one cell of the rest of the file
-LINE_LIMIT = 16 << 20  # characters; a file that is no text may have no end of line at all
 
 
 class Record(NamedTuple):
@@ -62,28 +61,20 @@ class CsvFile:
 
     def records(self) -> Iterator[Record]:
         """All records but the header and blank lines. Cells that a row lacks are empty; empty ones too many are cut."""
-        records = self._records()
+        self.short_rows = 0
+        records = self._records(len(self.columns))
         next(records, None)
-        records = self._shaped(records)
         if not added_columns(self.columns):
             return records
         return (Record(line, [original(field) for field in fields]) for line, fields in records)
 
-    def _shaped(self, records: Iterator[Record]) -> Iterator[Record]:
-        width = len(self.columns)
-        self.short_rows = 0
-        for record in records:
-            line, fields = record
-            if len(fields) == width:
-                yield record
-            elif len(fields) < width:
-                if not self.short_rows:
-                    self.first_short_line = line
-                self.short_rows += 1
-                yield Record(line, fields + [""] * (width - len(fields)))
-            else:
-                surplus = any(field.strip() for field in fields[width:])
-                yield record if surplus else Record(line, fields[:width])
+    def _shaped(self, line: int, fields: list[str], width: int) -> list[str]:
+        if len(fields) > width:
+            return fields if any(field.strip() for field in fields[width:]) else fields[:width]
+        self.short_rows += 1
+        if self.short_rows == 1:
+            self.first_short_line = line
+        return fields + [""] * (width - len(fields))
 
     @cached_property
     def _beginning(self) -> str:
@@ -97,16 +88,19 @@ class CsvFile:
     def _hinted(self) -> str | None:
         return csv_dialect.hinted_separator(self._beginning)
 
-    def _records(self) -> Iterator[Record]:
+    def _records(self, width: int | None = None) -> Iterator[Record]:
+        """All records with the header; of that width, unless they have too many cells."""
         csv.field_size_limit(CELL_LIMIT)
         delimiter = self.separator
         with self._open() as file:
             skipped = 0 if self._hinted is None else len([file.readline()])
-            reader = csv.reader(self._lines(file), delimiter=delimiter)
+            reader = csv.reader(file, delimiter=delimiter)
             line = 1 + skipped
             try:
                 for fields in reader:
                     if any(fields):
+                        if width is not None and len(fields) != width:
+                            fields = self._shaped(line, fields, width)
                         yield Record(line, fields)
                     line = reader.line_num + skipped + 1
             except UnicodeError:
@@ -114,12 +108,6 @@ class CsvFile:
             except csv.Error as error:
                 reason = f"a cell of more than {CELL_LIMIT:,} characters; is a quote never closed?"
                 raise GiveUp(f"{self.path}, line {line}: {reason if 'field limit' in str(error) else error}") from None
-
-    def _lines(self, file: TextIOWrapper) -> Iterator[str]:
-        while line := file.readline(LINE_LIMIT):
-            if len(line) == LINE_LIMIT:
-                raise GiveUp(f"{self.path} has a line of more than {LINE_LIMIT:,} characters; is it a CSV file?")
-            yield line
 
     def _open(self) -> TextIOWrapper:
         return TextIOWrapper(self._bytes.reader(), encoding=self._encoding, newline="")

@@ -134,9 +134,9 @@ class Rows:
         fields = record.fields
         if len(fields) != self._width:
             return None
-        if not self._ids:
-            return hash(self._whole(fields))
-        return hash(tuple(IdColumn.key(fields[place]) for place in self._ids))
+        if len(self._ids) == 1:
+            return hash(IdColumn.key(fields[self._ids[0]]))
+        return hash(tuple(IdColumn.key(fields[place]) for place in self._ids) or self._whole(fields))
 
     def change(self, record: Record) -> LeadChange:
         """Raises GiveUp with the reason why the row is rejected."""

@@ -318,14 +318,28 @@ def test_rounded_ids_change_nothing(celery: Services, write: Write) -> None:
     assert not any(tables(celery).values())
 
 
-def test_rejected_rows_that_cannot_be_written_are_one_line(celery: Services, write: Write) -> None:
-    path = write("id,a\n1,2\n,3\n")
+@pytest.mark.parametrize("lines", [1, 1000])
+def test_rejected_rows_that_cannot_be_written_are_one_line(celery: Services, write: Write, lines: int) -> None:
+    path = write("id,a\n1,2\n" + ",3\n" * lines)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with Importer(celery, path, source="crm", layout=Layout("id")) as work:
         work.survey()
-        # As if the disk were full from now on.
-        work.rejects.mkdir()
-        with pytest.raises(GiveUp, match=r"the rejected rows cannot be written to .*; import a copy from a folder"):
-            work.run(lambda _: None)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))  # as if the disk were full from there
+        try:
+            with pytest.raises(GiveUp, match=r"the rejected rows cannot be written to .*; 1 rows are saved, and"):
+                work.run(lambda _: None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert lead(celery, "1")["attributes"] == {"a": 2}
+
+
+def test_rejected_rows_of_a_file_with_a_separator_of_its_own_can_be_imported(celery: Services, write: Write) -> None:
+    path = write("sep=^\nid^a\n^x,y\n")
+    assert run(celery, path).rejected == 1
+    mended = path.with_name("leads.rejects.csv")
+    mended.write_text(mended.read_text(encoding="utf-8").replace("empty,", "empty,7"), encoding="utf-8")
+    assert run(celery, mended, drop=("line", "reason")).new == 1
+    assert lead(celery, "7")["attributes"] == {"a": "x,y"}
 
 
 @pytest.mark.parametrize("moment", ["at the start", "while it waits"])

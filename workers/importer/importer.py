@@ -119,6 +119,7 @@ class Importer:
                         step(self._await_oldest(saving))
                 while saving:
                     step(self._await_oldest(saving))
+                self._rejects.close()
             except KeyboardInterrupt:
                 self._count_finished(saving)
                 raise

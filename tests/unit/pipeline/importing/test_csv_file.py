@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import GiveUp
-from pipeline.importing import csv_file
+from pipeline.importing import csv_bytes
 from pipeline.importing.csv_file import CsvFile
 
 
@@ -114,6 +114,7 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
     read: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert callable(read)
-    monkeypatch.setattr(csv_file, "LINE_LIMIT", 100)
-    with pytest.raises(GiveUp, match="a line of more than 100 characters; is it a CSV file"):
-        read("id,a\n1," + "x," * 60)
+    monkeypatch.setattr(csv_bytes, "LINE_LIMIT", 2 << 20)
+    with pytest.raises(GiveUp, match="a line of more than 2 MiB; is it a CSV file"):
+        read("id,a\n1," + "x," * (3 << 20))
+    assert len(read("id,a\n" + "1,x\n" * (1 << 20))) == 1 + (1 << 20)

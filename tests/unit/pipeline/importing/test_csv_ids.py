@@ -49,6 +49,20 @@ def test_a_single_rounded_id_is_rejected(text: str) -> None:
         column.read(text)
 
 
+def test_ids_of_which_a_spreadsheet_kept_15_digits_are_refused() -> None:
+    rounded = ["123456789012345000", "123456789012346000", "1234567890123450"]
+    with pytest.raises(GiveUp, match="rounded the ids in 'Record ID' to 15 digits"):
+        read(*rounded, "17")
+    for texts in ([*rounded, "123456789012345678"], rounded[:2]):
+        assert read(*texts) == texts
+
+
+@pytest.mark.parametrize("text", ["NaN", "null", "None", "#N/A", " n/a ", "-", "#REF!", '="NULL"'])
+def test_a_word_for_no_id_is_none(text: str) -> None:
+    assert read(text, "101.0", "nanny-1") == ["", "101.0", "nanny-1"]
+    assert read(text, "101.0") == ["", "101"]
+
+
 def test_an_id_that_looks_like_a_power_by_chance_stays() -> None:
     assert read("12E4", "12F4", "1e-05") == ["12E4", "12F4", "1e-05"]
 
