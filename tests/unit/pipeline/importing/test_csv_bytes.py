@@ -33,6 +33,11 @@ def with_password() -> bytes:
     return bytes(made)
 
 
+def named(argument: object) -> str:
+    """A name for a case: what is packed now differs by its time from what another process packs."""
+    return argument if isinstance(argument, str) else ""
+
+
 def content(path: Path) -> list[bytes]:
     """What two readers read at the same time."""
     opened = CsvBytes(path)
@@ -54,6 +59,7 @@ def content(path: Path) -> list[bytes]:
         zipped(**{"export/leads.txt": CSV, "export/": b"", "__MACOSX/export/._leads.txt": b"x", ".DS_Store": b"x"}),
         zipped(**{"leads.csv.gz": gzip.compress(CSV)}),
     ],
+    ids=named,
 )
 def test_a_packed_file_is_read_as_if_it_were_not(tmp_path: Path, packed: bytes) -> None:
     path = tmp_path / "leads"
@@ -61,7 +67,7 @@ def test_a_packed_file_is_read_as_if_it_were_not(tmp_path: Path, packed: bytes) 
     assert content(path) == [CSV, CSV]
 
 
-@pytest.mark.parametrize("packed", [CSV, gzip.compress(CSV), zipped(**{"leads.csv": CSV})])
+@pytest.mark.parametrize("packed", [CSV, gzip.compress(CSV), zipped(**{"leads.csv": CSV})], ids=named)
 def test_a_pipe_is_read_once_and_then_as_often_as_needed(tmp_path: Path, packed: bytes) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
@@ -94,6 +100,7 @@ def test_a_pipe_is_read_once_and_then_as_often_as_needed(tmp_path: Path, packed:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504), "an Excel workbook of the old kind"),
         (b"%PDF-1.7\n", "a PDF"),
     ],
+    ids=named,
 )
 def test_what_cannot_be_read_says_what_to_do(tmp_path: Path, packed: bytes, words: str) -> None:
     path = tmp_path / "leads.csv"
