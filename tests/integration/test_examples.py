@@ -119,7 +119,7 @@ def table(tmp_path: Path) -> Path:
 
 
 def imported(table: Path) -> None:
-    layout = ["--source", "standard", "--id", "id", "--created", "at", "--outcome", "result", "--won", "won"]
+    layout = ["--source", "standard", "--id", "id", "--created", "at", "--outcome", "result", "--won", "won", "--yes"]
     done = CliRunner().invoke(cli.main, ["import", "leads", str(table), *layout])
     assert done.exit_code == 0, done.output
 

@@ -123,7 +123,9 @@ def test_ctrl_c_ends_all_of_them_and_one_line_says_what_is_kept(services: Servic
     with held(services, leads) as importing:
         for pid in (importing.child.pid, *(one.pid for one in importing.savers)):  # as the terminal does
             os.kill(pid, signal.SIGINT)
-    [line] = importing.errors()
+    lines = importing.errors()
+    assert len(lines) == 1, lines
+    [line] = lines
     kept = re.fullmatch(
         r"service6: interrupted; ([\d,]+) rows are saved, and the same command goes on from there", line
     )
