@@ -34,8 +34,8 @@ def bench_services(postgres_options: Mapping[str, str] | None = None) -> Iterato
         try:
             migrate.upgrade(postgres.url)
             urls = {"DATABASE_URL": postgres.url, "REDIS_URL": valkey.url}
-            (state / "servers.json").write_text(json.dumps(urls))
-            (state / "secret-key").write_text(secrets.token_urlsafe(32))
+            (state / "servers.json").write_text(json.dumps(urls), encoding="utf-8")
+            (state / "secret-key").write_text(secrets.token_urlsafe(32), encoding="utf-8")
             yield Services(loader.load(state))
         finally:
             valkey.stop()

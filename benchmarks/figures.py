@@ -30,7 +30,7 @@ def current(text: str) -> str:
     results = _results()
     for name, template in (("figures", SPEED), ("quality", QUALITY)):
         start, end = BLOCK.format(name=name, text="\0").split("\0")
-        block = start + template.read_text().format(**results) + end
+        block = start + template.read_text(encoding="utf-8").format(**results) + end
         text, count = re.subn(
             f"{re.escape(start)}.*?{re.escape(end)}", lambda _, block=block: block, text, flags=re.DOTALL
         )
@@ -47,8 +47,8 @@ def _results() -> dict[str, Any]:
 
 
 def _figures(path: Path) -> Any:
-    return json.loads(path.read_text(), object_hook=lambda fields: SimpleNamespace(**fields)).figures
+    return json.loads(path.read_text(encoding="utf-8"), object_hook=lambda fields: SimpleNamespace(**fields)).figures
 
 
 if __name__ == "__main__":
-    README.write_text(current(README.read_text()))
+    README.write_text(current(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -103,7 +103,7 @@ def _imported(services: Services, path: Path, *, new: int) -> float:
 
 def _written(path: Path, columns: dict[str, Column]) -> Path:
     chance = Random(6)
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["Lead ID", *columns])
         writer.writerows([f"L-{n:07}", *(column(chance, n) for column in columns.values())] for n in range(ROWS))

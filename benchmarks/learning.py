@@ -91,7 +91,7 @@ def main() -> None:
 
 def read(path: Path) -> list[Example]:
     """By lead number, which stands for time: the set has no dates."""
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: int(row["Lead Number"]))
     return [
         Example(

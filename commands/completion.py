@@ -3,6 +3,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from commands.output import written
+
 PROGRAM = "service6"
 VARIABLE = "_SERVICE6_COMPLETE"  # click looks for it when the program starts
 
@@ -20,4 +22,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     """
     writer = get_completion_class(shell)
     assert writer is not None  # noqa: S101 - click knows every shell of the choice above
-    click.echo(writer(ctx.find_root().command, {}, PROGRAM, VARIABLE).source())
+    with written():
+        click.echo(writer(ctx.find_root().command, {}, PROGRAM, VARIABLE).source())

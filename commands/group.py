@@ -11,8 +11,8 @@ from typing import Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from commands.output import echo, replace_what_cannot_be_encoded
-from pipeline.errors import Malformed, Misconfigured, Service6Error, TryAgain
+from commands.output import echo, replace_what_cannot_be_encoded, written
+from pipeline.errors import GiveUp, Malformed, Misconfigured, Service6Error, TryAgain
 
 INTERRUPTED = 130
 
@@ -46,12 +46,15 @@ class OneLineErrors(click.Group):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         replace_what_cannot_be_encoded()
-        with _in_one_line():
-            return super().make_context(info_name, args, parent, **extra)
+        try:
+            with _in_one_line(), written():  # click prints the help
+                return super().make_context(info_name, args, parent, **extra)
+        except GiveUp as error:
+            raise Failed(str(error)) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with _in_one_line():
+            with _in_one_line(), written():  # click prints the help of a command
                 return super().invoke(ctx)
         except (Misconfigured, Malformed) as error:
             raise WronglyUsed(str(error)) from None

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from commands.doubts import MEANING
 from pipeline.errors import Misconfigured
 from pipeline.leads.attribute_history import AttributeNote
+from pipeline.leads.values.doubts import MEANING
 from pipeline.leads.values.reader import Doubt
 from pipeline.printable import printable_lines
 from pipeline.settings.loader import Settings

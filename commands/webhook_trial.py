@@ -8,9 +8,9 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from commands import score_sheet
-from commands.doubts import MEANING
 from pipeline.errors import GiveUp, Malformed
 from pipeline.leads.merging import Lead
+from pipeline.leads.values.doubts import MEANING
 from pipeline.leads.values.reader import Doubt
 from pipeline.printable import printable_lines
 from pipeline.services.ingest import lead_saver

@@ -88,14 +88,14 @@ def _plan(directory: Path, dead: Mapping[str, Sequence[Path]]) -> Path:
         merged += [file.name for file in files]
     plan = directory / f"merging-{host()}.json"
     draft = plan.with_suffix(".draft")
-    draft.write_text(json.dumps({"renamed": renamed, "merged": merged}))
+    draft.write_text(json.dumps({"renamed": renamed, "merged": merged}), encoding="utf-8")
     draft.replace(plan)
     return plan
 
 
 def _carry_out(plan: Path) -> None:
     """Carries out a plan; may be repeated after it was carried out in part."""
-    steps = json.loads(plan.read_text())
+    steps = json.loads(plan.read_text(encoding="utf-8"))
     for unfinished, merged in steps["renamed"].items():
         if (plan.parent / unfinished).exists():
             (plan.parent / unfinished).replace(plan.parent / merged)

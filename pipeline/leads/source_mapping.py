@@ -2,7 +2,7 @@
 separated, stage, owner and outcome are recognised.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -102,6 +102,10 @@ class SourceMap:
         """Converts the amounts of a lead that has just been read whole, and names its currency."""
         self._rates.settle(attributes, raw)
 
+    def attribute(self, name: str) -> str:
+        """The attribute that a field becomes."""
+        return self._plan(name).name
+
     def kind(self, name: str) -> ValueKind | None:
         """What the values of a field are, by its name; None if that says nothing."""
         return self._plan(name).kind
@@ -200,6 +204,10 @@ class SourceMap:
     def owner(self, name: str) -> str:
         """The owner as it is stored: a pseudonym where it looks like an e-mail or a phone number."""
         return self._vault.pseudonym(name) if looks_personal(name) else name
+
+    def compound_id(self, parts: Sequence[str]) -> str:
+        """The id of a lead that several values together identify; it tells none of them."""
+        return self._vault.compound(parts)
 
     def delivery(self, delivery_id: str) -> str:
         """A delivery's id as it is stored."""

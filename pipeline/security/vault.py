@@ -73,6 +73,11 @@ class Vault:
         """A pseudonym for a delivery's id. Case counts: a delivery that is mistaken for another one is lost."""
         return f"p_{self._index('delivery', identifier).hex()[:PSEUDONYM_CHARACTERS]}"
 
+    def compound(self, parts: Sequence[str]) -> str:
+        """A pseudonym for values that only together are an id. Case counts, except in an e-mail address."""
+        told = [part.casefold() if "@" in part else part for part in parts]
+        return f"p_{self._index('compound', orjson.dumps(told).decode()).hex()[:PSEUDONYM_CHARACTERS]}"
+
     def _index(self, purpose: str, text: str) -> bytes:
         # The keyed hash is copied, because keying it again costs more than hashing the text.
         keyed = self._keyed.copy()

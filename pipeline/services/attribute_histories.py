@@ -39,7 +39,12 @@ def save(services: Services, db: Session) -> None:
 
 
 def add(db: Session, source: str, notes: Iterable[AttributeNote]) -> None:
-    source_attributes.add(db, [SourceAttribute(source, *note) for note in notes])
+    """Adds these notes; several of one attribute become one."""
+    merged: dict[str, AttributeNote] = {}
+    for note in notes:
+        merged[note.attribute] = merged.get(note.attribute, AttributeNote(note.attribute)).and_more(note)
+    telling = [note for note in merged.values() if note != AttributeNote(note.attribute)]
+    source_attributes.add(db, [SourceAttribute(source, *note) for note in telling])
 
 
 def load(services: Services, db: Session, sources: Iterable[str]) -> None:

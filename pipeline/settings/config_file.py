@@ -82,7 +82,7 @@ def _fault(path: Path, error: yaml.YAMLError) -> str:
     problem = " ".join(str(getattr(error, "problem", None) or error).split())
     if mark is None:
         return f"{path.name}: {problem}; correct it"
-    line = path.read_text().splitlines()[mark.line : mark.line + 1]
+    line = path.read_text(encoding="utf-8").splitlines()[mark.line : mark.line + 1]
     tab = (
         "; indent with spaces, not with a tab" if line and "\t" in line[0] else "; correct that line or the one before"
     )

@@ -252,7 +252,7 @@ def default_state_dir() -> Path:
 def embedded_servers(state_dir: Path) -> dict[str, str]:
     """The addresses that `service6 up` wrote for the other commands; empty if it does not run."""
     try:
-        addresses: dict[str, str] = json.loads((state_dir / "servers.json").read_text())
+        addresses: dict[str, str] = json.loads((state_dir / "servers.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError:

@@ -203,7 +203,7 @@ STRANGE = ["/", "/api/v1/leads", "/webhooks/standard", "/nothing", "/api/v1/dash
 @pytest.mark.parametrize("path", STRANGE)
 def test_a_websocket_of_another_address_is_told_404_in_no_line_of_the_log(served: Api, path: str) -> None:
     log = log_of(served.settings, "api")
-    lines = len(log.read_text().splitlines())
+    lines = len(log.read_text(encoding="utf-8").splitlines())
     for _ in range(20):
         with (
             pytest.raises(InvalidStatus) as refused,
@@ -211,6 +211,6 @@ def test_a_websocket_of_another_address_is_told_404_in_no_line_of_the_log(served
         ):
             pass
         assert refused.value.response.status_code == 404
-    assert len(log.read_text().splitlines()) == lines
-    assert "Traceback" not in log.read_text()
+    assert len(log.read_text(encoding="utf-8").splitlines()) == lines
+    assert "Traceback" not in log.read_text(encoding="utf-8")
     taken(served, "beside-sockets")

@@ -162,7 +162,7 @@ def _limit(process: psutil.Process, what: str, size: int) -> None:
     account = {"user": process.uids().real, "group": process.gids().real, "extra_groups": []}
     whose = account if os.geteuid() == 0 and process.uids().real else {}
     command = ["prlimit", f"--pid={process.pid}", f"--{what}={soft}:"]
-    limited = subprocess.run(command, check=False, capture_output=True, text=True, **whose)
+    limited = subprocess.run(command, check=False, capture_output=True, text=True, **whose, encoding="utf-8")
     if limited.returncode and process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         raise AssertionError(limited.stderr)
 

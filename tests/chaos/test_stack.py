@@ -48,7 +48,7 @@ def test_the_link_signs_in(running: Terminal, place: Place) -> None:
 
 def test_flower_wants_its_password(running: Terminal, place: Place) -> None:
     password = running.shows("user service6, password").rpartition(" ")[2]
-    assert password == (place.state_dir / "flower-password").read_text()
+    assert password == (place.state_dir / "flower-password").read_text(encoding="utf-8")
     assert eventually(lambda: answer(place.flower_port, "/")) == 401
 
 
@@ -78,9 +78,11 @@ def test_nothing_under_the_state_directory_is_anybody_elses(place: Place) -> Non
 
 def test_no_secret_is_an_argument(running: Terminal, place: Place) -> None:
     arguments = " ".join(" ".join(psutil.Process(pid).cmdline()) for pid in running.family())
-    passwords = [(place.state_dir / server / "password").read_text() for server in ("postgres", "valkey")]
+    passwords = [
+        (place.state_dir / server / "password").read_text(encoding="utf-8") for server in ("postgres", "valkey")
+    ]
     names = ("secret-key", "webhook-secret-standard", "flower-password")
-    for secret in [*passwords, *((place.state_dir / name).read_text() for name in names)]:
+    for secret in [*passwords, *((place.state_dir / name).read_text(encoding="utf-8") for name in names)]:
         assert secret not in arguments
 
 
@@ -163,11 +165,11 @@ def test_ctrl_c_stops_everything_and_the_next_up_finds_all_as_it_was(place: Plac
             assert all_gone(family)
             first.shows("stopped")
         assert embedded_servers(elsewhere.state_dir) == {}
-        secret = (elsewhere.state_dir / "secret-key").read_text()
+        secret = (elsewhere.state_dir / "secret-key").read_text(encoding="utf-8")
         with elsewhere.up() as again:
             again.shows("Service 6 is up", within_s=60)
             assert "flower-password" in again.shows("user service6, password")
-            assert (elsewhere.state_dir / "secret-key").read_text() == secret
+            assert (elsewhere.state_dir / "secret-key").read_text(encoding="utf-8") == secret
             family = again.family()
             again.process.kill()
             eventually(lambda: all_gone(family))
@@ -197,7 +199,7 @@ def test_a_secret_of_the_environment_is_told_where_it_is_and_known_to_other_shel
         with place.up(DATABASE_URL=database, REDIS_URL=redis_db, **secrets) as shown:
             shown.shows("Service 6 is up", within_s=60)
             shown.shows("their secret is in $SERVICE6_WEBHOOK_SECRET_STANDARD")
-            noted = (place.state_dir / "servers.json").read_text()
+            noted = (place.state_dir / "servers.json").read_text(encoding="utf-8")
             assert not [secret for secret in secrets.values() if secret in noted]
             found = doctor(place, DATABASE_URL=database, REDIS_URL=redis_db)
             assert found["webhooks standard"]["found"].startswith("open in the running stack; this shell lacks")
@@ -211,7 +213,14 @@ def doctor(place: Place, **settings: str) -> dict[str, dict[str, str]]:
     others = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
     command = [sys.executable, "-m", "cli", "doctor", "--json", "--state-dir", str(place.state_dir)]
     done = subprocess.run(
-        command, cwd=ROOT, env={**others, **settings}, capture_output=True, text=True, check=False, timeout=120
+        command,
+        cwd=ROOT,
+        env={**others, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        encoding="utf-8",
     )
     return {finding["name"]: finding for finding in json.loads(done.stdout)}
 

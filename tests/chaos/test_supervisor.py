@@ -44,7 +44,7 @@ def test_a_signal_stops_them_in_order(trio: Terminal, tmp_path: Path, number: in
     assert len(family) == 7
     trio.process.send_signal(number)
     assert trio.process.wait(20) == 0
-    assert (tmp_path / "stops").read_text().split() == ["first", "second", "third"]
+    assert (tmp_path / "stops").read_text(encoding="utf-8").split() == ["first", "second", "third"]
     eventually(lambda: all_gone(family))
 
 
@@ -101,7 +101,7 @@ def test_one_that_will_not_stop_is_killed_after_its_grace(tmp_path: Path) -> Non
         shown.process.terminate()
         assert shown.process.wait(20) == 0
         assert 1 <= time.monotonic() - asked < 10
-        assert (tmp_path / "stops").read_text().split() == ["stubborn", "last"]
+        assert (tmp_path / "stops").read_text(encoding="utf-8").split() == ["stubborn", "last"]
         eventually(lambda: all_gone(family))
 
 

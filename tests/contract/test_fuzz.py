@@ -44,5 +44,5 @@ def test_no_answer_differs_from_the_document(served: Api, role: Role | None, ext
     if role is not None:
         [(header, token)] = served.bearer(role, ["ann"] if role is Role.AGENT else []).items()
         command += ["--header", f"{header}: {token}"]
-    tried = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S)
+    tried = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S, encoding="utf-8")
     assert tried.returncode == 0, tried.stdout + tried.stderr

@@ -25,7 +25,7 @@ from workers.api.openapi.docs_routes import EVENTS
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.load(EVENTS.read_text(), yaml.CSafeLoader)
+    found: dict[str, Any] = yaml.load(EVENTS.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return found
 
 

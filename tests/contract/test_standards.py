@@ -14,11 +14,11 @@ ASYNCAPI = Path(__file__).parent / "asyncapi-3.0.0.json.gz"
 
 
 def test_openapi() -> None:
-    document = yaml.load(API.read_text(), yaml.CSafeLoader)
+    document = yaml.load(API.read_text(encoding="utf-8"), yaml.CSafeLoader)
     assert document["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(document).validate()
 
 
 def test_asyncapi() -> None:
     rules = json.loads(gzip.decompress(ASYNCAPI.read_bytes()))
-    jsonschema.Draft7Validator(rules).validate(yaml.load(EVENTS.read_text(), yaml.CSafeLoader))
+    jsonschema.Draft7Validator(rules).validate(yaml.load(EVENTS.read_text(encoding="utf-8"), yaml.CSafeLoader))

@@ -58,7 +58,9 @@ class Stack:
         delivery = f"msg_{uuid4().hex}"
         told = {"type": "lead.updated", "timestamp": now.isoformat(), "data": {"id": lead, **attributes}}
         body = orjson.dumps(told).decode()
-        signed = Webhook((self.state_dir / "webhook-secret-standard").read_text().strip()).sign(delivery, now, body)
+        signed = Webhook((self.state_dir / "webhook-secret-standard").read_text(encoding="utf-8").strip()).sign(
+            delivery, now, body
+        )
         headers = {
             "content-type": "application/json",
             "webhook-id": delivery,
@@ -71,13 +73,15 @@ class Stack:
     def bring(self, csv: str, *more: str) -> None:
         """Leads of a file with a column `id`, and their scores; `more` are options of `service6 import leads`."""
         file = self.state_dir / "leads.csv"
-        file.write_text(csv)
+        file.write_text(csv, encoding="utf-8")
         self.command("import", "leads", str(file), "--source", "file", "--id", "id", *more)
 
     def command(self, *arguments: str) -> str:
         """What `service6` says to that."""
         command = _cli(self.state_dir, *arguments)
-        return subprocess.run(command, cwd=ROOT, env=_environment(), check=True, capture_output=True, text=True).stdout
+        return subprocess.run(
+            command, cwd=ROOT, env=_environment(), check=True, capture_output=True, text=True, encoding="utf-8"
+        ).stdout
 
     def lose_feed(self) -> None:
         """As if Redis had lost all it held; what is not published yet is published anew."""

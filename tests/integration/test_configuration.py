@@ -153,9 +153,11 @@ def up_elsewhere(settings: Settings) -> Settings:
         client.config_set("maxmemory-policy", "noeviction")
     given = {"SERVICE6_WEBHOOK_SECRET_HUBSPOT": "a-client-secret", "SERVICE6_CRM_TOKEN_HUBSPOT": "pat"}
     file = settings.state_dir / "servers.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **running_stack.note(given)}))
-    (settings.state_dir / "lock").write_text(f"{os.getpid()} http://127.0.0.1:8000")
-    assert "pat" not in file.read_text()
+    file.write_text(
+        json.dumps({**json.loads(file.read_text(encoding="utf-8")), **running_stack.note(given)}), encoding="utf-8"
+    )
+    (settings.state_dir / "lock").write_text(f"{os.getpid()} http://127.0.0.1:8000", encoding="utf-8")
+    assert "pat" not in file.read_text(encoding="utf-8")
     return settings
 
 
@@ -168,6 +170,6 @@ def test_doctor_knows_what_the_running_stack_has_open(up_elsewhere: Settings, mo
     )
     assert "set in the running stack" in finding("crm hubspot")["found"]
     assert finding("webhooks zoho")["found"].startswith("closed; ")
-    (up_elsewhere.state_dir / "lock").write_text("")  # it has ended
+    (up_elsewhere.state_dir / "lock").write_text("", encoding="utf-8")  # it has ended
     assert finding("webhooks hubspot")["found"].startswith("closed; ")
     assert finding("crm hubspot")["level"] == "bad"

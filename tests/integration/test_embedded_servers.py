@@ -86,7 +86,7 @@ def process(server: Server) -> psutil.Process:
 def held(kind: str, directory: Path, interpreter: str = sys.executable, **more: Any) -> Iterator[int]:
     """The process id of a server that another process has started; at the end that other one is killed."""
     arguments = [interpreter, "-c", HOLDER, kind, str(directory)]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, **more) as holder:
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, **more, encoding="utf-8") as holder:
         try:
             assert holder.stdout is not None
             yield int(holder.stdout.readline())
@@ -188,7 +188,7 @@ def test_a_server_that_is_stopped_ends_in_order_when_it_is_asked_to(server: Serv
 def test_who_only_looks_at_the_claim_is_left_alone(server: Server) -> None:
     server.start()
     lock = server.directory / "lock"
-    with lock.open() as looking, subprocess.Popen(["sleep", "60"], stdin=looking) as onlooker:
+    with lock.open(encoding="utf-8") as looking, subprocess.Popen(["sleep", "60"], stdin=looking) as onlooker:
         assert process(server).pid in orphans.holders(lock)
         assert onlooker.pid not in orphans.holders(lock)
         assert orphans.orphans(lock, os.getpid()) == []
@@ -214,7 +214,7 @@ def test_passwords_are_needed_and_private(server: Server) -> None:
         with redis.Redis(port=server.port) as client, pytest.raises(redis.AuthenticationError):
             client.ping()
     for path in server.directory.iterdir():
-        if path.is_file() and server.password in path.read_text(errors="replace"):
+        if path.is_file() and server.password in path.read_text(errors="replace", encoding="utf-8"):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     assert server.password not in " ".join(process(server).cmdline())
     assert server.password not in str(process(server).environ())
@@ -229,9 +229,9 @@ def test_a_deleted_password_is_replaced_and_the_rest_is_kept(server: Server) -> 
     try:
         successor.start()
         assert successor.password != server.password
-        assert (server.directory / "password").read_text() == successor.password
+        assert (server.directory / "password").read_text(encoding="utf-8") == successor.password
         assert remembered(successor) == "kept"
-        assert successor.password not in successor.log.read_text()
+        assert successor.password not in successor.log.read_text(encoding="utf-8")
     finally:
         successor.stop()
 
@@ -266,7 +266,7 @@ def test_postgres_writes_no_values_into_its_log(state_dir: Path) -> None:
             else:
                 cursor.execute(add)
     server.stop()
-    log = server.log.read_text()
+    log = server.log.read_text(encoding="utf-8")
     assert "duplicate key" in log
     assert "ada@example.com" not in log
 

@@ -234,7 +234,7 @@ def test_all_connections_to_a_demoted_primary_leave_the_pool_with_the_first(serv
 def test_of_several_hosts_the_one_that_takes_writes_is_used(services: Services, written: str) -> None:
     url = make_url(services.settings.database_url)
     with directory() as path:
-        (path / "password").write_text(str(url.password))
+        (path / "password").write_text(str(url.password), encoding="utf-8")
         standby = Postgres(path, options={"fsync": "off"})
         standby.start()
         try:

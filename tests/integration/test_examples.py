@@ -113,13 +113,13 @@ def table(tmp_path: Path) -> Path:
         ("grows", "2026-03-09", "7", "won"),
         ("open", "2026-03-01", "1", ""),
     ]
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(lines)
     return path
 
 
 def imported(table: Path) -> None:
-    layout = ["--source", "standard", "--id", "id", "--created", "at", "--outcome", "result", "--won", "won"]
+    layout = ["--source", "standard", "--id", "id", "--created", "at", "--outcome", "result", "--won", "won", "--yes"]
     done = CliRunner().invoke(cli.main, ["import", "leads", str(table), *layout])
     assert done.exit_code == 0, done.output
 

@@ -258,6 +258,6 @@ def test_the_publisher_goes_on_by_itself(place: Settings, server: Postgres) -> N
         score_leads(leads_saved(services, 3))
         eventually(lambda: value(services, "SELECT count(*) FROM outbox") == 0)
         with hanging(server):
-            eventually(lambda: "does not answer" in log_of(place, "publisher").read_text())
+            eventually(lambda: "does not answer" in log_of(place, "publisher").read_text(encoding="utf-8"))
         score_leads(save(services, [told(services, "after")]))
         eventually(lambda: value(services, "SELECT count(*) FROM outbox") == 0)

@@ -110,7 +110,7 @@ def test_the_command_makes_a_monitors_token_that_lasts(place: Settings, served: 
 
 def _command(*arguments: str, state: Path) -> "subprocess.CompletedProcess[str]":
     command = [str(Path(sys.executable).parent / "service6"), *arguments, "--state-dir", str(state)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
 
 
 # Figures.
@@ -136,7 +136,7 @@ def test_every_family_is_told_once_however_often_it_is_asked_for(served: Api) ->
 
 def own_servers(settings: Settings, **urls: str) -> None:
     file = settings.state_dir / "servers.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **urls}))
+    file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), **urls}), encoding="utf-8")
 
 
 @contextmanager
@@ -241,7 +241,7 @@ CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON leads FOR EACH STATEMENT EXE
 def test_a_database_that_hangs_is_told_in_time_whoever_asks_and_however_often(settings: Settings) -> None:
     with directory() as path, with_own(settings, path) as server, api(settings) as running:
         assert ready(running) == (200, "ok")
-        postmaster = psutil.Process(int((path / "data" / "postmaster.pid").read_text().split()[0]))
+        postmaster = psutil.Process(int((path / "data" / "postmaster.pid").read_text(encoding="utf-8").split()[0]))
         stopped = [postmaster, *postmaster.children()]
         for process in stopped:
             process.send_signal(signal.SIGSTOP)

@@ -59,7 +59,7 @@ def test_a_request_that_does_not_come_in_whole_is_cut_off(served: Api, said: byt
     with closing(connected(served)) as client:
         client.sendall(said)
         assert cut_off_after(client) < 5 * REQUEST_S
-    assert "Traceback" not in log_of(served.settings, "api").read_text()
+    assert "Traceback" not in log_of(served.settings, "api").read_text(encoding="utf-8")
 
 
 def test_a_drip_of_bytes_buys_no_time(served: Api) -> None:

@@ -1,6 +1,10 @@
 """`service6 import leads`: what is in the tables afterwards, and what a second time changes."""
 
 import csv
+import gzip
+import multiprocessing
+import os
+import resource
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +14,7 @@ import redis
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from pipeline.errors import GiveUp, Misconfigured
+from pipeline.errors import GiveUp, Misconfigured, TryAgain
 from pipeline.importing.csv_rows import Layout
 from pipeline.security.vault import Vault
 from pipeline.services.ingest import lead_saver
@@ -61,7 +65,7 @@ def lead(services: Services, external_id: str) -> dict[str, object]:
 
 
 def rejects(path: Path) -> list[list[str]]:
-    with path.with_name("leads.rejects.csv").open(newline="") as file:
+    with path.with_name("leads.rejects.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.reader(file))
 
 
@@ -183,7 +187,7 @@ def test_bad_rows_are_set_apart_with_the_reason(celery: Services, write: Write) 
         ("3", "4 fields instead of 3"),
         ("4", "the id is empty"),
         ("5", "created: not a date that can be read"),
-        ("6", "2 fields instead of 3"),
+        ("6", "created: not a date that can be read"),  # a short row: its date is missing
         ("7", "a: a text must not exceed 10000 characters"),
         ("10", "the id holds a NUL or more than 200 characters"),
         ("12", "the id holds a NUL or more than 200 characters"),
@@ -282,3 +286,93 @@ def test_a_lead_that_another_transaction_brings_into_being_is_merged(celery: Ser
             assert importing.result(20) == Counts(read=1, changed=1)
     assert lead(celery, "1")["attributes"] == {"a": 5, "b": 6}
     assert lead(celery, "1")["revision"] == 2
+
+
+def test_a_file_as_excel_and_mail_programs_leave_it(celery: Services, tmp_path: Path) -> None:
+    """Packed, in UTF-16, with Excel's first line, short rows, and ids that were numbers with decimals."""
+    text_ = "sep=;\r\nid;budget;note;;\r\n101.0;5;x;;\r\n102.0;6\r\n;;;;\r\n103.0;7;y;;\r\n101;8\r\n"
+    path = tmp_path / "leads.csv.gz"
+    path.write_bytes(gzip.compress(text_.encode("utf-16")))
+    assert run(celery, path) == Counts(read=4, new=3, merged=1)
+    assert lead(celery, "101")["attributes"] == {"budget": 8, "note": "x"}
+    assert lead(celery, "102")["attributes"] == {"budget": 6}
+
+
+@pytest.mark.parametrize("columns", [("email", "plan"), ()])
+def test_leads_without_an_id_of_their_own_are_the_same_a_second_time(
+    celery: Services, write: Write, columns: tuple[str, ...]
+) -> None:
+    path = write("email,plan,note\nada@example.com,a,x\nada@example.com,b,y\nADA@example.com,a,x\n")
+    assert run(celery, path, id=columns).new == 2
+    before = tables(celery)
+    assert (again := run(celery, path, id=columns)).new == again.changed == 0
+    assert tables(celery) == before
+    assert "ada@" not in "\n".join(row for rows in tables(celery).values() for row in rows).casefold()
+    path = write("plan,email,note\na,ada@example.com,new\n")
+    assert run(celery, path, id=columns) == (Counts(read=1, changed=1) if columns else Counts(read=1, new=1))
+
+
+def test_rounded_ids_change_nothing(celery: Services, write: Write) -> None:
+    with pytest.raises(GiveUp, match="rounded the ids in 'id' to scientific notation"):
+        run(celery, write("id,budget\n1.23457E+11,50000\n1.23457E+11,900\n"))
+    assert not any(tables(celery).values())
+
+
+@pytest.mark.parametrize("lines", [1, 1000])
+def test_rejected_rows_that_cannot_be_written_are_one_line(celery: Services, write: Write, lines: int) -> None:
+    path = write("id,a\n1,2\n" + ",3\n" * lines)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Importer(celery, path, source="crm", layout=Layout("id")) as work:
+        work.survey()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))  # as if the disk were full from there
+        try:
+            with pytest.raises(GiveUp, match=r"the rejected rows cannot be written to .*; 1 rows are saved, and"):
+                work.run(lambda _: None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert lead(celery, "1")["attributes"] == {"a": 2}
+
+
+def test_rejected_rows_of_a_file_with_a_separator_of_its_own_can_be_imported(celery: Services, write: Write) -> None:
+    path = write("sep=^\nid^a\n^x,y\n")
+    assert run(celery, path).rejected == 1
+    mended = path.with_name("leads.rejects.csv")
+    mended.write_text(mended.read_text(encoding="utf-8").replace("empty,", "empty,7"), encoding="utf-8")
+    assert run(celery, mended, drop=("line", "reason")).new == 1
+    assert lead(celery, "7")["attributes"] == {"a": "x,y"}
+
+
+@pytest.mark.parametrize("moment", ["at the start", "while it waits"])
+def test_a_process_that_dies_before_its_first_group_is_one_line(celery: Services, write: Write, moment: str) -> None:
+    with Importer(celery, write("id,a\n1,2\n"), source="crm", layout=Layout("id")) as work:
+        if moment == "while it waits":
+            work.survey()
+        for child in multiprocessing.active_children():
+            child.kill()
+            child.join()
+        with pytest.raises(TryAgain, match=r"killed by SIGKILL \(out of memory\?\); 0 rows are saved, and the same"):
+            work.run(lambda _: None)
+    assert run(celery, write("id,a\n1,2\n")).new == 1
+
+
+def test_a_process_that_cannot_begin_is_one_line(
+    celery: Services, write: Write, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its settings are not those of any server, as where PostgreSQL ended just now."""
+    broken = celery.settings.model_copy(update={"sources": {}})
+    with Importer(celery, write("id,a\n1,2\n"), source="crm", layout=Layout("id")) as work:
+        work._savers._work = work._savers._work._replace(settings=broken)
+        with pytest.raises(GiveUp, match=r"a process of this import failed: \w+ at \w+.py:\d+; 0 rows are saved"):
+            work.run(lambda _: None)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_where_the_system_gives_no_process_it_is_one_line(celery: Services, write: Write) -> None:
+    path = write("id,a\n1,2\n")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 2, limits[1]))
+    try:
+        with pytest.raises(TryAgain, match=r"a process of this import cannot be started \(Too many open files\)"):
+            run(celery, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -29,7 +29,9 @@ KEPT = re.compile(
 def leads(tmp_path: Path) -> Path:
     """A file of more than one megabyte, for which several processes save."""
     path = tmp_path / "leads.csv"
-    path.write_text("id,city,words\n" + "".join(f"{n},Lisbon,{'word ' * 6}{n}\n" for n in range(ROWS)))
+    path.write_text(
+        "id,city,words\n" + "".join(f"{n},Lisbon,{'word ' * 6}{n}\n" for n in range(ROWS)), encoding="utf-8"
+    )
     return path
 
 
@@ -45,17 +47,21 @@ class Held(NamedTuple):
     said: Path
 
     def errors(self) -> list[str]:
-        return [line for line in self.said.read_text().splitlines() if not line.startswith("importing: ")]
+        return [
+            line for line in self.said.read_text(encoding="utf-8").splitlines() if not line.startswith("importing: ")
+        ]
 
 
 @contextmanager
 def held(services: Services, path: Path, **environment: str) -> Iterator[Held]:
     """After it the import has ended."""
     said = path.with_name("said")
-    with services.session() as db, said.open("w") as errors:
+    with services.session() as db, said.open("w", encoding="utf-8") as errors:
         db.execute(text("LOCK TABLE leads IN EXCLUSIVE MODE"))
         given = {**os.environ, **environment}
-        with subprocess.Popen(command(path), cwd=ROOT, env=given, stdout=errors, stderr=errors, text=True) as child:
+        with subprocess.Popen(
+            command(path), cwd=ROOT, env=given, stdout=errors, stderr=errors, text=True, encoding="utf-8"
+        ) as child:
             try:
                 eventually(lambda: len(waiting(services)) >= 2, within_s=60)
                 children = psutil.Process(child.pid).children()
@@ -91,7 +97,9 @@ def test_a_process_that_is_killed_is_one_line_and_the_same_command_goes_on(
     assert death.name in line
     assert int(kept[1].replace(",", "")) <= saved(services) < ROWS
     assert all_gone([one.pid for one in importing.savers])
-    again = subprocess.run(command(leads), cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    again = subprocess.run(
+        command(leads), cwd=ROOT, capture_output=True, text=True, check=False, timeout=120, encoding="utf-8"
+    )
     assert (again.returncode, saved(services)) == (0, ROWS)
 
 
@@ -111,9 +119,17 @@ def test_with_postgresql_away_one_line_says_what_is_kept(services: Services, lea
     assert importing.child.returncode == 1
 
 
-def test_ctrl_c_ends_all_of_them_quietly(services: Services, leads: Path) -> None:
+def test_ctrl_c_ends_all_of_them_and_one_line_says_what_is_kept(services: Services, leads: Path) -> None:
     with held(services, leads) as importing:
         for pid in (importing.child.pid, *(one.pid for one in importing.savers)):  # as the terminal does
             os.kill(pid, signal.SIGINT)
-    assert (importing.child.returncode, importing.errors()) == (130, [])
+    lines = importing.errors()
+    assert len(lines) == 1, lines
+    [line] = lines
+    kept = re.fullmatch(
+        r"service6: interrupted; ([\d,]+) rows are saved, and the same command goes on from there", line
+    )
+    assert kept is not None, line
+    assert importing.child.returncode == 130
+    assert int(kept[1].replace(",", "")) == saved(services) < ROWS
     assert all_gone([one.pid for one in importing.savers])

@@ -35,7 +35,7 @@ def log(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
     def written(program: str, second: int, message: str, **more: object) -> Path:
         path = state_dir / "logs" / f"{program}.log"
         told = {"at": f"2026-11-28 03:00:{second:02},000", "level": "INFO", "logger": "x.y", "message": message, **more}
-        with path.open("a") as file:
+        with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(told) + "\n")
         return path
 
@@ -126,7 +126,7 @@ def test_open_leads_the_browser_to_the_page_without_an_argument_that_signs_in(
 ) -> None:
     seen = tmp_path / "seen"
     browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$@" >> {seen}\n')
+    browser.write_text(f'#!/bin/sh\necho "$@" >> {seen}\n', encoding="utf-8")
     browser.chmod(0o755)
     monkeypatch.setenv("BROWSER", f"{browser} %s")
     with api(settings) as served:
@@ -138,13 +138,13 @@ def test_open_leads_the_browser_to_the_page_without_an_argument_that_signs_in(
         token = link.partition("/#token=")[2]
         assert tokens.verify(settings.secret_key.get_secret_value(), token).role is Role.VIEWER
         page = settings.state_dir / "sign-in.html"
-        assert seen.read_text().strip() == page.as_uri()
-        assert link in page.read_text()
+        assert seen.read_text(encoding="utf-8").strip() == page.as_uri()
+        assert link in page.read_text(encoding="utf-8")
         assert stat.S_IMODE(page.stat().st_mode) == 0o600
         for screen in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
             monkeypatch.delenv(screen, raising=False)
         assert service6("open").exit_code == 0
-        assert len(seen.read_text().splitlines()) == 1
+        assert len(seen.read_text(encoding="utf-8").splitlines()) == 1
     result = service6("open")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "start it with `service6 up`" in result.stderr
@@ -156,7 +156,7 @@ def test_completion_is_a_script_that_the_shell_can_read(shell: str, tmp_path: Pa
     assert result.exit_code == 0
     assert f"_SERVICE6_COMPLETE={shell}_complete" in result.stdout
     if shutil.which(shell):
-        (tmp_path / "script").write_text(result.stdout)
+        (tmp_path / "script").write_text(result.stdout, encoding="utf-8")
         check = ["-n"] if shell != "fish" else ["--no-execute"]
         subprocess.run([shell, *check, str(tmp_path / "script")], check=True)
 
@@ -175,6 +175,7 @@ def test_tab_offers_commands_and_programs(log: Log, words: str, offered: str) ->
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
     )
     assert offered in done.stdout
 

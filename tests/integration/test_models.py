@@ -32,7 +32,7 @@ def service6(*arguments: str) -> Result:
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("leads") / "leads.csv"
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         known = examples(LEADS)
         writer.writerow(["code", "since", *known[0].attributes, "closed"])

@@ -75,4 +75,4 @@ def test_the_sample_outlives_the_api_and_ends_quietly(services: Services) -> Non
                 eventually(lambda: value(services, "SELECT count(*) FROM deliveries") > before, within_s=30)
                 run.child.send_signal(signal.SIGTERM)
                 assert run.child.wait(10) == 0
-    assert run.program.log.read_text() == ""
+    assert run.program.log.read_text(encoding="utf-8") == ""

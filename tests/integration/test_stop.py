@@ -99,7 +99,7 @@ def test_a_process_ends_in_time(settings: Settings, servers: dict[str, Server], 
     with running(settings, name) as run:
         eventually(lambda: connected(run, servers[server].port), within_s=60)
         if name == "worker":
-            eventually(lambda: "ready." in log_of(settings, "worker").read_text(), within_s=60)
+            eventually(lambda: "ready." in log_of(settings, "worker").read_text(encoding="utf-8"), within_s=60)
         with hanging(servers[server]):
             ends_in_time(run)
 

@@ -51,9 +51,9 @@ def evil(celery: Services, tmp_path: Path) -> Services:
     lines = [
         json.dumps({"at": "2026-11-28 03:00:00,000", "level": "INFO", "message": EVIL, EVIL: EVIL, "exc_info": EVIL})
     ]
-    (logs / "api.log").write_text("\n".join([*lines, EVIL]) + "\n")
+    (logs / "api.log").write_text("\n".join([*lines, EVIL]) + "\n", encoding="utf-8")
     bodies = {"type": "lead.created", "timestamp": at.isoformat(), "data": {"id": EVIL, "stage": EVIL, EVIL: EVIL}}
-    (tmp_path / "body.json").write_text(json.dumps(bodies))
+    (tmp_path / "body.json").write_text(json.dumps(bodies), encoding="utf-8")
     return celery
 
 
@@ -111,16 +111,18 @@ def test_json_keeps_the_values(evil: Services) -> None:
 def test_rejected_rows_execute_nothing_and_can_be_mended(celery: Services, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     cells = ["=HYPERLINK(1)", "+cmd|'/C calc'!A0", "-5", "'=1", "\x1b[31m"]
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["id", "a", "b", "c", "d", "e"], ["", *cells], ["2", *cells]])
     arguments = ("--source", "crm", "--id", "id")
     assert service6("import", "leads", str(path), *arguments).exit_code == 0
     rejects = tmp_path / "leads.rejects.csv"
-    assert is_harmless(rejects.read_text())
-    with rejects.open(newline="") as file:
+    assert is_harmless(rejects.read_text(encoding="utf-8"))
+    with rejects.open(newline="", encoding="utf-8") as file:
         [_, row] = csv.reader(file)
     assert row[3:] == ["'=HYPERLINK(1)", "'+cmd|'/C calc'!A0", "-5", "''=1", "\\x1b[31m"]
-    rejects.write_text(rejects.read_text().replace("the id is empty,", "the id is empty,1"))
+    rejects.write_text(
+        rejects.read_text(encoding="utf-8").replace("the id is empty,", "the id is empty,1"), encoding="utf-8"
+    )
     mended = service6("import", "leads", str(rejects), *arguments, "--drop", "line", "--drop", "reason")
     assert mended.exit_code == 0, mended.output
     with celery.reading() as db:

@@ -213,7 +213,7 @@ def test_an_address_with_a_key_is_salesforces_alone(served: Api, place: Settings
     sender = sample_vendor("salesforce")
     assert is_acknowledged(sender, post(served, sender, sequence("salesforce")[0]))
     assert is_refused(sender, served.http.post("/webhooks/salesforce", content=b""), 401)
-    assert sender.secret not in log_of(place, "api").read_text()
+    assert sender.secret not in log_of(place, "api").read_text(encoding="utf-8")
 
 
 def test_a_lead_of_which_little_is_known_says_so(served: Api, services: Services) -> None:
@@ -247,4 +247,4 @@ def test_a_source_may_have_any_name_and_more_than_one_a_vendor(place: Settings, 
 
 
 def test_what_the_api_wrote_of_all_this_names_no_leads_values(place: Settings) -> None:
-    assert "jane" not in log_of(place, "api").read_text().casefold()
+    assert "jane" not in log_of(place, "api").read_text(encoding="utf-8").casefold()

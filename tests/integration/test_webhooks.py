@@ -427,7 +427,7 @@ def published(running: Api) -> float:
 
 def own_servers(settings: Settings, **urls: str) -> None:
     file = settings.state_dir / "servers.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **urls}))
+    file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), **urls}), encoding="utf-8")
 
 
 def beat(settings: Settings, **environment: str) -> AbstractContextManager[ProgramRun]:

@@ -64,7 +64,7 @@ def sequence(name: str) -> list[bytes]:
 
 def expected(name: str) -> dict[str, Any]:
     """What that lead is in the end."""
-    found: dict[str, Any] = json.loads((RECORDED / name / "expected.json").read_text())
+    found: dict[str, Any] = json.loads((RECORDED / name / "expected.json").read_text(encoding="utf-8"))
     return found
 
 

@@ -102,7 +102,7 @@ def survive(services: Services, made: BodyParser, name: str, body: bytes) -> boo
 
 
 def fuzz_services(state_dir: Path) -> Services:
-    (state_dir / "secret-key").write_text(SECRET_KEY)
+    (state_dir / "secret-key").write_text(SECRET_KEY, encoding="utf-8")
     return Services(load(state_dir), Metrics(CollectorRegistry()))
 
 

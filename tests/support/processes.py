@@ -12,6 +12,8 @@ from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 STOP_S = 30
+# The environment of a machine without UTF-8: strict, and there without a locale to install, as zh_CN.GBK would be.
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 
 
 class Terminal:
@@ -46,7 +48,13 @@ class Terminal:
 def terminal(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[Terminal]:
     """Runs it from the root of the repository; stops it at the end if it still runs."""
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
     ) as process:
         shown = Terminal(process)
         reader = Thread(target=shown.read)

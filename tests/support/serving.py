@@ -42,7 +42,7 @@ def furnish(state_dir: Path, database: str, redis: str) -> Settings:
         "webhook-secret-standard": "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
     }
     for name, content in written.items():
-        (state_dir / name).write_text(content)
+        (state_dir / name).write_text(content, encoding="utf-8")
     return load(state_dir)
 
 

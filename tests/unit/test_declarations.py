@@ -79,7 +79,7 @@ def test_celery_knows_the_declared_queues_and_no_other() -> None:
 
 
 def test_compose_runs_a_worker_for_each_queue() -> None:
-    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    services = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
     commands = {name: service.get("command", []) for name, service in services.items()}
     served = {command[command.index("-Q") + 1]: name for name, command in commands.items() if "-Q" in command}
     assert served == {name: name for name in queues.names()}

@@ -45,6 +45,7 @@ def loaded(tmp_path: Path, unwanted: set[str], *arguments: str) -> str:
         text=True,
         timeout=120,
         check=False,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

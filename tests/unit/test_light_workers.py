@@ -23,5 +23,6 @@ def test_no_task_loads_a_training_library_until_it_trains(tmp_path: Path) -> Non
         text=True,
         timeout=120,
         check=False,
+        encoding="utf-8",
     )
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

@@ -20,13 +20,13 @@ def test_setup_is_quiet_unless_it_fails(tmp_path: Path, status: int, most: int) 
         (tmp_path / name).touch()
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text(PIP.format(status=status))
+    python.write_text(PIP.format(status=status), encoding="utf-8")
     python.chmod(0o755)
     command = ["make", "--file", str(ROOT / "Makefile"), "setup"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, encoding="utf-8")
     said = (done.stdout + done.stderr).splitlines()
     assert (done.returncode != 0) == bool(status)
     assert len(said) <= most
     assert ("the reason" in said) == bool(status)
     assert (tmp_path / ".venv" / ".installed").exists() != bool(status)
-    assert (tmp_path / ".setup.log").read_text().endswith("the reason\n")
+    assert (tmp_path / ".setup.log").read_text(encoding="utf-8").endswith("the reason\n")

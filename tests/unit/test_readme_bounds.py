@@ -15,7 +15,9 @@ ROW = re.compile(r"\| .+ \| (?P<bound>[^|]+) \| `(?P<setting>[\w.]+)` \|")
 
 
 def rows() -> dict[str, str]:
-    section = (ROOT / "README.md").read_text().partition("\n## What is bounded\n")[2].partition("\n## ")[0]
+    section = (
+        (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## What is bounded\n")[2].partition("\n## ")[0]
+    )
     lines = [line for line in section.splitlines() if line.startswith("| ")][2:]
     found = [ROW.fullmatch(line) for line in lines]
     assert all(found), "a row is | what | number, unit | `setting` |"
@@ -34,11 +36,11 @@ def value(setting: str) -> object:
     module, _, name = setting.rpartition(".")
     if name.isupper():
         return getattr(importlib.import_module(module), name)
-    return yaml.safe_load(CONFIG_FILE.read_text())["defaults"][module][name]
+    return yaml.safe_load(CONFIG_FILE.read_text(encoding="utf-8"))["defaults"][module][name]
 
 
 def test_what_strangers_may_cost_is_in_it() -> None:
-    limits = yaml.safe_load(CONFIG_FILE.read_text())["defaults"]["api"]
+    limits = yaml.safe_load(CONFIG_FILE.read_text(encoding="utf-8"))["defaults"]["api"]
     wanted = {f"api.{name}" for name in limits if name.endswith(("_limit", "_bytes", "_per_address", "connections"))}
     assert wanted
     assert wanted <= rows().keys()

@@ -11,6 +11,7 @@ from pipeline.errors import GiveUp, TryAgain
 from pipeline.importing.csv_file import Record
 from pipeline.importing.csv_rows import Rows
 from pipeline.leads.merging import Lead
+from pipeline.leads.values.reader import Doubt
 from pipeline.services.ingest import as_row, captured, lead_saver
 from pipeline.storage.leads import bulk_insert
 from pipeline.storage.leads.lead_rows import Key
@@ -43,6 +44,7 @@ class Saved(NamedTuple):
     merged: int = 0
     rejected: tuple[Rejected, ...] = ()
     enqueued: bool = True  # False if Redis was away: then upkeep enqueues
+    doubts: tuple[tuple[tuple[str, Doubt], int], ...] = ()  # how many values of which attribute, and why
 
     def and_then(self, after: "Saved") -> "Saved":
         return Saved(
@@ -52,6 +54,7 @@ class Saved(NamedTuple):
             self.merged + after.merged,
             self.rejected + after.rejected,
             self.enqueued and after.enqueued,
+            self.doubts + after.doubts,
         )
 
 
@@ -76,7 +79,8 @@ class GroupSaver:
             else:
                 by_lead.setdefault((change.source, change.external_id), []).append(Row(record, change))
         merged = sum(map(len, by_lead.values())) - len(by_lead)
-        return Saved(merged=merged, rejected=tuple(rejected)).and_then(self._bisect(by_lead) if by_lead else Saved())
+        read = Saved(merged=merged, rejected=tuple(rejected), doubts=tuple(self._rows.take_doubts().items()))
+        return read.and_then(self._bisect(by_lead) if by_lead else Saved())
 
     def _bisect(self, by_lead: RowsByLead) -> Saved:
         """Saves the rows; where values are refused, halves the group until only the faulty lead's rows are rejected."""

@@ -26,6 +26,7 @@ import orjson
 from pipeline.errors import GiveUp, Service6Error, TryAgain
 from pipeline.importing.column_cells import ColumnReading
 from pipeline.importing.csv_file import Record
+from pipeline.importing.csv_ids import IdColumn
 from pipeline.importing.csv_rows import Layout, Rows
 from pipeline.settings.loader import Settings
 from tasks import app as tasks_app
@@ -63,21 +64,24 @@ class SaverProcesses:
 
     def __init__(self, work: Import, count: int) -> None:
         self._work = work
-        self._savers = [_spawned() for _ in range(count)]
+        self._savers = _started(count)
         # A thread for each: it hands over a group and waits for the answer.
         self._threads = ThreadPoolExecutor(count)
         self._idle: SimpleQueue[Saver | None] = SimpleQueue()
 
-    def begin(self, readings: Sequence[ColumnReading]) -> None:
+    def begin(self, readings: Sequence[ColumnReading], ids: Sequence[IdColumn]) -> None:
         """Sends the parameters, once the whole file has shown how its columns are written."""
         for saver in self._savers:
             with suppress(OSError):  # a dead process is reported with its first group
-                saver.pipe.send((self._work, readings))
+                saver.pipe.send((self._work, readings, ids))
             self._idle.put(saver)
 
     def submit(self, group: bytes) -> Future[Saved]:
         """Saves a group in a free process. `group`: records as JSON, four times as fast as pickle."""
-        return self._threads.submit(self._exchange, group)
+        try:
+            return self._threads.submit(self._exchange, group)
+        except RuntimeError:  # how Python says that the system gives it no thread
+            raise TryAgain("the system lets this import start no thread") from None
 
     def finish(self) -> None:
         """Waits for the groups that are being saved, and drops those that are not begun."""
@@ -113,6 +117,18 @@ class SaverProcesses:
         return saved
 
 
+def _started(count: int) -> list[Saver]:
+    """Starts as many as the system lets us, at least one; raises TryAgain if there is none."""
+    savers: list[Saver] = []
+    try:
+        while len(savers) < count:
+            savers.append(_spawned())
+    except OSError as error:  # too many processes or open files, or no memory
+        if not savers:
+            raise TryAgain(f"a process of this import cannot be started ({error.strerror})") from None
+    return savers
+
+
 def _spawned() -> Saver:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -141,26 +157,40 @@ def _serve(pipe: Connection) -> None:
     """The main function of a saving process; it ends with the reading process, however that one ends."""
     gc.disable()  # as the one that reads: nothing of a row is in a cycle
     with suppress(EOFError, OSError):
-        work, readings = pipe.recv()
-        tasks_app.connect(work.settings)
-        with command_services(work.settings) as services:
-            limits = services.settings.intake
-            source = services.source_map(work.source)
-            rows = Rows(work.columns, work.layout, source, limits, run=work.run, now=work.now, readings=readings)
-            saver = GroupSaver(services, rows)
-            while True:
-                pipe.send(_saved(saver, pipe.recv_bytes()))
+        try:
+            _serve_groups(pipe)
+        except Exception as error:  # before the first group, which it answers
+            failure = _failure(error)
+            pipe.recv_bytes()
+            pipe.send(failure)
+
+
+def _serve_groups(pipe: Connection) -> None:
+    work, readings, ids = pipe.recv()
+    tasks_app.connect(work.settings)
+    with command_services(work.settings) as services:
+        limits = services.settings.intake
+        source = services.source_map(work.source)
+        rows = Rows(work.columns, work.layout, source, limits, run=work.run, now=work.now, readings=readings, ids=ids)
+        saver = GroupSaver(services, rows)
+        while True:
+            pipe.send(_saved(saver, pipe.recv_bytes()))
 
 
 def _saved(saver: GroupSaver, group: bytes) -> Saved | Failure:
     try:
         return saver.save([Record(line, fields) for line, fields in orjson.loads(group)])
-    except Service6Error as error:
+    except Exception as error:
+        return _failure(error)
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, Service6Error):
         return Failure(str(error), isinstance(error, TryAgain))
-    except MemoryError:
+    if isinstance(error, MemoryError):
         return Failure("there is not enough memory", True)
-    except Exception as error:  # a fault of ours; without its text, which may quote a row
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        return Failure(
-            f"a process of this import failed: {type(error).__name__} at {Path(at.filename).name}:{at.lineno}", False
-        )
+    # A fault of ours; without its text, which may quote a row.
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    return Failure(
+        f"a process of this import failed: {type(error).__name__} at {Path(at.filename).name}:{at.lineno}", False
+    )

@@ -103,7 +103,7 @@ class Server(ABC):
 
     def _claim_from_orphans(self, lock: Path) -> int:
         """Ends a server whose supervisor was killed, and takes its lock; a stopped one would not end by itself."""
-        text = lock.read_text()
+        text = lock.read_text(encoding="utf-8")
         owner = int(text) if text.isdigit() else None
         orphans.ask(lock, orphans.orphans(lock, owner), self.stop_signal)
         held = lock_directory(lock, wait_s=PREDECESSOR_S)

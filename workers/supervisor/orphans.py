@@ -32,7 +32,7 @@ def holds(pid: int, lock: Path) -> bool | None:
             if (opened_file.st_dev, opened_file.st_ino) != (wanted.st_dev, wanted.st_ino):
                 continue
             # A process that has the file open without the lock only waits for it.
-            if "FLOCK" in (PROCESSES / str(pid) / "fdinfo" / descriptor.name).read_text():
+            if "FLOCK" in (PROCESSES / str(pid) / "fdinfo" / descriptor.name).read_text(encoding="utf-8"):
                 return True
     return False
 
@@ -76,7 +76,7 @@ def _processes() -> list[int]:
 
 def _parent(pid: int) -> int | None:
     try:
-        # The process name is in brackets, and may contain anything.
-        return int((PROCESSES / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+        # The process name is in brackets, and may contain anything, in any encoding.
+        return int((PROCESSES / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[1])
     except OSError:
         return None

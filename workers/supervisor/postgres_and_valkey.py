@@ -180,7 +180,7 @@ class Valkey(Server):
             **self.options,
         }
         configuration.touch(mode=0o600)
-        configuration.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+        configuration.write_text("".join(f"{name} {value}\n" for name, value in settings.items()), encoding="utf-8")
         for path in (appended, configuration):
             self.account.take_ownership(path)
         return Program(

@@ -44,7 +44,7 @@ def held(state_dir: Path, address: str) -> Iterator[int]:
 def holder(state_dir: Path) -> tuple[int, str] | None:
     """The process and the address of the `service6 up` that runs on the directory, or None."""
     try:
-        pid, _, address = (state_dir / "lock").read_text().partition(" ")
+        pid, _, address = (state_dir / "lock").read_text(encoding="utf-8").partition(" ")
     except OSError:
         return None
     return (int(pid), address) if pid.isdecimal() and _alive(int(pid)) else None
@@ -55,7 +55,7 @@ def _claim_from_the_dead(path: Path) -> int:
     if named and orphans.holds(named[0], path) is not False:
         raise Refused(f"service6 is up already: process {named[0]}, {named[1]}")
     # They die with their supervisor, but what they forked may be stopped; nothing is lost when it is killed.
-    pid = path.read_text().partition(" ")[0]
+    pid = path.read_text(encoding="utf-8").partition(" ")[0]
     orphans.kill(path, orphans.orphans(path, int(pid) if pid.isdecimal() else None))
     descriptor = lock_directory(path, wait_s=ORPHANS_S)
     if descriptor is None:
@@ -102,7 +102,7 @@ def write_private(path: Path, content: str) -> None:
     unfinished = path.with_name(f"{path.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600)
-    unfinished.write_text(content)
+    unfinished.write_text(content, encoding="utf-8")
     unfinished.replace(path)
 
 

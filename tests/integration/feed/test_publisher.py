@@ -144,7 +144,7 @@ def test_a_row_that_is_no_event_does_not_hold_up_the_others(
     publishers()
     eventually(lambda: published() == [("lead:1", 1)])
     eventually(lambda: db.waiting == 0)
-    assert (state_dir / "publisher.log").read_text().count("is dropped") == 3
+    assert (state_dir / "publisher.log").read_text(encoding="utf-8").count("is dropped") == 3
 
 
 @pytest.mark.parametrize("kind", ["call", "rollup", "insight.ready"])

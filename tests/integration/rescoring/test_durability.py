@@ -47,7 +47,7 @@ def test_what_is_published_survives_a_server_that_is_killed(
         redis.Redis.from_url(redis_db) as client,
         process("publisher", ("workers.publisher",), settings, DATABASE_URL=way.url),
     ):
-        eventually(lambda: "publishing" in (state_dir / "publisher.log").read_text(), within_s=30)
+        eventually(lambda: "publishing" in (state_dir / "publisher.log").read_text(encoding="utf-8"), within_s=30)
         way.shut(b"DELETE FROM outbox")
         with closing(engine.raw_connection()) as connection, connection.cursor() as cursor:
             cursor.execute(HASTE)

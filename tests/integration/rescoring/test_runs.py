@@ -111,7 +111,10 @@ def test_four_workers_divide_a_run(celery: Services, begin: Begin) -> None:
     with ExitStack() as workers:
         for name in ("one", "two", "three", "four"):
             workers.enter_context(worker(celery.settings, "rescoring", name=name))
-            eventually(lambda name=name: "ready." in log_of(celery.settings, name).read_text(), within_s=ENDED_S)
+            eventually(
+                lambda name=name: "ready." in log_of(celery.settings, name).read_text(encoding="utf-8"),
+                within_s=ENDED_S,
+            )
         dispatch(celery, int(run.id))
         assert ended(celery, run).state == RunState.DONE
     shares = "SELECT split_part(lease, ':', 2) AS worker, count(*) AS slices FROM rescore_slices GROUP BY 1"

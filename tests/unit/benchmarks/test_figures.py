@@ -8,7 +8,7 @@ from benchmarks import figures
 
 
 def test_the_readme_shows_the_figures_of_the_results() -> None:
-    text = figures.README.read_text()
+    text = figures.README.read_text(encoding="utf-8")
     assert text == figures.current(text), "run `python -m benchmarks.figures`"
 
 
@@ -16,7 +16,7 @@ def test_the_readme_shows_the_figures_of_the_results() -> None:
     "figure", [r"p50 [\d.]+ ms, p99 [\d.]+ ms \| what-if", r"[\d.]+ µs \(Standard", r"ROC-AUC 0\.\d+"]
 )
 def test_another_figure_is_found_and_put_right(figure: str) -> None:
-    text = figures.README.read_text()
+    text = figures.README.read_text(encoding="utf-8")
     wrong = re.sub(figure, lambda found: re.sub(r"\d", "1", found[0]), text)
     assert wrong != text
     assert figures.current(wrong) == text

@@ -23,7 +23,7 @@ def test_all_is_well_in_a_private_place(tmp_path: Path) -> None:
 
 def test_files_that_others_may_read_are_named_with_the_command_that_closes_them(tmp_path: Path) -> None:
     for name in ("beat.db", "servers.json"):
-        (tmp_path / name).write_text("{}")
+        (tmp_path / name).write_text("{}", encoding="utf-8")
         (tmp_path / name).chmod(0o644)
     told = findings(tmp_path)["state files"]
     assert (told.level, told.found) == ("warn", "other users may read or enter beat.db, servers.json")

@@ -40,7 +40,7 @@ def test_as_json() -> None:
 
 def test_what_would_be_ignored_is_said(tmp_path: Path) -> None:
     file = tmp_path / "body.json"
-    file.write_text('[{"subscriptionType": "deal.creation"}]')
+    file.write_text('[{"subscriptionType": "deal.creation"}]', encoding="utf-8")
     assert tried(file, "hubspot").stdout == "1 event ignored: other record\n"
 
 
@@ -55,7 +55,7 @@ def test_what_would_be_ignored_is_said(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_tried(tmp_path: Path, source: str, content: str, status: int, said: str) -> None:
     file = tmp_path / "body.json"
-    file.write_text(content)
+    file.write_text(content, encoding="utf-8")
     result = tried(file, source)
     assert (result.exit_code, result.stdout) == (status, "")
     assert said in result.stderr

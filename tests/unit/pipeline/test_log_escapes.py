@@ -23,7 +23,13 @@ logging.getLogger("a").warning("told %s", told, extra={"b": {"c": [told]}})
 )
 def test_a_line_is_one_line_and_holds_no_control_character(evil: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LOGGING, evil], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", LOGGING, evil],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        encoding="utf-8",
     )
     [line] = done.stderr.split("\n")[:-1]
     assert not [one for one in line if category(one)[0] == "C" or category(one) in ("Zl", "Zp")]

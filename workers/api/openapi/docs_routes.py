@@ -33,4 +33,4 @@ def routes(headers: Mapping[str, str]) -> list[Route]:
 
 @cache
 def _page() -> str:
-    return page(*(yaml.load(path.read_text(), yaml.CSafeLoader) for path in (API, EVENTS)))
+    return page(*(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) for path in (API, EVENTS)))

@@ -41,7 +41,7 @@ def _text(document: dict[str, Any]) -> str:
 
 def main() -> None:
     for path, text in documents().items():
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

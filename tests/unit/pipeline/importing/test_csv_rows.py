@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipeline.errors import GiveUp, Misconfigured
 from pipeline.importing.csv_file import Record
 from pipeline.importing.csv_rows import Layout, Rows
 from pipeline.leads.attribute_names import AttributeNames
@@ -106,3 +107,69 @@ def test_names_of_our_own_are_not_for_files() -> None:
 
 def test_a_column_without_a_name_is_left_out() -> None:
     assert read(**{"": "x", "a": "y"}).attributes == {"a": "y"}
+
+
+def change(columns: list[str], layout: Layout, *cells: str) -> LeadChange:
+    return Rows(columns, layout, SOURCE, LIMITS, run="import", now=NOW).change(Record(2, list(cells)))
+
+
+def test_several_columns_are_one_id_in_any_order_and_stay_attributes() -> None:
+    columns = ["Company", "Plan"]
+    found = change(columns, Layout(("Company", "Plan")), "Acme", " A ")
+    assert found.attributes == {"Company": "Acme", "Plan": " A "}
+    assert found.external_id == change(columns, Layout(("Plan", "Company")), "Acme", "A").external_id
+    assert "Acme" not in found.external_id
+    others = [("AcmeA", ""), ("Acme", "a"), ("Acme", "B"), ("", "A")]
+    ids = {change(columns, Layout(("Company", "Plan")), *cells).external_id for cells in others}
+    assert len(ids | {found.external_id}) == len(others) + 1
+
+
+def test_case_does_not_count_in_an_address_of_an_id() -> None:
+    ids = {
+        change(["E-Mail", "Plan"], Layout(("E-Mail", "Plan")), email, "x").external_id
+        for email in ("Ada@Example.com", "ada@example.com ")
+    }
+    assert len(ids) == 1
+
+
+def test_several_columns_that_are_all_empty_are_no_id() -> None:
+    with pytest.raises(GiveUp, match="the id is empty"):
+        change(["a", "b", "c"], Layout(("a", "b")), " ", "", "x")
+
+
+def test_a_row_is_its_own_id() -> None:
+    layout = Layout((), drop=("c",))
+    first = change(["a", "b", "c"], layout, "x", "y z", "1")
+    assert first.attributes == {"a": "x", "b": "y z"}
+    assert first.external_id == change(["a", "b", "c"], Layout(()), " x", "y z ", "1").external_id
+    for cells in (("x", "y z", "2"), ("x y", "z", "1"), ("x", "", "1")):
+        assert change(["a", "b", "c"], layout, *cells).external_id != first.external_id
+    rejected = change(
+        ["line", "reason", "a", "b", "c"], Layout((), drop=("line", "reason")), "7", "wrong", "x", "y z", "1"
+    )
+    assert rejected.external_id == first.external_id
+
+
+@pytest.mark.parametrize(
+    ("columns", "drop", "names"),
+    [
+        (["id", "Email", "Email", "a"], (), "Email"),
+        (["id", "Email", "Email", "a", "a"], ("Email",), "a"),
+        (["id", "id", "a"], (), "id"),
+        (["id", "id", "a"], ("id",), "id"),
+    ],
+)
+def test_columns_of_one_name_are_refused_with_what_to_do(columns: list[str], drop: tuple[str, ...], names: str) -> None:
+    with pytest.raises(GiveUp, match=f"several columns are called {names}; rename all but one, or .* --drop"):
+        change(columns, Layout("id", drop=drop), *columns)
+
+
+def test_columns_of_one_name_are_all_left_out_by_it() -> None:
+    columns = ["id", "Email", "Email", "a", "", ""]
+    found = change(columns, Layout("id", drop=("Email",)), "1", "a@example.org", "b@example.org", "5", "", "")
+    assert (found.attributes, found.contacts) == ({"a": 5}, {})
+
+
+def test_every_column_that_is_named_must_be_there() -> None:
+    with pytest.raises(Misconfigured, match="no column 'y', 'z'; the file has: id, x"):
+        change(["id", "x"], Layout(("id", "y"), drop=("z",)), "1", "2")

@@ -127,7 +127,7 @@ def test_embedded_servers_are_found_and_the_environment_wins_over_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls = {"DATABASE_URL": "postgresql+psycopg2://embedded/x", "REDIS_URL": "redis://embedded/0"}
-    (tmp_path / "servers.json").write_text(json.dumps(urls))
+    (tmp_path / "servers.json").write_text(json.dumps(urls), encoding="utf-8")
     assert load(tmp_path).database_url == urls["DATABASE_URL"]
     monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/x")
     loaded = load(tmp_path)
@@ -140,7 +140,7 @@ def secrets(loaded: Settings) -> list[str]:
 
 def test_a_source_has_no_one_or_two_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert secrets(load(tmp_path)) == []
-    (tmp_path / "webhook-secret-standard").write_text("whsec_file\n")
+    (tmp_path / "webhook-secret-standard").write_text("whsec_file\n", encoding="utf-8")
     assert secrets(load(tmp_path)) == ["whsec_file"]
     monkeypatch.setenv("SERVICE6_WEBHOOK_SECRET_STANDARD", " whsec_a  whsec_b ")
     assert secrets(load(tmp_path)) == ["whsec_a", "whsec_b"]
@@ -179,7 +179,7 @@ def test_as_root_below_a_closed_folder_the_state_lies_where_postgresql_can_reach
 
 
 def test_damaged_addresses_are_told(tmp_path: Path) -> None:
-    (tmp_path / "servers.json").write_text('{"DATABASE_URL"')
+    (tmp_path / "servers.json").write_text('{"DATABASE_URL"', encoding="utf-8")
     with pytest.raises(Misconfigured, match="is damaged"):
         load(tmp_path)
 
@@ -298,7 +298,7 @@ def test_a_key_file_that_holds_no_key_is_told(tmp_path: Path, content: bytes, na
 def test_an_empty_webhook_secret_is_refused_with_what_deleting_it_does(
     tmp_path: Path, source: str, if_deleted: str
 ) -> None:
-    (tmp_path / f"webhook-secret-{source}").write_text("\n")
+    (tmp_path / f"webhook-secret-{source}").write_text("\n", encoding="utf-8")
     with pytest.raises(Misconfigured, match=f"webhook-secret-{source} is empty; .*, or delete the file: {if_deleted}$"):
         load(tmp_path)
 
@@ -309,7 +309,7 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-WHOLE = loader.CONFIG_FILE.read_text()
+WHOLE = loader.CONFIG_FILE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -366,6 +366,6 @@ def test_a_slip_in_a_variable_is_one_line(
 
 @pytest.mark.parametrize("content", ["[]", '{"DATABASE_URL": 1}', "null"])
 def test_addresses_of_another_shape_are_told(tmp_path: Path, content: str) -> None:
-    (tmp_path / "servers.json").write_text(content)
+    (tmp_path / "servers.json").write_text(content, encoding="utf-8")
     with pytest.raises(Misconfigured, match="is damaged"):
         load(tmp_path)

@@ -30,7 +30,7 @@ def test_a_source_says_only_what_differs(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_source_of_any_name_finds_its_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "webhook-secret-acme-two").write_text("one two")
+    (tmp_path / "webhook-secret-acme-two").write_text("one two", encoding="utf-8")
     settings = loaded(tmp_path, monkeypatch, **{"ACME-TWO__VENDOR": "hubspot"})
     assert [secret.get_secret_value() for secret in settings.webhook_secrets["acme-two"]] == ["one", "two"]
     assert secret_variable("acme-two") == "SERVICE6_WEBHOOK_SECRET_ACME_TWO"

@@ -35,7 +35,7 @@ def test_what_leads_are_shown_in_is_for_people() -> None:
 
 
 def test_the_document_names_the_roles_and_the_refusal() -> None:
-    paths = yaml.safe_load(DOCUMENT.read_text())["paths"]
+    paths = yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))["paths"]
     for route in ROUTES:
         roles = roles_of(route)
         for method in route.methods:

@@ -14,11 +14,15 @@ from workers.api.dashboard_files import FOLDER, Dashboard, imported
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "parts").mkdir()
-    (tmp_path / "index.html").write_text('<script src="./app.js"></script>\n<!-- what app.js imports -->')
-    (tmp_path / "app.js").write_text("import { a } from './parts/a.js';\nconst later = () => import('./later.js');")
-    (tmp_path / "parts" / "a.js").write_text("import '../b.js';\nexport const a = 1;")
-    (tmp_path / "b.js").write_text('export * from "./app.js";')
-    (tmp_path / "later.js").write_text("export {};")
+    (tmp_path / "index.html").write_text(
+        '<script src="./app.js"></script>\n<!-- what app.js imports -->', encoding="utf-8"
+    )
+    (tmp_path / "app.js").write_text(
+        "import { a } from './parts/a.js';\nconst later = () => import('./later.js');", encoding="utf-8"
+    )
+    (tmp_path / "parts" / "a.js").write_text("import '../b.js';\nexport const a = 1;", encoding="utf-8")
+    (tmp_path / "b.js").write_text('export * from "./app.js";', encoding="utf-8")
+    (tmp_path / "later.js").write_text("export {};", encoding="utf-8")
     return tmp_path
 
 
@@ -58,9 +62,9 @@ def test_the_page_names_all_that_its_first_module_needs(folder: Path) -> None:
 def test_the_styles_of_the_page_are_one_file_in_their_order(folder: Path) -> None:
     styles = {"b.css": "p { color: red }", "a.css": "p { color: blue }"}
     for name, text in styles.items():
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")
     links = "\n".join(f'<link rel="stylesheet" href="./{name}">' for name in styles)
-    (folder / "index.html").write_text(links)
+    (folder / "index.html").write_text(links, encoding="utf-8")
     page = Dashboard(folder)
     [link] = linked(page)
     assert ask(page, f"/{link}").body.decode() == "\n".join(styles.values())
@@ -87,7 +91,7 @@ def test_files_are_kept_for_ever_and_the_page_is_asked_for_again(folder: Path) -
 def test_a_changed_file_makes_another_version(folder: Path) -> None:
     page = Dashboard(folder)
     before = linked(page)
-    (folder / "b.js").write_text("export const b = 2;")
+    (folder / "b.js").write_text("export const b = 2;", encoding="utf-8")
     after = linked(page)
     assert before != after
     assert b"const b = 2" in ask(page, f"/{after[1]}").body

@@ -28,27 +28,27 @@ def names(state_dir: Path) -> list[str]:
 def test_a_large_log_moves_aside_and_the_oldest_goes(tmp_path: Path) -> None:
     log = logs.log_of(tmp_path, "api")
     for letter in "abcde":
-        log.write_text(letter * 10_001)
+        log.write_text(letter * 10_001, encoding="utf-8")
         logs.bound(tmp_path, LIMITS)
     assert names(tmp_path) == ["api.log", "api.log.1", "api.log.2", "api.log.3"]
-    assert log.read_text() == ""
-    log.write_text("abc\n" * 2600)
+    assert log.read_text(encoding="utf-8") == ""
+    log.write_text("abc\n" * 2600, encoding="utf-8")
     logs.bound(tmp_path, LIMITS)
-    assert (tmp_path / "logs" / "api.log.1").read_text() == "abc\n" * 2499  # whole lines
+    assert (tmp_path / "logs" / "api.log.1").read_text(encoding="utf-8") == "abc\n" * 2499  # whole lines
 
 
 def test_a_small_log_goes_on(tmp_path: Path) -> None:
-    logs.log_of(tmp_path, "api").write_text("one")
+    logs.log_of(tmp_path, "api").write_text("one", encoding="utf-8")
     logs.bound(tmp_path, LIMITS)
-    assert logs.log_of(tmp_path, "api").read_text() == "one"
+    assert logs.log_of(tmp_path, "api").read_text(encoding="utf-8") == "one"
     assert names(tmp_path) == ["api.log"]
 
 
 def test_none_need_be_kept(tmp_path: Path) -> None:
-    logs.log_of(tmp_path, "api").write_text("a" * 20_000)
+    logs.log_of(tmp_path, "api").write_text("a" * 20_000, encoding="utf-8")
     logs.bound(tmp_path, LIMITS.model_copy(update={"kept": 0}))
     assert names(tmp_path) == ["api.log"]
-    assert logs.log_of(tmp_path, "api").read_text() == ""
+    assert logs.log_of(tmp_path, "api").read_text(encoding="utf-8") == ""
 
 
 @pytest.mark.parametrize("programs", [1, 3])
@@ -66,11 +66,13 @@ def test_a_program_goes_on_writing_while_its_log_moves_aside(tmp_path: Path, pro
         time.sleep(0.001)
     assert moved >= 3
     for path in (tmp_path / "logs").iterdir():
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
         assert all(line.startswith("line ") and len(line) == 13 for line in lines)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     if programs == 1:
-        kept = [(tmp_path / "logs" / f"worker.log{suffix}").read_text() for suffix in (".3", ".2", ".1", "")]
+        kept = [
+            (tmp_path / "logs" / f"worker.log{suffix}").read_text(encoding="utf-8") for suffix in (".3", ".2", ".1", "")
+        ]
         numbers = [int(line.split()[1]) for line in "".join(kept).splitlines()]
         assert numbers == sorted(set(numbers))
         assert numbers[-1] == 4_999
@@ -79,10 +81,10 @@ def test_a_program_goes_on_writing_while_its_log_moves_aside(tmp_path: Path, pro
 def test_what_cannot_move_aside_is_kept_as_long_as_it_is_not_twice_as_large(tmp_path: Path) -> None:
     log = logs.log_of(tmp_path, "api")
     (tmp_path / "logs" / "api.log.1.unfinished").mkdir()  # nothing can be written there
-    log.write_text("a" * 15_000)
+    log.write_text("a" * 15_000, encoding="utf-8")
     logs.bound(tmp_path, LIMITS)
     assert log.stat().st_size == 15_000
-    log.write_text("a" * 25_000)
+    log.write_text("a" * 25_000, encoding="utf-8")
     logs.bound(tmp_path, LIMITS)
     assert log.stat().st_size == 0
 

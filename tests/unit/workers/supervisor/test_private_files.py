@@ -29,7 +29,7 @@ def test_what_an_older_version_left_open_is_closed_and_nothing_else(tmp_path: Pa
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o755)
-        path.write_text("x")
+        path.write_text("x", encoding="utf-8")
         path.chmod(0o644)
     exposed = {str(path.relative_to(tmp_path)) for path in private_files.exposed(tmp_path)}
     assert exposed == {*LEFT_OPEN, "logs", "metrics", "heartbeats", "postgres", "valkey"}
@@ -45,7 +45,7 @@ def test_what_an_older_version_left_open_is_closed_and_nothing_else(tmp_path: Pa
 
 def test_a_link_leads_nowhere(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
-    elsewhere.write_text("x")
+    elsewhere.write_text("x", encoding="utf-8")
     elsewhere.chmod(0o644)
     state = tmp_path / "state"
     (state / "logs").mkdir(parents=True)

@@ -27,7 +27,7 @@ def test_a_secret_is_made_once_and_is_private(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["flower-password", "secret-key", "webhook-secret-standard"])
 @pytest.mark.parametrize("content", ["", " \n"])
 def test_an_empty_secret_is_refused_by_name(tmp_path: Path, name: str, content: str) -> None:
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(Misconfigured) as caught:
         state_dir.secret(tmp_path, name, 24)
     assert str(caught.value) == (
@@ -78,14 +78,14 @@ def test_the_claim_names_its_holder_and_is_free_afterwards(tmp_path: Path) -> No
     ):
         pass
     with state_dir.held(tmp_path, "http://127.0.0.1:9000"):
-        assert (tmp_path / "lock").read_text() == f"{os.getpid()} http://127.0.0.1:9000"
+        assert (tmp_path / "lock").read_text(encoding="utf-8") == f"{os.getpid()} http://127.0.0.1:9000"
 
 
 def test_what_an_orphan_holds_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_dir, "ORPHANS_S", 0.1)
     orphan = lock_directory(tmp_path / "lock")
     assert orphan is not None
-    (tmp_path / "lock").write_text("4194305 http://127.0.0.1:8000")  # above the largest process id
+    (tmp_path / "lock").write_text("4194305 http://127.0.0.1:8000", encoding="utf-8")  # above the largest process id
     with (
         pytest.raises(Refused, match=r"still run.*wait for them to end"),
         state_dir.held(tmp_path, "http://127.0.0.1:8000"),
@@ -102,6 +102,6 @@ def test_orphans_are_killed_even_when_they_are_stopped(tmp_path: Path, holder: i
     with subprocess.Popen(["sleep", "60"], pass_fds=[claimed]) as orphan:
         os.close(claimed)
         os.kill(orphan.pid, signal.SIGSTOP)
-        (tmp_path / "lock").write_text(f"{holder} http://127.0.0.1:8000")
+        (tmp_path / "lock").write_text(f"{holder} http://127.0.0.1:8000", encoding="utf-8")
         with state_dir.held(tmp_path, "http://127.0.0.1:8000"):
             assert orphan.wait() == -signal.SIGKILL

@@ -7,7 +7,7 @@ from workers.webhooks import soap
 
 
 def test_the_acknowledgement_is_what_its_sample_is() -> None:
-    assert soap.accepted().body.decode() == (RECORDED / "salesforce" / "ack.xml").read_text().strip()
+    assert soap.accepted().body.decode() == (RECORDED / "salesforce" / "ack.xml").read_text(encoding="utf-8").strip()
 
 
 def test_a_fault_keeps_the_reason_and_when_to_come_again() -> None:

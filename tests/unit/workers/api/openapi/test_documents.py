@@ -17,18 +17,18 @@ OPTIONAL = {"/health/ready"}  # tells more to those who have a token
 
 @pytest.fixture(scope="module")
 def api() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.load(API.read_text(), yaml.CSafeLoader)
+    found: dict[str, Any] = yaml.load(API.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return found
 
 
 @pytest.fixture(scope="module")
 def events() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.load(EVENTS.read_text(), yaml.CSafeLoader)
+    found: dict[str, Any] = yaml.load(EVENTS.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return found
 
 
 def test_they_are_current() -> None:
-    stale = [path.name for path, text in documents().items() if path.read_text() != text]
+    stale = [path.name for path, text in documents().items() if path.read_text(encoding="utf-8") != text]
     assert stale == [], "run `make spec`"
 
 
