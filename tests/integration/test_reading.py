@@ -9,8 +9,10 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from commands.source_sheet import source_sheet
 from commands.webhook_trial import attempt
 from pipeline.importing.csv_rows import Layout
+from pipeline.services.attribute_histories import load
 from pipeline.services.ingest import as_lead, lead_saver
 from pipeline.services.reread_leads import older_leads, reread_leads
 from pipeline.services.start_run import resolve_attributes
@@ -22,6 +24,7 @@ from schemas.run import LeadFilter
 from schemas.score import LeadScore
 from tests.support.serving import in_this_process, open_services
 from workers.importer.importer import Importer
+from workers.importer.summary import summary
 from workers.webhooks.receiver import body_parser
 
 _numbers = count(1)
@@ -429,3 +432,21 @@ def test_a_change_reads_a_lead_of_before_again_first(services: Services) -> None
     lead.by_webhook(visits=3)
     assert lead.attributes == {"budget": 5, "job_title": "CEO", "visits": 3}
     assert as_lead(lead.row).attributes == lead.attributes
+
+
+def test_a_file_tells_how_its_source_writes_and_what_could_not_be_read(services: Services, tmp_path: Path) -> None:
+    file = tmp_path / "told.csv"
+    file.write_text("id;Budget;Visits\n1;1.250.000;many\n2;450.000;3\n", encoding="utf-8")
+    with Importer(services, file, source="zoho", layout=Layout("id")) as work:
+        work.survey()
+        counts = work.run(lambda _: None)
+        assert counts.doubts == {"visits": {"unreadable": 1}}
+        assert "visits: 1 cannot be read" in summary(counts, work)
+    sheet = source_sheet(services.settings, "zoho")
+    assert [(each.attribute, each.written, each.unreadable) for each in sheet.attributes] == [
+        ("budget", "decimal comma", 0),
+        ("visits", "", 1),
+    ]
+    with services.session() as db:
+        load(services, db, ["zoho"])
+    assert services.source_map("zoho").tried({"Amount": "450.000"}) == {"budget": 450_000}

@@ -116,7 +116,7 @@ def change(columns: list[str], layout: Layout, *cells: str) -> LeadChange:
 def test_several_columns_are_one_id_in_any_order_and_stay_attributes() -> None:
     columns = ["Company", "Plan"]
     found = change(columns, Layout(("Company", "Plan")), "Acme", " A ")
-    assert found.attributes == {"Company": "Acme", "Plan": " A "}
+    assert found.attributes == {"company": "Acme", "plan": " A "}
     assert found.external_id == change(columns, Layout(("Plan", "Company")), "Acme", "A").external_id
     assert "Acme" not in found.external_id
     others = [("AcmeA", ""), ("Acme", "a"), ("Acme", "B"), ("", "A")]
