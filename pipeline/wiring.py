@@ -160,7 +160,8 @@ class Services:
     def vault(self) -> Vault:
         from pipeline.security.vault import Vault
 
-        return Vault(self.settings.secret_key.get_secret_value().split())
+        keys = self.settings.secret_key.get_secret_value().split()
+        return Vault(keys, self.settings.intake.phone_region)
 
     @cached_property
     def scorer(self) -> Scorer:

@@ -15,6 +15,7 @@ from pipeline.leads.money import CURRENCY, Rates
 from pipeline.leads.values.column_style import ColumnStyle
 from pipeline.leads.values.missing import is_missing
 from pipeline.leads.values.reader import Doubt, Reading, ValueKind, read
+from pipeline.security.phones import phone_within
 from pipeline.security.privacy import is_personal, looks_personal
 from pipeline.security.vault import Vault
 from pipeline.settings.sources import SourceSettings
@@ -134,7 +135,9 @@ class SourceMap:
     def _plan_of(self, name: str) -> FieldPlan:
         plan = self._names.plan(name)
         # A name may itself be personal, as where somebody's number became the heading of a column.
-        return plan._replace(name=self._vault.pseudonym(name), personal=True) if looks_personal(name) else plan
+        if looks_personal(name) or phone_within(name):
+            return plan._replace(name=self._vault.pseudonym(name), personal=True)
+        return plan
 
     def _detail(self, plan: FieldPlan, value: Value, style: ColumnStyle | None) -> MappedValue:
         reading = self._read(plan, value, self.history.style(plan.name) if style is None else style)

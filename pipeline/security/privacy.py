@@ -1,6 +1,8 @@
 """Decides which attributes are personal, by their names and by their values.
 
 When in doubt a value is personal: it is sealed, not lost, and `personal: false` for a source's field brings it back.
+`is_personal` looks at name and value together; `looks_personal` at a text alone. Ids are told apart by the latter, so
+it never changes: an id that became a pseudonym would be another lead.
 """
 
 import re
@@ -9,12 +11,25 @@ from functools import lru_cache
 from itertools import chain
 
 from pipeline.leads.attributes import canonical
+from pipeline.leads.values.numbers import number_in
+from pipeline.security.account_numbers import holds_account_number
+from pipeline.security.phones import phone_within
 from schemas.score import Value
 
 PERSONAL_WORDS = frozenset(
     "email mail phone mobile cell telephone tel fax whatsapp address street zip zipcode postcode postal "
-    "birthday birthdate dob firstname lastname surname fullname forename nickname maiden passport ssn iban ip "
-    "salutation fname lname addr username vorname nachname strasse".split()
+    "birthday birthdate born dob firstname lastname surname fullname forename nickname maiden passport ssn iban ip "
+    "salutation fname lname addr username linkedin xing skype "
+    "vorname nachname familienname strasse straße adresse anschrift hausnummer plz ansprechpartner ansprechpartnerin "
+    "kontaktperson geburtsdatum geburtstag geboren anrede handy handynummer mobil mobilnummer rufnummer telefonnummer "
+    "prenom prénom courriel telephone téléphone portable naissance rue civilite civilité "
+    "apellido apellidos correo telefono teléfono movil móvil direccion dirección calle nacimiento "
+    "cognome indirizzo cellulare nascita cap achternaam voornaam straat adres geboortedatum "
+    "sobrenome endereco endereço nascimento imie imię nazwisko ulica efternamn fornamn förnamn gatuadress".split()
+)
+# As a whole name only: part of another they say something else, as in `first_visit`.
+PERSONAL_NAMES = frozenset(
+    "first last given middle customer client person contact_person location nom nome nombre naam".split()
 )
 # Also within a word, because vendors write `mobilephone`, `emailaddress` and `phone1`.
 PERSONAL_STEMS = ("phone", "email", "telefon", "birth", "streetaddress", "postaladdress")
@@ -29,12 +44,18 @@ PERSONAL_PHRASES = re.compile(
     r"(?:^|_)(?:date_of_birth|birth_date|birth|e_mail|credit_card|card_number|social_security|tax_id)(?:_|$)"
     r"|^contact$"
 )
+# Numbers under these names are no telephone numbers, unless the name says so itself.
+NUMBERS = frozenset(
+    "id ids uuid code sku ean isbn campaign order invoice article product budget price amount value revenue cost total "
+    "size count score date range version tags quantity salary umsatz preis betrag bestellung rechnung kampagne".split()
+)
 # Under these names even a short number identifies a person.
 NUMBERED_WORDS = frozenset("zip zipcode postcode postal birthday birthdate birth dob ssn passport iban".split())
 ANSWERS = frozenset({"yes", "no", "true", "false", "y", "n", "0", "1", "on", "off"})
 COUNT = re.compile(r"\d{1,6}(?:\.\d*)?")
 # Bounded by the longest there are (RFC 5321), so that a long text takes no quadratic time.
 EMAIL = re.compile(r"[^\s@<>()\[\],;:\"]{1,64}@[^\s@<>()\[\],;:\"]{1,253}\.[^\s@<>()\[\],;:\"]{2,}")
+QUOTED_EMAIL = re.compile(r"\"[^\"\n]{1,64}\"@[^\s@<>()\[\],;:\"]{1,253}\.[^\s@<>()\[\],;:\"]{2,}")
 # With a + or in North American groups anywhere in a text; in other groups as the whole text. Plain digits are a number.
 PHONE_WITHIN = re.compile(
     r"\+\d[\d ()./-]{6,}\d|(?<![\w.-])\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?!\w)"
@@ -43,6 +64,7 @@ PHONE_WITHIN = re.compile(
 PHONE_ALONE = re.compile(r"\s*\(?\d{2,4}\)?(?:[ ./-]\(?\d{2,5}\)?){2,5}\s*")
 DATE = re.compile(r"\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
 FEWEST_PHONE_DIGITS = 7
+LONGEST_WITH_NUMBERS = 2000  # characters; of longer texts only the plainer forms are searched
 MANY_DIGITS = re.compile(rf"(?:\d\D*){{{FEWEST_PHONE_DIGITS}}}")
 MOST_PHONE_DIGITS = 15
 
@@ -57,7 +79,20 @@ def is_personal(name: str, value: Value) -> bool:
     text = value.strip()
     if COUNT.fullmatch(text):
         return _has_word(name, NUMBERED_WORDS) or looks_personal(value)
-    return (has_personal_name(name) and text.casefold() not in ANSWERS) or looks_personal(value)
+    return (has_personal_name(name) and text.casefold() not in ANSWERS) or _holds_personal(name, text)
+
+
+def _holds_personal(name: str, text: str) -> bool:
+    """Whether a value holds an address, or the number of a telephone, an account or a card."""
+    if "@" in text and (EMAIL.search(text) or QUOTED_EMAIL.search(text)):
+        return True
+    if MANY_DIGITS.search(text) is None or len(text) > LONGEST_WITH_NUMBERS:
+        return looks_personal(text)
+    if holds_account_number(text):
+        return True
+    if _has_word(name, NUMBERS) or (text[0] not in "+0(" and number_in(text) is not None):
+        return False  # a grouped number, or a range of prices
+    return looks_personal(text) or phone_within(text) is not None
 
 
 @lru_cache(maxsize=8192)
@@ -65,7 +100,8 @@ def has_personal_name(name: str) -> bool:
     plain = canonical(name).replace(".", "_")
     words = {word.rstrip("0123456789") for word in plain.split("_")}
     return (
-        not PERSONAL_WORDS.isdisjoint(words)
+        plain in PERSONAL_NAMES
+        or not PERSONAL_WORDS.isdisjoint(words)
         or (not words.isdisjoint({"name", "names"}) and THINGS.isdisjoint(words))
         or any(stem in word for word in words for stem in PERSONAL_STEMS)
         or PERSONAL_PHRASES.search(plain) is not None
@@ -96,7 +132,8 @@ def phone_in(details: Mapping[str, Value]) -> str | None:
     written = (
         match.group() for value in details.values() if _is_detail(value) for match in PHONE_WITHIN.finditer(str(value))
     )
-    return next((text for text in chain(called, written) if _is_phone(text)), None)
+    national = (found for value in details.values() if _is_detail(value) and (found := phone_within(str(value))))
+    return next((text for text in chain(called, written, national) if _is_phone(text)), None)
 
 
 def _is_detail(value: Value) -> bool:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pipeline.errors import Misconfigured, Refused
 from pipeline.security.keys import KEY_ID_BYTES, UNSET, derive, key_id
+from pipeline.security.phones import international
 from pipeline.security.privacy import FEWEST_PHONE_DIGITS
 
 NONCE_BYTES = 12
@@ -22,11 +23,15 @@ PSEUDONYM_CHARACTERS = 24
 
 
 class Vault:
-    """Encrypts and decrypts contacts. `secret_keys`: the newest first; older ones still open what they sealed."""
+    """Encrypts and decrypts contacts. `secret_keys`: the newest first; older ones still open what they sealed.
 
-    def __init__(self, secret_keys: Sequence[str]) -> None:
+    `phone_region`: the country (ISO 3166) of telephone numbers that name none.
+    """
+
+    def __init__(self, secret_keys: Sequence[str], phone_region: str = "DE") -> None:
         if not secret_keys:
             raise Misconfigured(UNSET)
+        self._phone_region = phone_region
         derived = [derive(key, "contacts") for key in secret_keys]
         self._newest = key_id(derived[0])
         self._ciphers = {key_id(key): AESGCM(key) for key in derived}
@@ -56,14 +61,17 @@ class Vault:
         return self._index("email", email.strip().casefold())
 
     def phone_index(self, phone: str) -> bytes:
-        return self._index("phone", "".join(filter(str.isdecimal, phone)))
+        return self._index("phone", international(phone, self._phone_region))
 
-    def indexes(self, contact: str) -> tuple[bytes | None, bytes | None]:
-        """The e-mail index and the telephone index of a contact, one of which is None; both None if it is neither."""
+    def indexes(self, contact: str) -> tuple[bytes | None, list[bytes]]:
+        """The e-mail index of a contact, or the telephone indexes; None and none if it is neither."""
         if "@" in contact:
-            return self.email_index(contact), None
-        enough = sum(map(str.isdigit, contact)) >= FEWEST_PHONE_DIGITS
-        return None, self.phone_index(contact) if enough else None
+            return self.email_index(contact), []
+        digits = "".join(filter(str.isdecimal, contact))
+        if len(digits) < FEWEST_PHONE_DIGITS:
+            return None, []
+        # Leads of before were indexed by their digits as they came.
+        return None, [self.phone_index(contact), self._index("phone", digits)]
 
     def pseudonym(self, identifier: str) -> str:
         """A stable pseudonym for a vendor's id that is itself an e-mail address or a telephone number."""

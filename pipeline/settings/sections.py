@@ -85,6 +85,7 @@ class IntakeSettings(Section):
     linger_ms: float
     attribute_limit: int
     text_limit: int
+    phone_region: str = Field(default="DE", pattern="^[A-Z]{2}$")
 
 
 class PublisherSettings(Section):

@@ -112,7 +112,7 @@ HOT: dict[str, tuple[Callable[[Session], object], set[str]]] = {
         {"leads_external_id", "scores_pkey"},
     ),
     "find_ids": (lambda db: lead_list.find_ids(db, "L77", 50), {"leads_external_id"}),
-    "contact": (lambda db: contacts.find(db, b"x", None, 50), {"lead_contacts_email_index"}),
+    "contact": (lambda db: contacts.find(db, b"x", [b"y"], 50), {"lead_contacts_email_index"}),
     "judge": (lambda db: outcomes.judge(db, 200), {"outcomes_unjudged", "_lead_id_rev_idx"}),
     "judged": (lambda db: outcomes.judged(db, 7), {"outcomes_model_id_at"}),
     "count_since": (lambda db: outcomes.count_since(db, NOW - timedelta(minutes=5), 500), {"outcomes_received_at"}),

@@ -80,9 +80,9 @@ class Told:
     def labels(self) -> dict[str, str]:
         return {factor.attribute: factor.label for factor in self.score.factors}
 
-    def found_by(self, email: str) -> bool:
+    def found_by(self, contact: str) -> bool:
         with self._services.session() as db:
-            return self.row.id in contacts.find(db, self._services.vault.email_index(email), None, 9)
+            return self.row.id in contacts.find(db, *self._services.vault.indexes(contact), 9)
 
 
 def imported(services: Services, path: Path, source: str, content: str, **layout: object) -> None:
@@ -218,6 +218,14 @@ def test_a_smaller_object_or_list_leaves_nothing_of_the_one_before(services: Ser
     assert lead.attributes == {"products.0.sku": "a", "products.0.qty": 1}
     lead.by_webhook(products=[])
     assert lead.attributes == {}
+
+
+@pytest.mark.parametrize("written", ["0170 1234567", "(0170) 1234567", "+49 170 1234567", "0049 170 1234567"])
+def test_a_telephone_number_is_sealed_and_found_however_it_is_written(services: Services, written: str) -> None:
+    lead = Told(services).by_webhook(remark=written)
+    assert lead.attributes == {}
+    for asked in ("0170 1234567", "+49 170 1234567", "0170/1234567"):
+        assert lead.found_by(asked)
 
 
 # Numbers, money, moments, answers.

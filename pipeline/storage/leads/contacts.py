@@ -28,9 +28,10 @@ def oldest_and_newest(db: Session) -> list[SealedContact]:
     return [SealedContact(row[0], *(part and bytes(part) for part in row[1:])) for row in db.execute(ENDS)]
 
 
-def find(db: Session, email_index: bytes | None, phone_index: bytes | None, limit: int) -> list[int]:
-    """Ids of the leads with this e-mail address or telephone number; None matches nobody."""
-    return list(db.execute(FIND, {"email": email_index, "phone": phone_index, "limit": limit}).scalars())
+def find(db: Session, email_index: bytes | None, phone_indexes: Sequence[bytes], limit: int) -> list[int]:
+    """Ids of the leads with this e-mail address or one of these telephone numbers; None and none match nobody."""
+    wanted = {"email": email_index, "phones": list(phone_indexes), "limit": limit}
+    return list(db.execute(FIND, wanted).scalars())
 
 
 def saving(contacts: Sequence[SealedContact]) -> dict[str, Any]:
@@ -51,7 +52,11 @@ ENDS = text("""
     (SELECT lead_id, sealed, email_index, phone_index FROM lead_contacts ORDER BY lead_id DESC LIMIT 1)
 """)
 
-FIND = text("SELECT lead_id FROM lead_contacts WHERE email_index = :email OR phone_index = :phone LIMIT :limit")
+FIND = text("""
+    SELECT lead_id FROM lead_contacts
+     WHERE email_index = :email OR phone_index = ANY(CAST(:phones AS bytea[]))
+     LIMIT :limit
+""")
 
 SAVE = """
     INSERT INTO lead_contacts (lead_id, sealed, email_index, phone_index)

@@ -125,12 +125,12 @@ def look_up(asked: ContactLookup, services: CurrentServices, who: AttributesUser
 
     It stands in the body because addresses are logged, and nothing here logs a body.
     """
-    email, phone = services.vault.indexes(asked.contact)
-    if email is None and phone is None:
+    email, phones = services.vault.indexes(asked.contact)
+    if email is None and not phones:
         raise Malformed("neither an e-mail address nor a telephone number", pointer="/contact")
     position = _position(services)
     with services.reading() as db:
-        ids = contacts.find(db, email, phone, LOOKUP_LIMIT)
+        ids = contacts.find(db, email, phones, LOOKUP_LIMIT)
         ids += lead_list.find_ids(db, services.vault.pseudonym(asked.contact), LOOKUP_LIMIT)
         where = lead_list.Filter(ids=tuple(ids), owners=_owners(who, []))
         rows = lead_list.page(db, where, "-score", None, LOOKUP_LIMIT)

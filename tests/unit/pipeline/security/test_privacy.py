@@ -45,6 +45,24 @@ PERSONAL: list[tuple[str, Value]] = [
     ("passport_no", "C01X00T47"),
     ("tax_id", "12/345/67890"),
     ("credit card", "4111 1111"),
+    *(
+        (name, "Ada Roe")
+        for name in ("contact_person", "first", "last", "customer", "Ansprechpartner", "Prénom", "apellidos", "Nom")
+    ),
+    *((name, "Elm 5") for name in ("anschrift", "location", "Adresse", "dirección", "indirizzo", "Straße")),
+    *((name, "1980-02-29") for name in ("geburtsdatum", "born", "naissance")),
+    ("linkedin_url", "https://linkedin.example/in/ann"),
+    *(
+        ("notes", text)
+        for text in ("0170 1234567", "(0170) 1234567", "49 170 1234567", "0170/1234567", "0043 664 1234567")
+    ),
+    ("custom", "06 12 34 56 78"),
+    ("custom", "tel. 020 7946 0000, mornings"),
+    ("custom", "4111 1111 1111 1111"),
+    ("custom", "4111111111111111"),
+    ("custom", "DE89 3704 0044 0532 0130 00"),
+    ("custom", "GB82WEST12345698765432"),
+    ("custom", '"a b"@x.example'),
 ]
 
 HARMLESS: list[tuple[str, Value]] = [
@@ -82,6 +100,26 @@ HARMLESS: list[tuple[str, Value]] = [
     ("hotel", "Grand"),
     ("emoji", "🎉"),
     ("city", "Berlin"),
+    ("budget", "12.500.000"),
+    ("anything", "12.500.000"),
+    ("anything", "250 000 000"),
+    ("anything", "250.000 - 500.000"),
+    ("anything", "1.000.000,00 EUR"),
+    ("campaign_id", "0170 1234567"),
+    ("campaign", "2026-1123-4456"),
+    ("order_no", "4111 1111 1111 1112"),
+    ("tags", "2024 2025 2026 2027"),
+    ("range", "10 000-20 000"),
+    ("created", "24.11.2026 10:00"),
+    ("created", "20261124101500"),
+    ("utm_term", "summer 2026 sale 50"),
+    ("first_visit", "2026-11-22"),
+    ("customer_type", "new"),
+    ("last_activity", "2026-11-22"),
+    ("contact_owner_team", "North"),
+    ("location_id", "5"),
+    ("version", "1.2.3.4567890"),
+    ("reference", "AB12 3456 7890 1234 5678"),
 ]
 
 
