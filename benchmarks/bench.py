@@ -94,13 +94,13 @@ def bundles(ids: Sequence[int], size: int) -> list[list[int]]:
 
 
 FILL = text("""
-    INSERT INTO leads (source, external_id, attributes, attribute_times, stage, owner, active_at)
+    INSERT INTO leads (source, external_id, attributes, attribute_times, reading, stage, owner, active_at)
     SELECT 'bench', 'lead-' || n, jsonb_build_object(
                'budget', (random() * 600000)::int, 'timeline_days', (random() * 300)::int,
                'visits', (random() * 20)::int, 'time_on_site_s', (random() * 1500)::int,
                'email_opens', (random() * 8)::int, 'email_clicks', (random() * 4)::int,
                'meetings', (random() * 3)::int, 'company_size', (random() * 3000)::int,
-               'source', (ARRAY['referral', 'google', 'webinar', 'ads', 'cold call'])[1 + (random() * 4)::int],
+               'lead_source', (ARRAY['referral', 'google', 'webinar', 'ads', 'cold call'])[1 + (random() * 4)::int],
                'seniority', (ARRAY['owner', 'vp', 'manager', 'student', 'engineer'])[1 + (random() * 4)::int],
                'occupation', (ARRAY['employed', 'student', 'other'])[1 + (random() * 2)::int],
                'financing', (ARRAY['cash', 'pending', 'none'])[1 + (random() * 2)::int],
@@ -108,6 +108,6 @@ FILL = text("""
                'city', 'Town ' || (random() * 500)::int, 'industry', 'Industry ' || (random() * 40)::int,
                'language', 'en', 'campaign', 'Campaign ' || (random() * 90)::int,
                'form', 'Form ' || (random() * 9)::int, 'bedrooms', (random() * 5)::int),
-           '{"*": [1767225600000000, "bench"]}', 'new', 'owner-' || n % 20, now() - random() * interval '120 days'
+           '{"*": [1767225600000000, "bench"]}', 1, 'new', 'owner-' || n % 20, now() - random() * interval '120 days'
       FROM generate_series(:first, :last) AS n
 """)

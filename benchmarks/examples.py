@@ -154,8 +154,8 @@ EXAMPLE = text("SELECT attributes, as_of FROM training_examples WHERE lead_id = 
 
 # A third were captured: their mark, and below their copy.
 FILL = text("""
-    INSERT INTO leads (source, external_id, attributes, attribute_times, active_at, outcome, outcome_at)
-    SELECT 'bench', 'lead-' || n, r.attributes,
+    INSERT INTO leads (source, external_id, reading, attributes, attribute_times, active_at, outcome, outcome_at)
+    SELECT 'bench', 'lead-' || n, 1, r.attributes,
            CASE WHEN n % 3 = 0 THEN '{"*": [1767225600000000, "b"], "$early": [1767225700000000, "b"]}'
                 ELSE '{"*": [1767225600000000, "b"]}' END::jsonb,
            timestamptz '2026-01-01' + n * interval '10 s',

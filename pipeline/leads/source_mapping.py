@@ -22,6 +22,7 @@ from pipeline.settings.sources import SourceSettings
 from schemas.lead import NOTHING_RAW, OPEN, REMOVED, LeadChange, Outcome
 from schemas.score import Value
 
+AS_THEY_ARE = frozenset({None, "number", "money"})  # kinds as which a number that comes as one needs no reading
 # Kinds whose values are written in several ways.
 WRITTEN = frozenset({"number", "money", "timestamp", "days_until", "boolean"})
 WORD_LIMIT = 200  # characters of a stage or an owner
@@ -140,6 +141,10 @@ class SourceMap:
         return plan
 
     def _detail(self, plan: FieldPlan, value: Value, style: ColumnStyle | None) -> MappedValue:
+        if value is None or (plan.personal is None and isinstance(value, int | float) and plan.kind in AS_THEY_ARE):
+            # Nothing to read, as of most values that come as JSON.
+            kind: MappedKind = "contact" if is_personal(plan.name, value) else "attribute"
+            return MappedValue(kind, plan.name, value, plan.rank, plan.field)
         reading = self._read(plan, value, self.history.style(plan.name) if style is None else style)
         if style is None and plan.kind in WRITTEN and isinstance(value, str):
             self.history.learn(plan.name, value, reading.doubt)
@@ -153,7 +158,7 @@ class SourceMap:
             personal = plan.personal
         if personal:
             return MappedValue("contact", plan.name, value, plan.rank, plan.field)
-        raw = value if str(reading.value) != str(value) else None
+        raw = None if reading.value is value or str(reading.value) == str(value) else value
         return MappedValue("attribute", plan.name, reading.value, plan.rank, plan.field, raw, reading.doubt)
 
     def _read(self, plan: FieldPlan, value: Value, style: ColumnStyle) -> Reading:

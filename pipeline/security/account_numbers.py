@@ -4,11 +4,14 @@ import re
 
 IBAN = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30})(?![A-Za-z0-9])", re.IGNORECASE)
 CARD = re.compile(r"(?<![\w.])[3-6]\d{3}(?:[ -]?\d{4}){2}(?:[ -]?\d{1,7})(?![\w.])")
+ENOUGH_DIGITS = re.compile(r"(?:\d[^\d]{0,4}){10}")
 CARD_DIGITS = range(13, 20)
 
 
 def holds_account_number(text: str) -> bool:
     """Whether the text holds an IBAN or the number of a card."""
+    if ENOUGH_DIGITS.search(text) is None:
+        return False
     return any(map(_is_iban, IBAN.findall(text))) or any(map(_is_card, CARD.findall(text)))
 
 

@@ -63,6 +63,7 @@ PHONE_WITHIN = re.compile(
 )
 PHONE_ALONE = re.compile(r"\s*\(?\d{2,4}\)?(?:[ ./-]\(?\d{2,5}\)?){2,5}\s*")
 DATE = re.compile(r"\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?")
 FEWEST_PHONE_DIGITS = 7
 LONGEST_WITH_NUMBERS = 2000  # characters; of longer texts only the plainer forms are searched
 MANY_DIGITS = re.compile(rf"(?:\d\D*){{{FEWEST_PHONE_DIGITS}}}")
@@ -86,13 +87,17 @@ def _holds_personal(name: str, text: str) -> bool:
     """Whether a value holds an address, or the number of a telephone, an account or a card."""
     if "@" in text and (EMAIL.search(text) or QUOTED_EMAIL.search(text)):
         return True
-    if MANY_DIGITS.search(text) is None or len(text) > LONGEST_WITH_NUMBERS:
+    # Most texts have too few digits, and this runs for every value of every lead.
+    if len(text) < FEWEST_PHONE_DIGITS or MANY_DIGITS.search(text) is None or MOMENT.fullmatch(text):
+        return False
+    if len(text) > LONGEST_WITH_NUMBERS:
         return looks_personal(text)
     if holds_account_number(text):
         return True
-    if _has_word(name, NUMBERS) or (text[0] not in "+0(" and number_in(text) is not None):
-        return False  # a grouped number, or a range of prices
-    return looks_personal(text) or phone_within(text) is not None
+    if not (looks_personal(text) or phone_within(text)):
+        return False
+    # A grouped number, or a range of prices, is no telephone number.
+    return not (_has_word(name, NUMBERS) or (text[0] not in "+0(" and number_in(text) is not None))
 
 
 @lru_cache(maxsize=8192)

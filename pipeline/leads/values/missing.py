@@ -1,5 +1,7 @@
 """Recognises the words that stand for no value: what spreadsheets, forms and other systems write into empty fields."""
 
+from functools import lru_cache
+
 # Compared without case, spaces and the signs around them: `(Not Set)`, `--None--` and `#N/A` are here by their letters.
 WORDS = frozenset(
     """
@@ -19,6 +21,7 @@ AROUND = " \t\r\n\u00a0-–—_.*?()[]<>{}\"'"
 LONGEST = 40  # characters
 
 
+@lru_cache(maxsize=16_384)  # most values repeat
 def is_missing(text: str) -> bool:
     """Whether the text says that there is no value."""
     if len(text) > LONGEST:
