@@ -19,7 +19,9 @@ def sources() -> None:
 @json_option
 @state_dir_option
 def show(name: str, as_json: bool, state_dir: Path | None) -> None:
-    """Show what a source's fields become, and which values could not be read.
+    """Show a source's fields and doubtful values.
+
+    What each field becomes, how numbers and dates are written, and how many values could not be read.
 
     \b
     service6 sources show hubspot

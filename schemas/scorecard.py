@@ -32,10 +32,12 @@ class OtherWord(Frozen):
 
 
 class FeatureRule(Frozen):
-    """`aliases`: attributes that are read instead, the first that is known, where a lead lacks `attribute`."""
+    """`aliases`: attributes that are read instead where a lead lacks `attribute`: the first that is known, or of all
+    the names the one that gives fewest points."""
 
     attribute: Text
     aliases: tuple[str, ...] = ()
+    of_several: Literal["first", "worst"] = "first"
     label: Text
     missing: Points = 0.0
 

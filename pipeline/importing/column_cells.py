@@ -19,6 +19,10 @@ from schemas.lead import REMOVED
 NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?", re.ASCII)
 LONGEST_NUMBER = 22  # characters
 ID_OR_PHONE = re.compile(r"\s*(?:0\d(?![./-])|\+|\(|\d{16})")
+# A column whose name does not say that it holds numbers may hold seats (`2B`), terms (`12 M`) and versions (`1.2.20`).
+PLAIN_AMOUNT = re.compile(r"\s*[-+(]?[\s$€£¥]*[\d.,'’ \u00a0\u202f]+[\s$€£¥%)]*")
+YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
+TWO_WAYS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
 PLAIN_TEXT = "something said"
 LONGEST_ANSWER = max(map(len, ANSWERS))
 TEXTS_KEPT = 8192  # of a column
@@ -64,9 +68,9 @@ class ColumnSurvey:
     def _count(self, text: str) -> None:
         if not any(map(str.isdigit, text)) or ID_OR_PHONE.match(text):
             return
-        if number_in(text) is not None:
+        if PLAIN_AMOUNT.fullmatch(text) and number_in(text) is not None:
             self._numbers += 1
-        elif not DIGITS.fullmatch(text) and moment_in(text) is not None:
+        elif not DIGITS.fullmatch(text) and YEAR.search(text) and moment_in(text) is not None:
             self._moments += 1
 
 
@@ -74,7 +78,8 @@ def readings(surveys: Sequence[ColumnSurvey], separator: str) -> list[ColumnRead
     """How each column of a file is read. A file is written in one country: one column tells for another."""
     whole = StyleEvidence()
     for survey in surveys:
-        whole.marks |= survey.evidence.marks
+        # A plain fraction with a dot may come from a machine, whatever the country: a latitude, a version.
+        whole.marks |= survey.evidence.grouped | (survey.evidence.marks & {","})
         whole.day_places |= survey.evidence.day_places
     # Where the comma is the decimal mark, spreadsheets separate by semicolons.
     shared = whole.style(ColumnStyle(mark="," if separator == ";" else None))
@@ -122,7 +127,7 @@ class Cells(dict[str, MappedValue | None]):
         # A telephone number stays a text, or its leading zeros and its index would be lost.
         if self._by_name.kind == "contact" and _is_detail(text):
             return MappedValue("contact", self._by_name.name, value)
-        number = _number(text)
+        number = None if TWO_WAYS.fullmatch(text) else _number(text)
         if number is not None and not is_personal(self._name, number):
             return self._source.part(self._name, number)
         return self._source.part(self._name, value, self._reading.style, self._reading.kind)

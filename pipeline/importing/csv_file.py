@@ -71,6 +71,8 @@ class CsvFile:
     def _shaped(self, line: int, fields: list[str], width: int) -> list[str]:
         if len(fields) > width:
             return fields if any(field.strip() for field in fields[width:]) else fields[:width]
+        if len(fields) == 1 and " " in fields[0].strip():
+            return fields  # the last lines of a report are sentences, and no ids
         self.short_rows += 1
         if self.short_rows == 1:
             self.first_short_line = line

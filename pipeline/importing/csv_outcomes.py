@@ -5,6 +5,7 @@ from collections import Counter
 from functools import lru_cache
 
 from pipeline.importing.csv_words import word
+from pipeline.leads.values.missing import is_missing
 from pipeline.security.privacy import looks_personal
 from schemas.lead import Outcome
 
@@ -25,7 +26,7 @@ class OutcomeColumn:
 
     def read(self, text: str) -> Outcome | None:
         meaning = _meaning(text)
-        if not meaning:
+        if not meaning or (meaning != self._won and is_missing(text)):
             return None
         return Outcome.WON if meaning == self._won else Outcome.LOST
 

@@ -48,7 +48,8 @@ class AttributeNames:
         if settings is not None and settings.name is not None:
             target, rank = self._aliases.get(canonical(settings.name), (canonical(settings.name), EXACT))
         else:
-            target, rank = self._aliases.get(field, (field, EXACT if name == field else SPELLED))
+            own = (field, EXACT if name == field else SPELLED)
+            target, rank = self._aliases.get(field) or self._nested(field) or own
         known = self._known.get(target)
         return FieldPlan(
             target,
@@ -58,6 +59,13 @@ class AttributeNames:
             means=known.words if known else frozenset(),
             personal=settings.personal if settings else None,
         )
+
+    def _nested(self, field: str) -> tuple[str, int] | None:
+        """`deal.value` is what `deal_value` is."""
+        joined = field.replace(".", "_")
+        if joined == field:
+            return None
+        return (joined, ALIAS) if joined in self._known else self._aliases.get(joined)
 
     def attribute(self, name: str) -> str:
         """The attribute that somebody means who says this name."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
+from unicodedata import normalize
 
 from pipeline.errors import Malformed
 from pipeline.leads.values.reader import NUMBER_LIMIT
@@ -13,7 +14,7 @@ NAME_LIMIT = 200  # characters
 DEPTH_LIMIT = 8  # objects within objects
 RESERVED = "$*@"  # first characters of our own names beside a lead's attributes
 UNFIT = re.compile("[\0\ud800-\udfff]")  # jsonb cannot hold NUL, UTF-8 no half of a pair
-WORD_BOUNDARY = re.compile(r"(?<=[^\W_A-Z])(?=[A-Z])")
+WORD_BOUNDARY = re.compile(r"([^\W_])(?=[A-Z])")
 # A dot between two words leads into an object; any other is punctuation, as in `No. of Employees`.
 BETWEEN_WORDS = re.compile(r"(?:(?!(?<=\w)\.(?=\w))[\W_])+")
 
@@ -30,7 +31,8 @@ def canonical(name: str) -> str:
     """One spelling for `Total Visits`, `totalVisits` and `total_visits`: they are one attribute."""
     if name.startswith("$"):
         return name
-    apart = WORD_BOUNDARY.sub("_", name)
+    composed = normalize("NFC", name)
+    apart = WORD_BOUNDARY.sub(lambda match: match[1] if match[1].isupper() else f"{match[1]}_", composed)
     return BETWEEN_WORDS.sub("_", apart.casefold()).strip("_").replace("_.", ".").replace("._", ".") or name
 
 
@@ -59,7 +61,8 @@ def _leaves(
         if isinstance(value, list):
             value = _listed(value)
         if isinstance(value, Mapping):
-            objects.append(_name(name, pointer))
+            if name:
+                objects.append(_fit(name))
             yield from _leaves(value, f"{name}.", pointer, depth + 1, objects)
         else:
             yield _name(name, pointer), value, pointer

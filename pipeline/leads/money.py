@@ -3,10 +3,12 @@
 from collections.abc import Collection, Mapping, MutableMapping
 from typing import NamedTuple
 
-from pipeline.leads.values.numbers import number_in
+from pipeline.leads.values.numbers import currency_code, number_in
 from pipeline.leads.values.reader import Doubt, Reading
 from schemas.score import Value
 
+# Behind an amount as it was told, so that nobody takes it for a number: a score counts it as not known.
+NO_RATE = " (no rate)"
 CURRENCY = "currency"  # the attribute that tells in what a lead's amounts are
 
 
@@ -21,7 +23,7 @@ class Rates(NamedTuple):
         """An amount whose own text names its currency, in `code`; as it was told, with a doubt, if that has no rate."""
         factor = self._factor(reading.currency)
         if factor is None or not isinstance(reading.value, int | float):
-            return Reading(told, Doubt.NOT_COMPARABLE, reading.currency)
+            return Reading(f"{told}{NO_RATE}", Doubt.NOT_COMPARABLE, reading.currency)
         return Reading(_rounded(reading.value * factor), reading.doubt, reading.currency)
 
     def settle(
@@ -51,13 +53,19 @@ class Rates(NamedTuple):
                 if attributes[name] != plain:
                     raw.setdefault(name, plain)
 
+    def incomparable(self, attributes: Mapping[str, Value]) -> list[str]:
+        """The amounts of a lead whose currency has no rate."""
+        if CURRENCY not in attributes:
+            return []
+        return [name for name in self.amounts if isinstance(attributes.get(name), str)]
+
     def _factor(self, currency: Value) -> float | None:
-        code = self.code if currency is None else str(currency).strip().upper()
+        code = self.code if currency is None else currency_code(str(currency))
         return 1.0 if code == self.code else self.rates.get(code)
 
     def _unconverted(self, amount: Value, currency: Value) -> Value:
         if isinstance(amount, str):
-            number = number_in(amount)
+            number = number_in(amount.removesuffix(NO_RATE))
             return number.value if number else amount
         return amount if amount is None else amount / (self._factor(currency) or 1.0)
 
@@ -65,8 +73,7 @@ class Rates(NamedTuple):
         if not isinstance(amount, int | float):
             return amount
         factor = self._factor(currency)
-        # A text is no amount: a score counts it as not known, and people see what was told.
-        return f"{amount:.15g} {currency}" if factor is None else _rounded(amount * factor)
+        return f"{amount:.15g} {currency}{NO_RATE}" if factor is None else _rounded(amount * factor)
 
 
 def _names_currency(told: Value) -> bool:

@@ -104,6 +104,9 @@ class SourceMap:
         """Converts the amounts of a lead that has just been read whole, and names its currency."""
         self._rates.settle(attributes, raw)
 
+    def _plan_kind(self, field: str) -> ValueKind | None:
+        return self._plan(field).kind
+
     def attribute(self, name: str) -> str:
         """The attribute that a field becomes."""
         return self._plan(name).name
@@ -149,11 +152,13 @@ class SourceMap:
         if style is None and plan.kind in WRITTEN and isinstance(value, str):
             self.history.learn(plan.name, value, reading.doubt)
         if reading.value is None:  # it removes the attribute, or the contact detail, of this name
-            return MappedValue("attribute", plan.name, None, plan.rank, plan.field)
+            told = value if isinstance(value, str) and value.strip() else None
+            return MappedValue("attribute", plan.name, None, plan.rank, plan.field, told)
         # What was recognised as a number or a moment is neither an address nor a telephone number.
         if plan.personal is None:
-            recognised = plan.kind is not None and plan.kind != "text" and reading.doubt is not Doubt.UNREADABLE
-            personal = not recognised and is_personal(plan.name, reading.value)
+            # By the kind that is configured: a column of postcodes looks like one of numbers.
+            known = self._plan_kind(plan.field) not in (None, "text") and reading.doubt is not Doubt.UNREADABLE
+            personal = not known and is_personal(plan.name, reading.value)
         else:
             personal = plan.personal
         if personal:

@@ -40,7 +40,8 @@ def word(value: Value | datetime) -> str:
 class Feature:
     """One input of a model: a category has `codes` 1…n, any other kind ascending `cuts` (n make n + 1 ranges).
 
-    `phrases`: how a text is matched that is none of the codes; None is not at all.
+    `phrases`: how a text is matched that is none of the codes; None is not at all. `worst_first`: codes in the order
+    in which one of several attributes counts; empty where the first name counts.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Feature:
     cuts: tuple[float, ...] = ()
     codes: Mapping[str, int] = field(default_factory=dict)
     phrases: Phrases | None = None
+    worst_first: tuple[int, ...] = ()
 
     @cached_property
     def bin_count(self) -> int:

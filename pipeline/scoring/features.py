@@ -40,6 +40,7 @@ class FeatureSet:
         self._ranges = [n for n, f in enumerate(features) if f.kind != "category"]
         self._ages = [n for n, f in enumerate(features) if f.kind == "age"]
         self._untils = [n for n, f in enumerate(features) if f.kind == "until"]
+        self._worst = [n for n, f in enumerate(features) if f.worst_first]
         self._replaceable = [n for n in self._ages if features[n].aliases]
         self._cuts = tuple(np.asarray(f.cuts, np.float32) for f in features)
 
@@ -52,7 +53,18 @@ class FeatureSet:
         for column in self._replaceable:
             if isinstance(values[column], str) and isnan(self._columns[column].encode(values[column])):
                 values[column] = self._next_readable(column, given)
+        for column in self._worst:
+            values[column] = self._worst_of(column, given)
         return values
+
+    def _worst_of(self, column: int, given: Mapping[str, Value | datetime]) -> Value | datetime:
+        """Of the values under all names of this feature the one that counts first; None where there is none."""
+        feature, encode = self.features[column], self._columns[column].encode
+        known = [value for name in (feature.name, *feature.aliases) if (value := given.get(name)) is not None]
+        if len(known) < 2:
+            return known[0] if known else None
+        order = {float(code): place for place, code in enumerate(feature.worst_first)}
+        return min(known, key=lambda value: order.get(encode(value), len(order)))
 
     def _next_readable(self, column: int, given: Mapping[str, Value | datetime]) -> Value | datetime:
         """The first moment under the names of this feature that can be read; a text that cannot hides no other."""

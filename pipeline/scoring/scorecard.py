@@ -59,7 +59,8 @@ def _feature(rule: Rule) -> Feature:
         codes = {word.strip().casefold(): n for n, b in enumerate(rule.bins, start=1) for word in b.words}
         ranks = {n: b.points for n, b in enumerate(rule.bins, start=1)}
         phrases = Phrases(codes, ranks, rule.unless) if rule.match == "phrase" else None
-        return Feature(rule.attribute, "category", rule.aliases, codes=codes, phrases=phrases)
+        worst = tuple(sorted(ranks, key=ranks.__getitem__)) if rule.of_several == "worst" else ()
+        return Feature(rule.attribute, "category", rule.aliases, codes=codes, phrases=phrases, worst_first=worst)
     cuts = tuple(b.below for b in rule.bins if b.below is not None)
     return Feature(rule.attribute, rule.kind, rule.aliases, cuts=cuts)
 

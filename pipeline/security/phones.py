@@ -13,9 +13,9 @@ MOST_DIGITS = 15
 # With a trunk zero, or grouped after a country code; plain digits alone are a number.
 CANDIDATE = re.compile(
     r"(?<![\w.,+-])(?:"
-    r"\(?0\d{1,5}\)?[ /.-]?\d(?:[ /.-]?\d){4,11}"
+    r"\(?0\d{0,5}\)?[ /.-]{0,3}\d(?:[ /.-]{0,3}\d){4,11}"
     r"|00[1-9](?:[ /.-]?\d){7,13}"
-    r"|[1-9]\d{0,2}(?:[ /-]\(?\d{2,8}\)?){2,5}"
+    r"|[1-9]\d{0,2}(?:[ /-]\(?\d{1,8}\)?){2,6}"
     r")(?![\w,]|\.\d)"
 )
 KEPT = 4096

@@ -21,24 +21,28 @@ PERSONAL_WORDS = frozenset(
     "birthday birthdate born dob firstname lastname surname fullname forename nickname maiden passport ssn iban ip "
     "salutation fname lname addr username linkedin xing skype "
     "vorname nachname familienname strasse straße adresse anschrift hausnummer plz ansprechpartner ansprechpartnerin "
+    "kundenname "
     "kontaktperson geburtsdatum geburtstag geboren anrede handy handynummer mobil mobilnummer rufnummer telefonnummer "
     "prenom prénom courriel telephone téléphone portable naissance rue civilite civilité "
-    "apellido apellidos correo telefono teléfono movil móvil direccion dirección calle nacimiento "
-    "cognome indirizzo cellulare nascita cap achternaam voornaam straat adres geboortedatum "
-    "sobrenome endereco endereço nascimento imie imię nazwisko ulica efternamn fornamn förnamn gatuadress".split()
+    "apellido apellidos domicilio dni correo telefono teléfono movil móvil direccion dirección calle nacimiento "
+    "cognome indirizzo cellulare nascita achternaam voornaam straat adres geboortedatum "
+    "sobrenome endereco endereço nascimento imie imię nazwisko pesel ulica efternamn fornamn förnamn gatuadress".split()
 )
 # As a whole name only: part of another they say something else, as in `first_visit`.
-PERSONAL_NAMES = frozenset(
-    "first last given middle customer client person contact_person location nom nome nombre naam".split()
-)
+PERSONAL_NAMES = frozenset("first last given middle customer client person contact_person location kontakt".split())
 # Also within a word, because vendors write `mobilephone`, `emailaddress` and `phone1`.
 PERSONAL_STEMS = ("phone", "email", "telefon", "birth", "streetaddress", "postaladdress")
+# The same of names that are cut in the middle: `LinkedIn` is `linked_in`.
+JOINED_STEMS = ("linkedin", "whatsapp", "postcode")
+NAME_WORDS = frozenset({"name", "names", "nom", "nome", "nombre", "naam"})
 PHONES = ("phone", "telefon", "mobile", "cell", "tel", "whatsapp")  # parts of a name under which a number is called
 # A name of one of these is not a person's name.
 THINGS = frozenset(
     "company campaign product event form list page brand project property business organization organisation account "
     "plan domain file utm city country region state team owner stage pipeline deal course school industry source "
-    "medium channel template model feature workflow segment group job function department".split()
+    "medium channel template model feature workflow segment group job function department "
+    "entreprise société societe empresa firma unternehmen azienda bedrijf produit producto prodotto produkt "
+    "employes employés empleados visites kampagne campagne".split()
 )
 PERSONAL_PHRASES = re.compile(
     r"(?:^|_)(?:date_of_birth|birth_date|birth|e_mail|credit_card|card_number|social_security|tax_id)(?:_|$)"
@@ -50,7 +54,10 @@ NUMBERS = frozenset(
     "size count score date range version tags quantity salary umsatz preis betrag bestellung rechnung kampagne".split()
 )
 # Under these names even a short number identifies a person.
-NUMBERED_WORDS = frozenset("zip zipcode postcode postal birthday birthdate birth dob ssn passport iban".split())
+NUMBERED_WORDS = frozenset(
+    "zip zipcode postcode postal birthday birthdate birth dob ssn passport iban "
+    "plz hausnummer geburtsdatum pesel dni".split()
+)
 ANSWERS = frozenset({"yes", "no", "true", "false", "y", "n", "0", "1", "on", "off"})
 COUNT = re.compile(r"\d{1,6}(?:\.\d*)?")
 # Bounded by the longest there are (RFC 5321), so that a long text takes no quadratic time.
@@ -63,6 +70,7 @@ PHONE_WITHIN = re.compile(
 )
 PHONE_ALONE = re.compile(r"\s*\(?\d{2,4}\)?(?:[ ./-]\(?\d{2,5}\)?){2,5}\s*")
 DATE = re.compile(r"\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
+DATE_WITHIN = re.compile(r"(?<![\d./-])\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[ T,]+\d{1,2}:\d{2}(?::\d{2})?)?(?![./-]?\d)")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?")
 FEWEST_PHONE_DIGITS = 7
 LONGEST_WITH_NUMBERS = 2000  # characters; of longer texts only the plainer forms are searched
@@ -92,12 +100,15 @@ def _holds_personal(name: str, text: str) -> bool:
         return False
     if len(text) > LONGEST_WITH_NUMBERS:
         return looks_personal(text)
-    if holds_account_number(text):
+    if holds_account_number(text) and not (text.isdecimal() and _has_word(name, NUMBERS)):
         return True
-    if not (looks_personal(text) or phone_within(text)):
+    if not (looks_personal(text) or phone_within(DATE_WITHIN.sub(" ", text))):
         return False
-    # A grouped number, or a range of prices, is no telephone number.
-    return not (_has_word(name, NUMBERS) or (text[0] not in "+0(" and number_in(text) is not None))
+    if "+" in text:
+        return True
+    # A grouped number, a range of prices or an identifier is no telephone number; a sentence may hold one all the same.
+    number = number_in(text) is not None and text[0] not in "0("
+    return not (number or (_has_word(name, NUMBERS) and not any(map(str.isalpha, text))))
 
 
 @lru_cache(maxsize=8192)
@@ -107,7 +118,8 @@ def has_personal_name(name: str) -> bool:
     return (
         plain in PERSONAL_NAMES
         or not PERSONAL_WORDS.isdisjoint(words)
-        or (not words.isdisjoint({"name", "names"}) and THINGS.isdisjoint(words))
+        or (not words.isdisjoint(NAME_WORDS) and THINGS.isdisjoint(words))
+        or any(stem in plain.replace("_", "") for stem in JOINED_STEMS)
         or any(stem in word for word in words for stem in PERSONAL_STEMS)
         or PERSONAL_PHRASES.search(plain) is not None
     )

@@ -12,6 +12,7 @@ from pipeline.leads.early_snapshot import SnapshotPolicy
 from pipeline.leads.merging import Lead, LeadDiff
 from pipeline.leads.money import CURRENCY, Rates
 from pipeline.leads.source_mapping import SourceMap
+from pipeline.leads.values.reader import Doubt
 from pipeline.security.privacy import email_in, phone_in
 from pipeline.security.vault import Vault
 from pipeline.services.lead_ids import LeadIds, lead_ids
@@ -144,6 +145,8 @@ class LeadSaver:
             return diff
         told = diff.attributes.keys()
         self._rates.settle(lead.attributes, lead.raw, before=before, told=told)
+        for name in self._rates.incomparable(lead.attributes):
+            self._source_map(lead.source).history.learn(name, None, Doubt.NOT_COMPARABLE)
         return diff._replace(attributes={name: lead.attributes.get(name) for name in told})
 
     def _open(self, sealed: bytes, row: str) -> dict[str, Value]:

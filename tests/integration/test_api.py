@@ -281,7 +281,7 @@ def test_a_lead_its_score_and_its_history_agree(served: Api, services: Services)
     assert history[0]["model_version"] == asked["model_version"]
     assert asked["factors"]
     assert asked["explanation"]
-    assert detail["attributes"]["lead_source"] == "referral"
+    assert detail["attributes"]["source"] == "referral"
 
 
 @pytest.mark.parametrize("lead", ["0", "-1", "x", str(2**63), "1.5"])

@@ -92,7 +92,7 @@ def test_rows_are_locked_in_ascending_order(
 
 
 def _insert_leads(db: Session, names: list[str]) -> object:
-    fresh = [LeadRow(0, "standard", name, {}, {}, None, None, None, None, NOW, 1) for name in names]
+    fresh = [LeadRow(0, "standard", name, {}, {}, {}, None, None, None, None, NOW, 1) for name in names]
     return lead_rows.insert(db, fresh, NOW)
 
 

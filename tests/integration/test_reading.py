@@ -127,7 +127,6 @@ def test_a_webhook_is_newer_than_the_heading_of_a_file(services: Services, tmp_p
     ("first", "second"),
     [
         ("leadSource", "lead_source"),
-        ("Lead Source", "source"),
         ("original_source", "LEAD-SOURCE"),
         ("lead_source", "leadSource"),
     ],
@@ -276,10 +275,16 @@ def test_an_amount_is_compared_in_one_currency(services: Services) -> None:
     assert Told(services).by_webhook(budget="$1,000.00").attributes["budget"] == 848
 
 
-def test_an_amount_without_a_rate_is_told_and_not_scored(services: Services) -> None:
-    lead = Told(services).by_webhook(budget=3_000_000, currency="XAU")
-    assert lead.attributes["budget"] == "3000000 XAU"
+@pytest.mark.parametrize("told", [{"budget": 3_000_000, "currency": "VND"}, {"budget": "3000000 VND"}])
+def test_an_amount_without_a_rate_is_told_and_not_scored(services: Services, told: dict[str, object]) -> None:
+    lead = Told(services).by_webhook(**told)
+    assert lead.attributes["budget"] == "3000000 VND (no rate)"
     assert "budget" not in lead.labels
+
+
+@pytest.mark.parametrize("currency", ["usd", "$", "US Dollar", "USD (US Dollar)"])
+def test_a_currency_by_its_code_sign_or_name(services: Services, currency: str) -> None:
+    assert Told(services).by_webhook(amount=1000, amount_currency=currency).attributes["budget"] == 848
 
 
 def test_moments_of_spreadsheets(services: Services, tmp_path: Path) -> None:
@@ -307,6 +312,65 @@ def test_a_moment_that_cannot_be_read_hides_no_other(services: Services) -> None
 @pytest.mark.parametrize("word", ["Y", "1.0", "on", "Ja", "x", "oui", "sí", "TRUE"])
 def test_an_opt_out_however_it_is_said(services: Services, word: str) -> None:
     assert Told(services).by_webhook(unsubscribed=word).labels["unsubscribed"] == "asked not to be contacted"
+
+
+@pytest.mark.parametrize("first", ["do_not_contact", "Do Not Email", "email_opt_out", "unsubscribed", "opted_out"])
+def test_one_opt_out_is_enough(services: Services, first: str) -> None:
+    others = {"do_not_contact", "do_not_email", "email_opt_out", "unsubscribed"} - {first.lower().replace(" ", "_")}
+    lead = (
+        Told(services).by_webhook(**{first: True}).by_webhook(**dict.fromkeys(sorted(others - {"unsubscribed"}), False))
+    )
+    assert lead.labels["unsubscribed"] == "asked not to be contacted"
+
+
+def test_an_object_is_what_its_joined_name_is(services: Services) -> None:
+    lead = Told(services).by_webhook(deal={"value": 500_000}, lead={"source": "referral"}, job={"title": "CEO"})
+    assert lead.labels.items() >= {"budget": "very large budget", "seniority": "decides alone"}.items()
+    assert lead.labels["lead_source"] == "came by referral"
+
+
+def test_another_empty_field_takes_no_contact_detail_away(services: Services) -> None:
+    lead = Told(services).by_webhook(email="a@example.org", phone="0170 1234567").by_webhook(telephone="", mail=None)
+    assert lead.found_by("a@example.org")
+    assert lead.found_by("0170 1234567")
+
+
+def test_a_column_of_a_machine_does_not_overrule_the_separator(services: Services, tmp_path: Path) -> None:
+    imported(services, tmp_path, "geo", "id;Budget;Latitude\n1;450.000;52.5200\n2;90.000;48.1371\n")
+    assert row_of(services, "geo", "1").attributes == {"budget": 450_000, "latitude": 52.52}
+
+
+def test_a_column_of_an_unknown_name_is_read_as_a_whole_too(services: Services, tmp_path: Path) -> None:
+    imported(services, tmp_path, "staff", "id;Anzahl Leute;Umsatz\n1;1.200;1.200,50\n2;900;1.000\n")
+    assert row_of(services, "staff", "1").attributes == {"anzahl_leute": 1200, "umsatz": 1200.5}
+    assert row_of(services, "staff", "2").attributes == {"anzahl_leute": 900, "umsatz": 1000}
+
+
+@pytest.mark.parametrize(
+    "texts", [("2B", "3A"), ("12 M", "24 M"), ("1.2.20", "1.3.1"), ("7-11", "3M"), ("1+", "2+"), ("KA", "NA")]
+)
+def test_a_column_of_an_unknown_name_stays_what_it_says(
+    services: Services, tmp_path: Path, texts: tuple[str, str]
+) -> None:
+    source = f"words{next(_numbers)}"
+    imported(services, tmp_path, source, f"id,Seat\n1,{texts[0]}\n2,{texts[1]}\n")
+    assert tuple(row_of(services, source, id_).attributes["seat"] for id_ in "12") == texts
+
+
+def test_a_postcode_is_sealed_however_its_column_looks(services: Services, tmp_path: Path) -> None:
+    imported(services, tmp_path, "post", "id,Zip,PLZ,DOB,Budget\n1,94105,10115,29252,5\n2,10001,80331,30000,6\n")
+    assert row_of(services, "post", "1").attributes == {"budget": 5}
+
+
+def test_the_last_lines_of_a_report_are_no_leads(services: Services, tmp_path: Path) -> None:
+    file = tmp_path / "report.csv"
+    file.write_text(
+        'id,Budget,Visits\n1,5,3\n2,6\nCopyright (c) 2000-2026\n"Confidential Information"\n', encoding="utf-8"
+    )
+    with Importer(services, file, source="report", layout=Layout("id")) as work:
+        work.survey()
+        counts = work.run(lambda _: None)
+    assert (counts.new, counts.rejected) == (2, 2)
 
 
 # Words.

@@ -32,7 +32,9 @@ def saved_by_an_earlier_version(services: Services, external_id: str) -> None:
 
 
 def imported(services: Services, path: Path, *ids: str) -> Counts:
-    path.write_text("\n".join(['"Lead ID","Title"', *(f'"{external_id}","CEO"' for external_id in ids)]))
+    path.write_text(
+        "\n".join(['"Lead ID","Title"', *(f'"{external_id}","CEO"' for external_id in ids)]), encoding="utf-8"
+    )
     with Importer(services, path, source="salesforce", layout=Layout(id="Lead ID")) as work:
         work.survey()
         return work.run(lambda _: None)

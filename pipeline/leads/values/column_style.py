@@ -1,5 +1,6 @@
 """How the numbers and dates of a column, or of an attribute of a source, are written: its values tell together."""
 
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -17,14 +18,19 @@ class ColumnStyle(NamedTuple):
 
 T = TypeVar("T")
 
+GROUPED = re.compile(r"\d[.,'’ \u00a0\u202f]\d{3}(?!\d)")
 UNKNOWN_STYLE = ColumnStyle()
 
 
 @dataclass
 class StyleEvidence:
-    """The decimal marks and places of the day that values have shown; several are a contradiction."""
+    """The decimal marks and places of the day that values have shown; several are a contradiction.
+
+    `grouped`: the marks that grouped thousands have shown.
+    """
 
     marks: set[DecimalMark] = field(default_factory=set)
+    grouped: set[DecimalMark] = field(default_factory=set)
     day_places: set[DayPlace] = field(default_factory=set)
 
     def learn(self, value: Value) -> None:
@@ -32,6 +38,8 @@ class StyleEvidence:
             return
         if ("." in value or "," in value) and (number := number_in(value)) and number.mark:
             self.marks.add(number.mark)
+            if GROUPED.search(value):
+                self.grouped.add(number.mark)
         elif ("/" in value or "." in value or "-" in value) and (moment := moment_in(value)) and moment.day_place:
             self.day_places.add(moment.day_place)
 

@@ -5,19 +5,22 @@ from functools import lru_cache
 # Compared without case, spaces and the signs around them: `(Not Set)`, `--None--` and `#N/A` are here by their letters.
 WORDS = frozenset(
     """
-    n/a na #n/a nan nil null none undefined unknown unset notset notavailable notapplicable noneselected nonegiven
-    notprovided notspecified unspecified noanswer nodata novalue novalueset empty blank missing tbd tba
+    n/a n.a n.v #n/a nan nil null none undefined unknown unset notset notavailable notapplicable noneselected nonegiven
+    notprovided notspecified unspecified noanswer nodata novalue novalueset
     select pleaseselect selectone pleasechoose choose chooseone pleasespecify selectanoption
-    keineangabe k.a ka unbekannt nichtangegeben bittewählen bitteauswählen auswählen ohneangabe
-    inconnu nonrenseigné nonspécifié sélectionner aucun desconocido sindatos noespecificado seleccionar ninguno
+    keineangabe k.a unbekannt nichtangegeben bittewählen bitteauswählen auswählen ohneangabe
+    inconnu choisir nonrenseigné nonspécifié sélectionner aucun desconocido sindatos noespecificado seleccionar ninguno
     sconosciuto nonspecificato onbekend niet_opgegeven desconhecido
-    inf infinity +inf -inf +infinity -infinity #ref! #value! #div/0! #name? #null! #num! #error!
+    inf infinity +inf -inf +infinity -infinity
+    #ref! #value! #div/0! #name? #null! #num! #error! #nv #wert! #bezug! #zahl! #valeur! #nombre!
     0001-01-01 0001-01-01t00:00:00 0001-01-01t00:00:00z 00010101 1/1/0001 01/01/0001 01.01.0001
     1970-01-01t00:00z 1970-01-01t00:00:00z 1970-01-01t00:00:00.000z 1970-01-01t00:00:00+00:00
     0000-00-00 0000-00-0000:00:00 00/00/0000 00.00.0000
     """.split()
 )
-AROUND = " \t\r\n\u00a0-–—_.*?()[]<>{}\"'"
+# Alone these may be values (a region NA, an abbreviation): signs around them say that they are none.
+FRAMED = frozenset({"na", "ka", "empty", "blank", "missing", "any", "keine", "geen", "brak", "tbd", "tba"})
+AROUND = " \t\r\n\u00a0-–—_.?()[]<>{}\"'"
 LONGEST = 40  # characters
 
 
@@ -31,4 +34,5 @@ def is_missing(text: str) -> bool:
         return True
     if bare[0].isdigit() and bare[0] not in "01":
         return False
-    return "".join(bare.casefold().split()) in WORDS
+    word = "".join(bare.casefold().split())
+    return word in WORDS or (word in FRAMED and bare != text.strip())

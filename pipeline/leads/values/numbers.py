@@ -7,9 +7,24 @@ DecimalMark = Literal[".", ","]
 
 LONGEST = 64  # characters
 SYMBOLS = {
-    "us$": "USD", "a$": "AUD", "c$": "CAD", "r$": "BRL", "$": "USD", "€": "EUR",
-    "£": "GBP", "¥": "JPY", "₹": "INR", "zł": "PLN", "₺": "TRY", "₽": "RUB", "₩": "KRW",
-}  # fmt: skip
+    "us$": "USD",
+    "ca$": "CAD",
+    "au$": "AUD",
+    "nz$": "NZD",
+    "hk$": "HKD",
+    "a$": "AUD",
+    "c$": "CAD",
+    "r$": "BRL",
+    "$": "USD",
+    "€": "EUR",
+    "£": "GBP",
+    "¥": "JPY",
+    "₹": "INR",
+    "zł": "PLN",
+    "₺": "TRY",
+    "₽": "RUB",
+    "₩": "KRW",
+}
 # ISO 4217. Other groups of three capitals beside a number are no currency.
 CODES = frozenset(
     """
@@ -17,6 +32,16 @@ CODES = frozenset(
     MXN MYR NGN NOK NZD OMR PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD THB TRY TWD UAH USD UYU VND ZAR
     """.split()
 )
+CURRENCY_NAMES = {
+    **dict.fromkeys(("euro", "euros"), "EUR"),
+    **dict.fromkeys(("us dollar", "us dollars", "dollar", "dollars"), "USD"),
+    **dict.fromkeys(("pound", "pounds", "british pound", "pound sterling"), "GBP"),
+    **dict.fromkeys(("swiss franc", "franken"), "CHF"),
+    **dict.fromkeys(("yen", "japanese yen"), "JPY"),
+    "indian rupee": "INR",
+    "canadian dollar": "CAD",
+    "australian dollar": "AUD",
+}
 MAGNITUDES = {
     1e3: "k tsd thousand thsd tausend mille",
     1e5: "lakh lac",
@@ -121,6 +146,14 @@ def _one(text: str, mark: DecimalMark | None) -> Number | None:
     value *= TIMES.get((match["times"] or "").casefold(), 1.0) * 10.0 ** int(match["exponent"] or 0)
     money = match["before"] or match["inside"] or match["after"]
     return Number(-value if match["sign"] in ("-", "−") else value, _currency(money), shown, either)
+
+
+def currency_code(text: str) -> str:
+    """The code of a currency by its code, sign or name, as `EUR (Euro)`; other texts as they are, in capitals."""
+    plain = text.strip().casefold()
+    named = SYMBOLS.get(plain) or CURRENCY_NAMES.get(plain)
+    codes = [word for word in re.findall(r"\b[A-Z]{3}\b", text.upper()) if word in CODES]
+    return named or (codes[0] if codes else text.strip().upper())
 
 
 def _factor(text: str) -> float:

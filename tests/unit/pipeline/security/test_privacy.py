@@ -63,6 +63,17 @@ PERSONAL: list[tuple[str, Value]] = [
     ("custom", "DE89 3704 0044 0532 0130 00"),
     ("custom", "GB82WEST12345698765432"),
     ("custom", '"a b"@x.example'),
+    ("order_notes", "Please call +49 170 1234567"),
+    ("price_question", "tel 415-555-2671"),
+    ("value", "+49 170 1234567"),
+    ("LinkedIn URL", "in/ann"),
+    ("WhatsApp Number", "12 34"),
+    ("PostCode", "SW1A"),
+    ("PRÉNOM", "Ann"),
+    ("Pre\u0301nom", "Ann"),
+    ("custom", "33 6 12 34 56 78"),
+    ("custom", "Tel: 030 / 123 456 78"),
+    ("plz", "10115"),
 ]
 
 HARMLESS: list[tuple[str, Value]] = [
@@ -118,6 +129,15 @@ HARMLESS: list[tuple[str, Value]] = [
     ("last_activity", "2026-11-22"),
     ("contact_owner_team", "North"),
     ("location_id", "5"),
+    ("anything", "01.12.2026"),
+    ("anything", "01.12.2026 10:15"),
+    ("anything", "11/20/2026"),
+    ("anything", "Termin am 01.12.2026"),
+    ("record_id", "4150868000000225011"),
+    ("deal_id", "4111111111111111"),
+    ("market_cap", "1,200,000"),
+    ("nombre_empresa", "Acme"),
+    ("Firmenname", "Acme"),
     ("version", "1.2.3.4567890"),
     ("reference", "AB12 3456 7890 1234 5678"),
 ]

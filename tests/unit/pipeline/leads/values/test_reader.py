@@ -20,7 +20,6 @@ MISSING = [
     "#N/A",
     "N/A",
     "n/a",
-    "na",
     "NaN",
     "nan",
     "null",
@@ -55,7 +54,10 @@ def test_what_says_that_there_is_no_value_is_none(kind: ValueKind | None, value:
     assert read(value, kind) == (None, None, None)
 
 
-@pytest.mark.parametrize("text", ["no", "nothing", "Namibia", "Selected", "1", "0", "10", "x", "other", "information"])
+@pytest.mark.parametrize(
+    "text",
+    ["NA", "KA", "***", "empty", "no", "nothing", "Namibia", "Selected", "1", "0", "10", "x", "other", "information"],
+)
 def test_what_is_a_value_stays_one(text: str) -> None:
     assert read(text, None).value == text
 
