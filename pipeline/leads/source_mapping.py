@@ -104,9 +104,6 @@ class SourceMap:
         """Converts the amounts of a lead that has just been read whole, and names its currency."""
         self._rates.settle(attributes, raw)
 
-    def _plan_kind(self, field: str) -> ValueKind | None:
-        return self._plan(field).kind
-
     def attribute(self, name: str) -> str:
         """The attribute that a field becomes."""
         return self._plan(name).name
@@ -144,7 +141,7 @@ class SourceMap:
         return plan
 
     def _detail(self, plan: FieldPlan, value: Value, style: ColumnStyle | None) -> MappedValue:
-        if value is None or (plan.personal is None and isinstance(value, int | float) and plan.kind in AS_THEY_ARE):
+        if value is None or (plan.personal is None and type(value) in (int, float) and plan.kind in AS_THEY_ARE):
             # Nothing to read, as of most values that come as JSON.
             kind: MappedKind = "contact" if is_personal(plan.name, value) else "attribute"
             return MappedValue(kind, plan.name, value, plan.rank, plan.field)
@@ -157,7 +154,7 @@ class SourceMap:
         # What was recognised as a number or a moment is neither an address nor a telephone number.
         if plan.personal is None:
             # By the kind that is configured: a column of postcodes looks like one of numbers.
-            known = self._plan_kind(plan.field) not in (None, "text") and reading.doubt is not Doubt.UNREADABLE
+            known = self.kind(plan.field) not in (None, "text") and reading.doubt is not Doubt.UNREADABLE
             personal = not known and is_personal(plan.name, reading.value)
         else:
             personal = plan.personal
