@@ -164,7 +164,7 @@ def test_personal_data_is_sealed_and_nowhere_else(celery: Services, write: Write
     for planted in ("zuzu", "Zuzu", "grace", "Grace", " 7946 ", "02079460002", "boss@"):
         assert planted not in everything
     assert lead(celery, "8")["attributes"] == {"notes": "fine", "do_not_email": False, "email_opens": 0}
-    assert opened(celery, "8") == {"first_name": "Grace", "email": "grace@example.com", "phone": "02079460002"}
+    assert opened(celery, "8") == {"first_name": "Grace", "e_mail": "grace@example.com", "phone": "02079460002"}
     vault = Vault([celery.settings.secret_key.get_secret_value()])
     with celery.session() as db:
         query = text("SELECT count(*) FROM lead_contacts WHERE email_index = :email AND phone_index = :phone")
