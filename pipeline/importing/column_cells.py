@@ -41,23 +41,25 @@ class ColumnSurvey:
 
     def __init__(self) -> None:
         self.evidence = StyleEvidence()
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
         self._numbers = 0
         self._moments = 0
 
     def learn(self, text: str) -> None:
-        if text in self._seen:
-            return
-        if len(self._seen) < TEXTS_KEPT:
-            self._seen.add(text)
+        """Learns from a text that is not among those `seen`."""
+        if len(self.seen) < TEXTS_KEPT:
+            self.seen.add(text)
             self._count(text)
-        elif not (self._numbers or self._moments):
-            return  # names and addresses, of which there may be a million
         self.evidence.learn(text)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will be learned: names and addresses, of which there may be a million."""
+        return len(self.seen) >= TEXTS_KEPT and not (self._numbers or self._moments)
 
     def reading(self, whole_file: ColumnStyle) -> ColumnReading:
         """`whole_file`: how the other columns are written, for what this one does not show."""
-        known = sum(not is_missing(text) for text in self._seen)
+        known = sum(not is_missing(text) for text in self.seen)
         kind: ValueKind | None = None
         if known and self._moments >= MOSTLY * known:
             kind = "timestamp"
@@ -101,7 +103,9 @@ class Cells(dict[str, MappedValue | None]):
         self._text_limit = text_limit
         # What the name says by itself, looked up once and not for each of a million names and addresses.
         self._by_name = source.part(self._name, PLAIN_TEXT)
-        self._kind = source.kind(self._name)
+        self._plan = source.plan(self._name)
+        self._plan_by_column = source.plan(self._name, reading.kind)
+        self._is_detail = self._by_name.kind in ("attribute", "contact")
 
     def __missing__(self, text: str) -> MappedValue | None:
         if len(self) >= TEXTS_KEPT:
@@ -121,16 +125,17 @@ class Cells(dict[str, MappedValue | None]):
 
     def _part(self, text: str) -> MappedValue:
         value = plain(text, "", self._text_limit)
-        detail = self._by_name.kind in ("attribute", "contact")
-        if not detail or self._kind is not None:
+        if not self._is_detail:
             return self._source.part(self._name, value, self._reading.style)
+        if self._plan.kind is not None:
+            return self._source.detail(self._plan, value, self._reading.style)
         # A telephone number stays a text, or its leading zeros and its index would be lost.
         if self._by_name.kind == "contact" and _is_detail(text):
             return MappedValue("contact", self._by_name.name, value)
         number = None if TWO_WAYS.fullmatch(text) else _number(text)
         if number is not None and not is_personal(self._name, number):
-            return self._source.part(self._name, number)
-        return self._source.part(self._name, value, self._reading.style, self._reading.kind)
+            return MappedValue("attribute", self._plan.name, number, self._plan.rank, self._plan.field)
+        return self._source.detail(self._plan_by_column, value, self._reading.style)
 
 
 def _is_detail(text: str) -> bool:

@@ -68,7 +68,8 @@ class Rows:
         self._told = [
             place for place, name in enumerate(columns) if name and place not in left_out and name not in layout.drop
         ]
-        self._surveyed = [*self._told, *([] if self._created is None else [self._created])]
+        surveyed = [*self._told, *([] if self._created is None else [self._created])] if self._surveys else []
+        self._surveyed = [(place, self._surveys[place].seen, self._surveys[place].learn) for place in surveyed]
         self._first = added_columns(columns)
         self._date = lru_cache(maxsize=TEXTS_KEPT)(self._read_date)
 
@@ -90,11 +91,19 @@ class Rows:
         if number is not None:
             for place, column in zip(self._ids, self.ids, strict=True):
                 column.learn(record.fields[place])
-            for place in self._surveyed:
-                self._surveys[place].learn(record.fields[place])
+            self._survey(record.fields)
             if self.outcomes is not None and self._outcome is not None:
                 self.outcomes.learn(record.fields[self._outcome])
         return number
+
+    def _survey(self, fields: Sequence[str]) -> None:
+        over = False
+        for place, seen, learn in self._surveyed:
+            if fields[place] not in seen:
+                learn(fields[place])
+                over = over or self._surveys[place].is_over
+        if over:
+            self._surveyed = [each for each in self._surveyed if not self._surveys[each[0]].is_over]
 
     def check(self) -> None:
         """Raises GiveUp if what was learned shows that the whole file must be refused."""

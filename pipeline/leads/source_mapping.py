@@ -112,17 +112,14 @@ class SourceMap:
         """What the values of a field are, by its name; None if that says nothing."""
         return self._plan(name).kind
 
-    def part(
-        self, name: str, value: Value, style: ColumnStyle | None = None, kind: ValueKind | None = None
-    ) -> MappedValue:
-        """What one field of a delivery means.
-
-        `style`: how its numbers and dates are written; None follows from what the source has told so far, and learns
-        from this value. `kind`: what its values are, if its name does not say.
-        """
+    def plan(self, name: str, kind: ValueKind | None = None) -> FieldPlan:
+        """What becomes of a field. `kind`: what its values are, if its name does not say."""
         plan = self._plan(name)
-        if kind is not None and plan.kind is None:
-            plan = plan._replace(kind=kind)
+        return plan if kind is None or plan.kind is not None else plan._replace(kind=kind)
+
+    def part(self, name: str, value: Value, style: ColumnStyle | None = None) -> MappedValue:
+        """What one field of a delivery means; `style` as of `detail`."""
+        plan = self._plan(name)
         target = plan.name
         if target in self._stage and not looks_personal(str(value)):
             return MappedValue("stage", target, _word(value))
@@ -131,7 +128,7 @@ class SourceMap:
             return MappedValue("owner", target, owner and self.owner(owner))
         if target in self._outcome:
             return MappedValue("outcome", target, self._recognise(value))
-        return self._detail(plan, value, style)
+        return self.detail(plan, value, style)
 
     def _plan_of(self, name: str) -> FieldPlan:
         plan = self._names.plan(name)
@@ -140,7 +137,12 @@ class SourceMap:
             return plan._replace(name=self._vault.pseudonym(name), personal=True)
         return plan
 
-    def _detail(self, plan: FieldPlan, value: Value, style: ColumnStyle | None) -> MappedValue:
+    def detail(self, plan: FieldPlan, value: Value, style: ColumnStyle | None) -> MappedValue:
+        """What a field means that is neither stage nor owner nor outcome.
+
+        `style`: how its numbers and dates are written; None follows from what the source has told so far, and learns
+        from this value.
+        """
         if value is None or (plan.personal is None and type(value) in (int, float) and plan.kind in AS_THEY_ARE):
             # Nothing to read, as of most values that come as JSON.
             kind: MappedKind = "contact" if is_personal(plan.name, value) else "attribute"
@@ -181,12 +183,14 @@ class SourceMap:
                 by_kind[part.kind][part.name] = part.value
                 continue
             rival = best.get(part.name)
-            winner = part if rival is None else _better(rival, part)
-            best[part.name] = winner
             if rival is not None:
-                _keep_beside(rival if winner is part else part, attributes, raw)
-            attributes[winner.name] = winner.value
-            _keep_raw(raw, winner.name, winner.raw)
+                part = _better(rival, loser := part)
+                _keep_beside(loser if part is rival else rival, attributes, raw)
+                raw.pop(part.name, None)
+            best[part.name] = part
+            attributes[part.name] = part.value
+            if part.raw is not None:
+                raw[part.name] = part.raw
         personal = by_kind["contact"]
         external_id = self._full_id(external_id)
         if looks_personal(external_id):
@@ -247,14 +251,8 @@ def _keep_beside(loser: MappedValue, attributes: dict[str, Value], raw: dict[str
     """Keeps what only stands for the attribute under its own name, so that nothing is lost."""
     if loser.value is not None and loser.field != loser.name:
         attributes[loser.field] = loser.value
-        _keep_raw(raw, loser.field, loser.raw)
-
-
-def _keep_raw(raw: dict[str, Value], name: str, value: Value) -> None:
-    if value is None:
-        raw.pop(name, None)
-    else:
-        raw[name] = value
+        if loser.raw is not None:
+            raw[loser.field] = loser.raw
 
 
 def _ended(by_field: str | None, by_stage: str | None) -> str | None:

@@ -18,6 +18,7 @@ class ColumnStyle(NamedTuple):
 
 T = TypeVar("T")
 
+PLAIN_FRACTION = re.compile(r"-?\d+\.(?:\d{1,2}|\d{4,})")
 GROUPED = re.compile(r"\d[.,'’ \u00a0\u202f]\d{3}(?!\d)")
 UNKNOWN_STYLE = ColumnStyle()
 
@@ -36,7 +37,9 @@ class StyleEvidence:
     def learn(self, value: Value) -> None:
         if not isinstance(value, str) or not any(map(str.isdigit, value)):
             return
-        if ("." in value or "," in value) and (number := number_in(value)) and number.mark:
+        if PLAIN_FRACTION.fullmatch(value):
+            self.marks.add(".")
+        elif ("." in value or "," in value) and (number := number_in(value)) and number.mark:
             self.marks.add(number.mark)
             if GROUPED.search(value):
                 self.grouped.add(number.mark)

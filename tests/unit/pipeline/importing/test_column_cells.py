@@ -9,7 +9,8 @@ def survey(*columns: list[str], separator: str = ",") -> list[ColumnReading]:
     surveys = [ColumnSurvey() for _ in columns]
     for column, texts in zip(surveys, columns, strict=True):
         for text in texts:
-            column.learn(text)
+            if text not in column.seen:
+                column.learn(text)
     return readings(surveys, separator)
 
 
