@@ -133,7 +133,7 @@ class Cells(dict[str, MappedValue | None]):
         if self._by_name.kind == "contact" and _is_detail(text):
             return MappedValue("contact", self._by_name.name, value)
         number = None if TWO_WAYS.fullmatch(text) else _number(text)
-        if number is not None and not is_personal(self._name, number):
+        if number is not None and not (self._plan.personal or is_personal(self._name, number)):
             return MappedValue("attribute", self._plan.name, number, self._plan.rank, self._plan.field)
         return self._source.detail(self._plan_by_column, value, self._reading.style)
 

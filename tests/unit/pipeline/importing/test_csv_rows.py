@@ -72,6 +72,7 @@ TEXTS = st.one_of(
 
 
 @example("stage", "0.00")
+@example("a@example.com", "0")
 @given(NAMES, TEXTS)
 def test_what_is_personal_of_a_text_is_decided_as_of_a_webhooks(name: str, text: str) -> None:
     change = read(**{name: text})
