@@ -5,9 +5,13 @@ from threading import Lock
 from typing import NamedTuple
 
 from pipeline.leads.values.column_style import UNKNOWN_STYLE, ColumnStyle, StyleEvidence
+from pipeline.leads.values.moments import DayPlace
+from pipeline.leads.values.numbers import DecimalMark
 from pipeline.leads.values.reader import Doubt
 from schemas.score import Value
 
+MARKS: dict[int, DecimalMark] = {1: ".", 2: ","}
+DAY_PLACES: dict[int, DayPlace] = {1: 1, 2: 2}
 ATTRIBUTES_KEPT = 2000  # of a source; what comes beyond is read as if nothing were known of it
 
 
@@ -34,9 +38,7 @@ class AttributeNote(NamedTuple):
     @property
     def style(self) -> ColumnStyle:
         """Two marks, or two places of the day, contradict each other and decide nothing."""
-        mark = {1: ".", 2: ","}.get(self.marks)
-        place = {1: 1, 2: 2}.get(self.day_places)
-        return ColumnStyle(mark, place)  # type: ignore[arg-type]
+        return ColumnStyle(MARKS.get(self.marks), DAY_PLACES.get(self.day_places))
 
 
 class AttributeHistory:
@@ -56,12 +58,14 @@ class AttributeHistory:
         evidence = StyleEvidence()
         evidence.learn(value)
         fresh = note(attribute, evidence, doubt)
-        known = self._known.get(attribute)
-        if doubt is None and (fresh.marks | fresh.day_places == 0 or (known and known.and_more(fresh) == known)):
-            return  # nothing that was not known
+        if doubt is None and not (fresh.marks or fresh.day_places):
+            return
         with self._lock:
+            known = self._known.get(attribute, AttributeNote(attribute))
+            if doubt is None and known.and_more(fresh) == known:
+                return
             if attribute in self._known or len(self._known) < ATTRIBUTES_KEPT:
-                self._known[attribute] = (known or AttributeNote(attribute)).and_more(fresh)
+                self._known[attribute] = known.and_more(fresh)
                 self._fresh[attribute] = self._fresh.get(attribute, AttributeNote(attribute)).and_more(fresh)
 
     def take(self) -> list[AttributeNote]:

@@ -55,7 +55,7 @@ AMOUNT = rf"""
     (?:(?P<before>(?<![A-Za-z]){MONEY})\s*)?
     (?P<sign>[-+−]?)\s*(?:(?P<inside>{MONEY})\s*)?
     (?P<digits>\d(?:[\d.,'’_]|[ \u00a0\u202f](?=\d))*\d|\d|[.,]\d+)
-    (?:[eE](?P<exponent>[+-]?\d{{1,3}}))?
+    (?:[eE](?P<exponent>[+-]?\d{{1,2}}))?
     (?:\s*(?P<times>{"|".join(sorted(TIMES, key=len, reverse=True))})\b\.?)?
     (?:\s*(?P<after>{MONEY})(?![A-Za-z]))?
     \s*(?P<percent>%?)

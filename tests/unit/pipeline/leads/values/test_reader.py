@@ -1,4 +1,4 @@
-"""Every value goes through one door: it becomes what its attribute is, or stays as it was and the doubt is told."""
+"""Every value is read in one place: it becomes what its attribute is, or stays as it was and the doubt is told."""
 
 import pytest
 from hypothesis import given
